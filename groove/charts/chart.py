@@ -1,0 +1,137 @@
+"""What a chart is: notes on exact beats, timing that maps beats to seconds, and where both came from.
+
+Conventions: a beat is exact (numerator / denominator, beat 0 is the first row of the note data), times are float
+seconds of the audio file (beat 0 is at ``-OFFSET``), columns count from 0 at the left. A row is all notes of one beat.
+Dimension letters: N notes, K queried beats, S timing segments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+DIFFICULTIES = ("Beginner", "Easy", "Medium", "Hard", "Challenge", "Edit")
+PANELS = {"dance-single": 4, "dance-double": 8}
+ROWS_PER_BEAT = 48
+"""StepMania's own resolution: rows finer than this share a row in the engine."""
+
+
+class NoteKind(IntEnum):
+    """The note types of the simfile format."""
+
+    TAP = 1
+    HOLD_HEAD = 2
+    TAIL = 3
+    ROLL_HEAD = 4
+    MINE = 5
+    LIFT = 6
+    FAKE = 7
+    KEYSOUND = 8
+    ATTACK = 9
+
+
+@dataclass(frozen=True)
+class Notes:
+    """N notes, sorted by beat, then column. All arrays have shape (N,)."""
+
+    numerator: NDArray[np.int64]
+    denominator: NDArray[np.int64]
+    column: NDArray[np.int8]
+    kind: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    @cached_property
+    def beats(self) -> NDArray[np.float64]:
+        """Beats as floats, shape (N,)."""
+        return self.numerator / self.denominator
+
+    def select(self, mask: NDArray[np.bool_]) -> Notes:
+        """Return the notes where `mask` (N,) is true."""
+        return Notes(self.numerator[mask], self.denominator[mask], self.column[mask], self.kind[mask])
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Beats to seconds through BPM changes, stops, delays and warps: S linear segments, built in `simfiles.py`.
+
+    Segment i holds for beats in ``(start_beat[i], start_beat[i + 1]]`` (the first also for every earlier beat), so that
+    a note on the beat of a stop sounds when the stop begins. ``time = start_time[i] + (beat - start_beat[i]) *
+    seconds_per_beat[i]``; a warp is a segment of 0 seconds per beat.
+
+    Attributes:
+        start_beat: (S,) beats at which segments begin.
+        start_time: (S,) seconds at which they begin (after the stop, if one lies there).
+        seconds_per_beat: (S,) slope, 0 inside a warp.
+        bpms: (n, 2) rows of (beat, BPM) as written, sorted by beat, the first moved to beat 0.
+        stops: (n, 2) rows of (beat, seconds), delays included.
+        warps: (n, 2) rows of (first beat, last beat), half open, merged, including those made by negative BPMs and stops.
+        fakes: (n, 2) rows of (first beat, last beat), half open.
+    """
+
+    start_beat: NDArray[np.float64]
+    start_time: NDArray[np.float64]
+    seconds_per_beat: NDArray[np.float64]
+    bpms: NDArray[np.float64]
+    stops: NDArray[np.float64]
+    warps: NDArray[np.float64]
+    fakes: NDArray[np.float64]
+
+    def time_at(self, beats: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the seconds at `beats` (K,): when a note there is to be hit (after a delay, before a stop)."""
+        index = np.maximum(np.searchsorted(self.start_beat, beats, side="left") - 1, 0)
+        return self.start_time[index] + (beats - self.start_beat[index]) * self.seconds_per_beat[index]
+
+    def judged(self, beats: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return whether a note at `beats` (K,) counts: outside every warp (unless a stop is on it) and fake segment."""
+        unjudged = _inside(beats, self.warps) & ~np.isin(beats, self.stops[:, 0])
+        return ~(unjudged | _inside(beats, self.fakes))
+
+
+def _inside(beats: NDArray[np.float64], spans: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which `beats` (K,) lie in any half-open span of `spans` (n, 2)."""
+    if len(spans) == 0:
+        return np.zeros(len(beats), dtype=bool)
+    return ((beats[:, None] >= spans[None, :, 0]) & (beats[:, None] < spans[None, :, 1])).any(axis=1)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart of a simfile.
+
+    Attributes:
+        simfile: path of the simfile relative to the library's root, with ``/``.
+        index: position of the chart among all charts of its simfile (unique with `simfile`).
+        pack, title, artist: as the library and the simfile name them (`pack` is the folder above the song's).
+        steps_type: ``dance-single``, ``dance-double``.
+        difficulty: one of `DIFFICULTIES`; not `meter`, the integer beside it.
+        description: the chart's name or author field, often empty.
+        music: path of the audio file relative to the library's root, or None if there is none.
+        music_length_s: the ``#MUSICLENGTH`` tag in seconds, or None.
+        stored_radar: values written in the simfile, possibly all zeros, possibly empty: a cross-check only.
+    """
+
+    simfile: str
+    index: int
+    pack: str
+    title: str
+    artist: str
+    steps_type: str
+    difficulty: str
+    meter: int
+    description: str
+    notes: Notes
+    timing: Timing
+    music: str | None = None
+    music_length_s: float | None = None
+    stored_radar: tuple[float, ...] = ()
+
+    @property
+    def chart_id(self) -> str:
+        """Return ``simfile#index``: unique in a library."""
+        return f"{self.simfile}#{self.index}"

@@ -1,0 +1,54 @@
+"""Errors that a person can act on: the value found, where it was found, what is allowed.
+
+Every error that a user's input can cause derives from `GrooveError`. Entry points print its text as one line on
+standard error and exit with status 1 (see `groove.config.run_main`); anything else is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GrooveError(Exception):
+    """Base of every error caused by input; its text is one clear line."""
+
+
+class ConfigError(GrooveError):
+    """A setting that does not exist, or a value that is not allowed."""
+
+
+class LibraryError(GrooveError):
+    """A song folder that does not exist, or holds nothing that can be used."""
+
+
+class SimfileError(GrooveError):
+    """A simfile or chart that cannot be read; ends in `left_out.csv`, never stops a scan."""
+
+
+class AudioError(GrooveError):
+    """An audio file that cannot be decoded, or is missing where `missing_audio=error`."""
+
+
+class CheckpointError(GrooveError):
+    """A checkpoint that is missing, corrupt, or of another model."""
+
+
+class TripletError(GrooveError):
+    """A library from which no triplet can be formed."""
+
+
+class RunError(GrooveError):
+    """A run folder that is missing or lacks what a report needs."""
+
+
+class NonFiniteLossError(GrooveError):
+    """The training loss became NaN or infinite; the text lists the charts of the batch and what to try."""
+
+
+def did_you_mean(found: str, allowed: Iterable[str]) -> str:
+    """Return ``'; did you mean X? allowed: A, B'`` (the closest name first), for the tail of an error line."""
+    names = sorted(allowed)
+    close = difflib.get_close_matches(found, names, n=1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"{hint}allowed: {', '.join(names)}"
