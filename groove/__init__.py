@@ -1,0 +1,1 @@
+"""groove: step charts that feel alike lie close together, measured."""

@@ -43,7 +43,15 @@ class RunError(GrooveError):
 
 
 class NonFiniteLossError(GrooveError):
-    """The training loss became NaN or infinite; the text lists the charts of the batch and what to try."""
+    """The training loss became NaN or infinite.
+
+    Attributes:
+        charts: rows, in the training split, of the batch's charts.
+    """
+
+    def __init__(self, text: str, charts: list[int] | None = None) -> None:
+        super().__init__(text)
+        self.charts = charts or []
 
 
 def did_you_mean(found: str, allowed: Iterable[str]) -> str:

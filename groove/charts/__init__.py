@@ -1,0 +1,1 @@
+"""Simfiles, charts, radar, library, generated library: numpy only."""

@@ -7,7 +7,7 @@ Dimension letters: N notes, K queried beats, S timing segments.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 
@@ -62,16 +62,19 @@ class Timing:
 
     Segment i holds for beats in ``(start_beat[i], start_beat[i + 1]]`` (the first also for every earlier beat), so that
     a note on the beat of a stop sounds when the stop begins. ``time = start_time[i] + (beat - start_beat[i]) *
-    seconds_per_beat[i]``; a warp is a segment of 0 seconds per beat.
+    seconds_per_beat[i]``; a warp is a segment of 0 seconds per beat. A delay comes before the notes of its beat, which
+    no such segment can say: its seconds are added to that one beat. The first segment ends where it starts, at beat 0.
 
     Attributes:
         start_beat: (S,) beats at which segments begin.
         start_time: (S,) seconds at which they begin (after the stop, if one lies there).
         seconds_per_beat: (S,) slope, 0 inside a warp.
-        bpms: (n, 2) rows of (beat, BPM) as written, sorted by beat, the first moved to beat 0.
-        stops: (n, 2) rows of (beat, seconds), delays included.
-        warps: (n, 2) rows of (first beat, last beat), half open, merged, including those made by negative BPMs and stops.
-        fakes: (n, 2) rows of (first beat, last beat), half open.
+        bpms: (n, 2) rows of (beat, BPM) as written, sorted by beat, the first moved to beat 0; only those of a
+            segment that plays: negative and extreme ones (above 10 million) are warps.
+        stops: (n, 2) rows of (beat, seconds), delays included; only positive ones, the others are warps.
+        warps: (n, 2) rows of (first beat, last beat), half open, merged, with those made by negative BPMs and stops.
+        fakes: (n, 2) rows of (first beat, last beat), half open, merged.
+        delays: (n, 2) rows of (beat, seconds) by which a note on exactly this beat is hit later.
     """
 
     start_beat: NDArray[np.float64]
@@ -81,23 +84,38 @@ class Timing:
     stops: NDArray[np.float64]
     warps: NDArray[np.float64]
     fakes: NDArray[np.float64]
+    delays: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
 
     def time_at(self, beats: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the seconds at `beats` (K,): when a note there is to be hit (after a delay, before a stop)."""
         index = np.maximum(np.searchsorted(self.start_beat, beats, side="left") - 1, 0)
-        return self.start_time[index] + (beats - self.start_beat[index]) * self.seconds_per_beat[index]
+        times = self.start_time[index] + (beats - self.start_beat[index]) * self.seconds_per_beat[index]
+        if len(self.delays):
+            place = np.minimum(np.searchsorted(self.delays[:, 0], beats), len(self.delays) - 1)
+            times += np.where(self.delays[place, 0] == beats, self.delays[place, 1], 0.0)
+        return times
 
     def judged(self, beats: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether a note at `beats` (K,) counts: outside every warp (unless a stop is on it) and fake segment."""
-        unjudged = _inside(beats, self.warps) & ~np.isin(beats, self.stops[:, 0])
-        return ~(unjudged | _inside(beats, self.fakes))
+        """Return whether notes at `beats` (K,) count: in no fake segment, in no warp unless on the beat of a stop."""
+        unjudged = inside(beats, self.warps) & ~np.isin(beats, self.stops[:, 0])
+        return ~(unjudged | inside(beats, self.fakes))
 
 
-def _inside(beats: NDArray[np.float64], spans: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which `beats` (K,) lie in any half-open span of `spans` (n, 2)."""
+def inside(beats: NDArray[np.float64], spans: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which `beats` (K,) lie in any half-open span of `spans` (n, 2), sorted and disjoint."""
+    index = np.searchsorted(spans[:, 0], beats, side="right") - 1
+    ends = np.append(spans[:, 1], -np.inf)  # a beat before every span has index -1, the sentinel
+    return beats < ends[index]
+
+
+def merged_spans(spans: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return half-open `spans` (n, 2) sorted, those that touch or overlap joined into one."""
     if len(spans) == 0:
-        return np.zeros(len(beats), dtype=bool)
-    return ((beats[:, None] >= spans[None, :, 0]) & (beats[:, None] < spans[None, :, 1])).any(axis=1)
+        return spans.reshape(-1, 2)
+    spans = spans[np.argsort(spans[:, 0], kind="stable")]
+    reach = np.maximum.accumulate(spans[:, 1])
+    first = np.append(True, spans[1:, 0] > reach[:-1])
+    return np.column_stack([spans[first, 0], reach[np.append(first[1:], True)]])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Splits, radar scaler, triplets, batches."""

@@ -1,0 +1,1 @@
+"""The late-fusion network, its losses and miners: plain torch."""

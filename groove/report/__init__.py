@@ -1,0 +1,1 @@
+"""Verdict, figure and comparison, from a run folder alone."""

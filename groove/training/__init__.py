@@ -1,0 +1,1 @@
+"""Phases, the Lightning module, diagnostics, the recipe."""

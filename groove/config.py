@@ -1,0 +1,354 @@
+"""The configuration: where it lies, the schema it is checked against, and how an entry point runs with it.
+
+`run_main` is what every ``python -m groove.X`` calls. Hydra composes the YAML files of `CONF_DIR`; the result is merged
+into a dataclass schema (Hydra alone accepts a misspelt key inside an experiment file) and made read-only before any
+work. Errors of the user become one line. Nothing heavy (torch, librosa) is imported here, so that a typo costs
+a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from groove.errors import ConfigError, GrooveError, did_you_mean
+
+CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
+PATH_KEYS = ("songs", "out", "data.songs", "data.store", "pretrained", "ckpt_path", "runs", "run", "hydra.run.dir")
+
+
+@dataclass
+class AudioConfig:
+    """Settings of the audio features; all of them enter the store's key."""
+
+    sample_rate: int = 22050
+    n_fft: int = 2048
+    hop_length: int = 512
+    n_mels: int = 64
+
+
+@dataclass
+class FeaturesConfig:
+    """Settings of everything that `prepare` computes."""
+
+    frames_per_beat: int = 4
+    audio: AudioConfig = field(default_factory=AudioConfig)
+
+
+@dataclass
+class GeneratedConfig:
+    """The library that is written when `data.songs` is not given."""
+
+    songs: int = 160
+    seed: int = 0
+    root: str = "outputs/library"
+
+
+@dataclass
+class TripletsConfig:
+    """Which same-difficulty pairs are positives and negatives, and how many triplets are drawn."""
+
+    positive_percentile: float = 15.0
+    negative_percentile: float = 85.0
+    same_difficulty_only: bool = True
+    per_anchor: int = 4
+
+
+@dataclass
+class AugmentConfig:
+    """Training-only augmentation; a mirror leaves the radar unchanged."""
+
+    mirror: bool = True
+    audio_mask: float = 0.0
+
+
+@dataclass
+class DataConfig:
+    """The library, its store, the split and the triplets."""
+
+    songs: str | None = None
+    store: str = "outputs/store"
+    workers: int = 2
+    steps_types: list[str] = field(default_factory=lambda: ["dance-single"])
+    missing_audio: str = "mask"
+    classes: dict[str, list[str]] = field(default_factory=dict)
+    radar: str = "konami"
+    split_seed: int = 0
+    val_fraction: float = 0.2
+    batch_size: int = 128
+    passes_per_epoch: int = 1
+    triplets: TripletsConfig = field(default_factory=TripletsConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    generated: GeneratedConfig = field(default_factory=GeneratedConfig)
+
+
+@dataclass
+class ModelConfig:
+    """Sizes of `LateFusionClassifier`; see `groove.model.fusion`."""
+
+    _target_: str = "groove.model.fusion.LateFusionClassifier"
+    audio_dim: int = 128
+    chart_dim: int = 64
+    fusion_dim: int = 256
+    backbone_blocks: int = 4
+    projection_dim: int = 128
+    classifier_hidden: int = 64
+    pooling: str = "mean_max"
+    head: str = "classification"
+    dropout: float = 0.1
+    max_frames: int | None = 1440
+    radar_mlp: bool = False
+    radar_in_projection: bool = False
+
+
+@dataclass
+class LossConfig:
+    """The contrastive loss."""
+
+    _target_: str = "groove.model.losses.AdaptiveTripletLoss"
+    triplet_margin: float = 2.0
+    margin_scale: float = 1.0
+    normalize: bool = False
+
+
+@dataclass
+class MiningConfig:
+    """How negatives are chosen in embedding space among those that the radar allows."""
+
+    _target_: str = "groove.model.mining.RandomMiner"
+
+
+@dataclass
+class OptimizerConfig:
+    """AdamW and the learning-rate schedule of one fit."""
+
+    lr: float = 1e-4
+    weight_decay: float = 0.01
+    schedule: str = "constant"
+    label_smoothing: float = 0.0
+    class_weights: bool = False
+
+
+@dataclass
+class WeightsConfig:
+    """The weight of each loss within a phase; 0 silences it."""
+
+    classification: float = 0.0
+    contrastive: float = 0.0
+
+
+@dataclass
+class PhaseConfig:
+    """One phase: `epochs: null` means all that remain. Give `freeze` or `train_only`, not both."""
+
+    name: str = MISSING
+    epochs: int | None = None
+    freeze: list[str] = field(default_factory=list)
+    train_only: list[str] = field(default_factory=list)
+    weights: WeightsConfig = field(default_factory=WeightsConfig)
+    lr_factor: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class ExperimentConfig:
+    """What an experiment is: its phases, and the verdict it is judged by."""
+
+    name: str = MISSING
+    verdict: str = MISSING
+    needs_pretrained: bool = True
+    epochs: int = 20
+    warmup_epochs: int = 0
+    phases: list[PhaseConfig] = field(default_factory=list)
+
+
+@dataclass
+class PretrainConfig:
+    """The classifier that `experiment=pretrain` trains, and that the others start from without `pretrained=`."""
+
+    epochs: int = MISSING
+    lr: float = MISSING
+    weight_decay: float = MISSING
+    batch_size: int = MISSING
+    root: str = "outputs/pretrained"
+
+
+@dataclass
+class DiagnosticsConfig:
+    """Sizes of the fixed probe sets, counted in charts."""
+
+    probe_charts: int = 256
+    gradient_charts: int = 64
+
+
+@dataclass
+class TrainerConfig:
+    """Arguments of `lightning.Trainer`, and the number of threads torch may use."""
+
+    accelerator: str = "cpu"
+    devices: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    gradient_clip_val: float = 1.0
+    accumulate_grad_batches: int = 1
+    threads: int = 2
+    progress_bar: bool = True
+    limit_train_batches: int | None = None
+
+
+@dataclass
+class PrepareConfig:
+    """Schema of `conf/prepare.yaml`."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+
+
+@dataclass
+class TrainConfig:
+    """Schema of `conf/train.yaml`."""
+
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    mining: MiningConfig = field(default_factory=MiningConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    experiment: ExperimentConfig = field(default_factory=ExperimentConfig)
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    pretrained: str | None = None
+    ckpt_path: str | None = None
+
+
+def run_main(task: Callable[[Any], None], config_name: str, schema: type) -> None:
+    """Compose `conf/<config_name>.yaml` with the command line, check it against `schema`, and call ``task(cfg)``.
+
+    A user's mistake is printed as one line on standard error, with exit status 1; Ctrl-C exits with 130. In a sweep the
+    other jobs still run.
+    """
+    import hydra
+    from hydra.errors import HydraException
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra re-raises instead of printing; the lines below print
+
+    @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)
+    def app(cfg: DictConfig) -> None:
+        try:
+            task(checked(cfg, schema))
+        except GrooveError as error:  # caught here, since Hydra writes a line of its own when a job raises
+            failures.append(_one_line(str(error)))
+
+    failures: list[str] = []
+    sys.argv = [sys.argv[0], *map(_quote_path, sys.argv[1:])]
+    try:
+        app()
+    except (HydraException, OmegaConfBaseException) as error:
+        failures.append(_one_line(explain(error, schema)))
+    except KeyboardInterrupt:
+        print("groove: interrupted", file=sys.stderr)
+        sys.exit(130)
+    if failures:
+        sys.exit(1)
+
+
+def checked(cfg: DictConfig, schema: type) -> Any:
+    """Return `cfg` merged into the dataclass `schema`, all interpolations resolvable, read-only.
+
+    Raises:
+        ConfigError: for a key the schema does not have, a value of the wrong type, or one that is missing.
+    """
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(schema), cfg)
+        OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(explain(error, schema)) from error
+    OmegaConf.set_readonly(merged, True)
+    return merged
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """Return `cfg` as plain Python containers, resolved: the only form that may enter a checkpoint."""
+    container = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def explain(error: Exception, schema: type) -> str:
+    """Return Hydra's or OmegaConf's multi-line `error` as one line that says what is allowed."""
+    from hydra.errors import MissingConfigException
+
+    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"{group}={name} does not exist: {did_you_mean(name, error.options)}"
+    if isinstance(error, ConfigKeyError) and error.full_key:
+        return _unknown_key(str(error.full_key), schema)
+    text = str(error)
+    for prefix in ("Could not override '", "Key '"):
+        if text.startswith(prefix):
+            key = text.removeprefix(prefix).split("'")[0].lstrip("+~")
+            if not _key_exists(key, schema):
+                return _unknown_key(key, schema)
+    key = getattr(error, "full_key", None)
+    line = text.strip().splitlines()[0]
+    return f"{key}: {line}" if key else line
+
+
+def _unknown_key(key: str, schema: type) -> str:
+    """Return the line for a `key` that `schema` lacks: the first level at which it fails, and what exists there."""
+    node: Any = schema
+    parents: list[str] = []
+    for part in key.split("."):
+        fields = _fields(node)
+        name = part.split("[")[0]
+        if name not in fields:
+            where = f"in '{'.'.join(parents)}'" if parents else "at the top level"
+            return f"unknown key '{key}': there is no '{name}' {where}; {did_you_mean(name, fields)}"
+        parents.append(part)
+        node = fields[name]
+    return f"unknown key '{key}'"
+
+
+def _key_exists(key: str, schema: type) -> bool:
+    node: Any = schema
+    for part in key.split("."):
+        fields = _fields(node)
+        if part.split("[")[0] not in fields:
+            return False
+        node = fields[part.split("[")[0]]
+    return True
+
+
+def _fields(node: Any) -> dict[str, Any]:
+    """Return the field names of a dataclass with their types; of ``list[dataclass]``, those of its element."""
+    arguments = typing.get_args(node)
+    if typing.get_origin(node) is list and arguments:
+        node = arguments[0]
+    return dict(typing.get_type_hints(node)) if dataclasses.is_dataclass(node) else {}
+
+
+def _quote_path(argument: str) -> str:
+    """Quote a path for Hydra's grammar, which trips over brackets, colons, commas and quotes in song folders' names."""
+    key, separator, value = argument.partition("=")
+    special = any(character in value for character in "()[]{}:;'\",\\ ")
+    if not separator or key.lstrip("+") not in PATH_KEYS or not special or not Path(value).exists():
+        return argument
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{key}="{escaped}"'
+
+
+def _one_line(text: str) -> str:
+    """Print `text` as one line on standard error and return it."""
+    line = "groove: " + " ".join(text.split())
+    print(line, file=sys.stderr, flush=True)
+    return line

@@ -1,0 +1,107 @@
+"""`python -m groove.radar`, as a user runs it, and its parts."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from groove.charts.library import scan
+from groove.charts.radar import groove_radar
+from groove.errors import LibraryError
+from groove.radar import CHART_COLUMNS, RADAR_COLUMNS, RadarConfig, audio_seconds, run
+from tests.builders import steady, write_song
+
+
+def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "groove.radar", *arguments], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def songs(tmp_path) -> Path:
+    """Return a library of two songs with a space and brackets in their names; one has 8 s of audio."""
+    root = tmp_path / "My [songs]"
+    write_song(root, "Pack", "One", [("Easy", 3, steady(4, 2)), ("Hard", 9, steady(8, 2))], music_seconds=8, artist="A")
+    write_song(root, "Pack", "Two", [("Medium", 5, steady(4, 2, "1010"))], fmt="sm")
+    (root / "Pack" / "Two" / "old.dwi").write_text("x")
+    return root
+
+
+def test_run_as_a_user(tmp_path, songs: Path) -> None:
+    done = call(tmp_path, "songs=My [songs]", "out=results/radar.csv")
+    assert done.returncode == 0, done.stderr
+    assert "3 charts of 2 songs" in done.stdout and "1  format DWI" in done.stdout
+    assert str(Path("results/radar.csv")) in done.stdout and str(Path("results/left_out.csv")) in done.stdout
+    assert "pkg_resources" not in done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["My [songs]", "results"]  # no folders of Hydra's
+    assert sorted(os.listdir(tmp_path / "results")) == ["left_out.csv", "radar.csv"]
+    assert [row["path"] for row in rows_of(tmp_path / "results" / "left_out.csv")] == ["Pack/Two/old.dwi"]
+
+    rows = rows_of(tmp_path / "results" / "radar.csv")
+    charts = scan(songs).charts
+    assert [row["simfile"] for row in rows] == [chart.simfile for chart in charts]
+    assert list(rows[0])[: len(CHART_COLUMNS) + len(RADAR_COLUMNS)] == [*CHART_COLUMNS, *RADAR_COLUMNS]
+    for row, chart, length in zip(rows, charts, (8.0, 8.0, None), strict=True):
+        radar = groove_radar(chart, length)
+        written = [float(row[column]) for column in RADAR_COLUMNS]
+        assert written == pytest.approx([*radar.konami, *radar.stepmania], abs=1e-6)
+        assert {name: float(row[name]) for name in radar.elements} == pytest.approx(radar.elements, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["songs=nowhere"], "'nowhere' does not exist"),
+        ([], "songs"),
+        (["sons=x"], "did you mean 'songs'"),
+        (["songs=.", "steps_types=[dance-singel]"], "did you mean 'dance-single'"),
+        (["songs=."], "holds no .sm or .ssc file"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, arguments: list[str], text: str) -> None:
+    done = call(tmp_path, *arguments)
+    assert done.returncode == 1 and done.stdout == ""
+    assert text in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_no_chart_of_the_kind_says_what_there_is(tmp_path) -> None:
+    write_song(tmp_path / "songs", charts=[("Hard", 9, "10000001")], steps_type="dance-double")
+    cfg = RadarConfig(songs=str(tmp_path / "songs"), out=str(tmp_path / "radar.csv"))
+    with pytest.raises(LibraryError, match=r"no dance-single chart .*1 x steps type 'dance-double'"):
+        run(cfg)
+    assert not (tmp_path / "radar.csv").exists()
+    run(RadarConfig(songs=cfg.songs, out=cfg.out, steps_types=["dance-double"]))
+    assert len(rows_of(tmp_path / "radar.csv")) == 1
+
+
+def test_out_that_cannot_be_written(tmp_path, songs: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(LibraryError, match="cannot be written"):
+        run(RadarConfig(songs=str(songs), out=str(tmp_path / "file" / "radar.csv")))
+
+
+def test_audio_that_cannot_be_read(tmp_path, songs: Path, capsys) -> None:
+    (songs / "Pack" / "One" / "One.wav").write_bytes(b"no audio")
+    assert audio_seconds(songs / "Pack" / "One" / "One.wav") is None
+    assert audio_seconds(tmp_path / "missing.wav") is None
+    run(RadarConfig(songs=str(songs), out=str(tmp_path / "radar.csv")))
+    assert "3 charts without a known audio length (1 audio files unreadable)" in capsys.readouterr().out
+
+
+def test_imports_nothing_heavy() -> None:
+    heavy = ("torch", "lightning", "librosa")
+    code = f"import sys, groove.radar; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr
