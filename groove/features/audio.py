@@ -1,0 +1,114 @@
+"""Audio features of a song, and their mean on a chart's beat grid.
+
+All 23 features come from one STFT. Hop i is centred on sample ``i * hop_length``; times are seconds of the audio file.
+librosa is imported inside the functions that need it: a run that finds everything in the store never loads it.
+Dimension letters: S samples, H hops, T frames, F = 23 features.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groove.errors import AudioError
+from groove.features.frames import finite_float16
+from groove.features.settings import N_CONTRAST, N_MFCC, AudioSettings
+
+ONSET_WINDOW_S = 2.0
+"""Width of the sliding window in which onsets are counted."""
+AUDIO_FEATURES = (
+    *(f"mfcc_{index}" for index in range(N_MFCC)),
+    "onset_strength",
+    "onset_rate",  # detected onsets per second
+    "tempo",  # local, in BPM
+    *(f"contrast_{band}" for band in range(N_CONTRAST)),  # dB between peaks and valleys; the last band is the top one
+)
+_BLOCK = 1 << 20
+_MIN_WIDTH = 1e-6
+"""In hops: below it the difference of two integrals is rounding error."""
+
+
+def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
+    """Return the audio at `path` as one channel at `sample_rate` Hz, shape (S,).
+
+    Raises:
+        AudioError: if the file cannot be decoded, or holds no sample.
+    """
+    import soundfile
+    import soxr
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            native_rate = file.samplerate
+            blocks = [block.mean(axis=1) for block in file.blocks(_BLOCK, dtype="float32", always_2d=True)]
+    except (soundfile.SoundFileError, OSError, ValueError) as error:
+        raise AudioError(f"cannot be decoded: {' '.join(str(error).split())}") from error
+    samples = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
+    if len(samples) == 0:
+        raise AudioError("holds no sample")
+    if not np.isfinite(samples).all():
+        raise AudioError("holds samples that are not finite")
+    return soxr.resample(samples, native_rate, sample_rate).astype(np.float32, copy=False)
+
+
+def song_features(samples: NDArray[np.float32], audio: AudioSettings) -> NDArray[np.float32]:
+    """Return the features `AUDIO_FEATURES` of every hop of `samples` (S,), shape (H, 23)."""
+    import librosa
+
+    rate, hop = audio.sample_rate, audio.hop_length
+    samples = np.pad(samples, (0, max(0, audio.n_fft - len(samples))))
+    magnitude = np.abs(librosa.stft(samples, n_fft=audio.n_fft, hop_length=hop))
+    mel = librosa.feature.melspectrogram(S=magnitude**2, sr=rate, n_fft=audio.n_fft, n_mels=audio.n_mels)
+    log_mel = librosa.power_to_db(mel)
+    onsets = librosa.onset.onset_strength(S=log_mel, sr=rate, hop_length=hop, n_fft=audio.n_fft)
+    rows = (
+        librosa.feature.mfcc(S=log_mel, n_mfcc=N_MFCC),
+        onsets,
+        _onset_rate(onsets, rate, hop),
+        librosa.feature.tempo(onset_envelope=onsets, sr=rate, hop_length=hop, aggregate=None),
+        librosa.feature.spectral_contrast(S=magnitude, sr=rate, n_fft=audio.n_fft, n_bands=N_CONTRAST - 1),
+    )
+    return np.vstack(rows).T.astype(np.float32)
+
+
+def align(
+    features: NDArray[np.floating], times: NDArray[np.float64], hop_s: float, duration_s: float | None = None
+) -> NDArray[np.float16]:
+    """Return the mean of `features` over each frame, shape (T, F).
+
+    Each hop stands for the `hop_s` seconds around its centre, and counts by how much of that lies in the frame, so that
+    a frame shorter than a hop is defined too. The part of a frame before the audio begins or after it ends does not
+    count; a frame wholly outside is zeros. A frame of no duration (in a warp) takes the hop at its moment.
+
+    Args:
+        features: (H, F), one row per hop.
+        times: (T + 1,) seconds at which frames begin, and the end of the last.
+        hop_s: seconds between hops.
+        duration_s: seconds of audio; by default up to the centre of the last hop.
+    """
+    hops = len(features)
+    end = (hops - 1) * hop_s if duration_s is None else duration_s
+    inside = np.clip(times, 0.0, end)
+    integral = np.concatenate([np.zeros((1, features.shape[1])), np.cumsum(features, axis=0, dtype=np.float64)])
+    position = np.clip(inside / hop_s + 0.5, 0.0, hops)  # in hops, counted from the edge of the first one
+    hop = np.minimum(position.astype(np.int64), hops - 1)
+    area = integral[hop] + (position - hop)[:, None] * features[hop]
+    width = np.diff(position)[:, None]
+    spans = width > _MIN_WIDTH
+    mean = np.where(spans, np.diff(area, axis=0) / np.where(spans, width, 1.0), features[hop[:-1]])
+    outside = (times[1:] <= 0.0) & (times[:-1] < 0.0) | (times[:-1] >= end)
+    return finite_float16(np.where(outside[:, None], 0.0, mean))
+
+
+def _onset_rate(onsets: NDArray[np.float32], rate: int, hop: int) -> NDArray[np.float64]:
+    """Return the onsets per second in the window around each hop (cut at the ends of the song), shape (H,)."""
+    import librosa
+
+    detected = librosa.onset.onset_detect(onset_envelope=onsets, sr=rate, hop_length=hop)
+    hops = np.arange(len(onsets))
+    reach = max(1, round(ONSET_WINDOW_S / 2 * rate / hop))
+    first, last = np.maximum(hops - reach, 0), np.minimum(hops + reach, len(onsets) - 1)
+    count = np.searchsorted(detected, last, side="right") - np.searchsorted(detected, first, side="left")
+    return count / ((last - first + 1) * hop / rate)

@@ -1,0 +1,244 @@
+"""The catalogue of a library: one row per chart, with where its arrays lie, made by `prepare_library`.
+
+It is a Parquet file of the store, ``catalogue-<fingerprint>.parquet``. The fingerprint names the content (charts,
+audio, settings), not the place: a library that moves keeps it. Beside it lies ``left_out-<fingerprint>.csv``: all that
+is not used, with the reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from groove.charts.chart import Chart
+from groove.charts.library import count_reasons, scan, song_identities, write_left_out
+from groove.charts.radar import RADAR_AXES
+from groove.charts.simfiles import LeftOut
+from groove.errors import AudioError, ConfigError, LibraryError, did_you_mean
+from groove.features.record import SimfileTask
+from groove.features.settings import FeatureSettings
+from groove.features.sources import DigestCache, audio_sources, chart_label, simfile_tasks, without_twins
+from groove.features.store import FeatureStore, write_if_changed
+from groove.features.workers import compute_all
+
+MISSING_AUDIO = ("error", "skip", "mask")
+CHART_COLUMNS = (
+    *("chart_id", "simfile", "index", "pack", "title", "artist"),
+    *("steps_type", "difficulty", "meter", "description"),
+)
+RECORD_COLUMNS = ("has_audio", "audio_reason", "frames", "merged_rows", "length_s", "bpm", "content")
+OnStep = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done and how many there are, for a progress bar."""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What `prepare_library` made.
+
+    Attributes:
+        table: one row per chart, sorted by `chart_id`; paths of arrays are relative to `store`.
+        store: the folder of the feature store.
+        fingerprint: hash of the charts' contents and their records' keys.
+        left_out: files and charts that are not used (or used without their audio), with the reason.
+        computed: number of simfiles whose features were computed in this run.
+    """
+
+    table: pa.Table
+    store: Path
+    fingerprint: str
+    left_out: list[LeftOut]
+    computed: int = 0
+
+    @property
+    def path(self) -> Path:
+        """Return where the table is saved."""
+        return self.store / f"catalogue-{self.fingerprint}.parquet"
+
+    @property
+    def left_out_path(self) -> Path:
+        """Return where `left_out` is saved."""
+        return self.store / f"left_out-{self.fingerprint}.csv"
+
+
+def prepare_library(
+    root: Path,
+    store: Path,
+    features: Any,
+    steps_types: Sequence[str] = ("dance-single",),
+    missing_audio: str = "mask",
+    workers: int = 1,
+    on_step: OnStep = lambda what, done, total: None,
+) -> Catalogue:
+    """Scan the library at `root`, compute what `store` lacks, and save the catalogue.
+
+    Args:
+        root: folder of packs.
+        store: folder of the feature store.
+        features: a `groove.config.FeaturesConfig`, or anything with its fields.
+        steps_types: which charts to use.
+        missing_audio: what happens to a chart without audio, or whose audio cannot be decoded: `mask` keeps it without
+            audio, `skip` leaves it out, `error` raises.
+        workers: processes; 1 works in this one.
+        on_step: told of progress.
+
+    Raises:
+        ConfigError: if a setting is not allowed.
+        LibraryError: if there is no chart to use, or the store cannot be written.
+        AudioError: if `missing_audio` is `error` and audio is missing.
+    """
+    settings = FeatureSettings.of(features)
+    _check(missing_audio, workers)
+    library = scan(root, tuple(steps_types), lambda done, total: on_step("simfiles read", done, total))
+    charts, left_out = without_twins(library.charts)
+    left_out += library.left_out
+    try:
+        files = FeatureStore(store)
+        cache = DigestCache(store)
+        sources = audio_sources(charts, root, cache)
+        tasks = simfile_tasks(charts, sources, root, settings, cache)
+        if missing_audio == "error":
+            _require_audio(_missing_files(tasks))
+        cache.save()
+        failed, computed = _compute(tasks, settings, files, workers, on_step)
+        rows, unusable = _rows([task for task in tasks if task.key not in failed], files, missing_audio)
+        left_out += unusable
+        left_out += [LeftOut(task.charts[0].simfile, "", failed[task.key]) for task in tasks if task.key in failed]
+        if not rows:
+            raise LibraryError(f"no chart to use in '{root}': {_reasons(left_out)}")
+        _add_identities(rows, {music: source.digest for music, source in sources.items() if music and source.digest})
+        return _save(rows, files, sorted(set(left_out)), computed)
+    except OSError as error:
+        raise LibraryError(f"'{error.filename or store}' cannot be used: {error.strerror or error}") from error
+
+
+def load(store: Path, fingerprint: str) -> Catalogue:
+    """Return the catalogue that `prepare_library` saved."""
+    catalogue = Catalogue(pa.table({}), store, fingerprint, [])
+    try:
+        table = pq.read_table(catalogue.path)
+        left_out = _read_left_out(catalogue.left_out_path)
+    except OSError as error:
+        raise LibraryError(f"no catalogue '{fingerprint}' in the store '{store}': {error.strerror}") from error
+    return Catalogue(table, store, fingerprint, left_out)
+
+
+def _check(missing_audio: str, workers: int) -> None:
+    if missing_audio not in MISSING_AUDIO:
+        raise ConfigError(f"data.missing_audio is '{missing_audio}'; {did_you_mean(missing_audio, MISSING_AUDIO)}")
+    if workers < 1:
+        raise ConfigError(f"data.workers is {workers}; allowed: 1 or more")
+
+
+def _compute(
+    tasks: Sequence[SimfileTask], settings: FeatureSettings, store: FeatureStore, workers: int, on_step: OnStep
+) -> tuple[dict[str, str], int]:
+    """Compute the records that `store` lacks; return the reasons of the failed ones by key, and the number of all."""
+    store.clean()
+    todo = list({task.key: task for task in tasks if not store.has(task.key)}.values())
+    failed = {}
+    for done, (task, reason) in enumerate(compute_all(todo, settings, store, workers), start=1):
+        if reason:
+            failed[task.key] = reason
+        on_step("features computed", done, len(todo))
+    return failed, len(todo)
+
+
+def _rows(tasks: Iterable[SimfileTask], store: FeatureStore, missing_audio: str) -> tuple[list[Row], list[LeftOut]]:
+    """Return the catalogue's rows, and what is left out for having no note that counts, or no audio."""
+    rows, left_out, silent = [], [], []
+    for task in tasks:
+        for chart, entry in zip(task.charts, store.read(task.key), strict=True):
+            if "left_out" in entry:
+                left_out.append(LeftOut(chart.simfile, chart_label(chart), entry["left_out"]))
+                continue
+            if not entry["has_audio"]:
+                silent.append((chart, entry["audio_reason"]))
+                if missing_audio == "skip":
+                    continue
+            rows.append(_row(chart, task.key, entry, store))
+    if missing_audio == "error":
+        _require_audio(silent)
+    return sorted(rows, key=lambda row: row["chart_id"]), left_out + _silent(silent, missing_audio)
+
+
+def _row(chart: Chart, key: str, entry: dict[str, Any], store: FeatureStore) -> Row:
+    return {
+        **{name: _printable(getattr(chart, name)) for name in CHART_COLUMNS},
+        "identity": "",
+        **{name: entry[name] for name in RECORD_COLUMNS},
+        "key": key,
+        "chart_path": store.path(key, entry["chart"]),
+        "audio_path": store.path(key, entry["audio"]) if entry["audio"] else "",
+        **{f"konami_{axis}": value for axis, value in zip(RADAR_AXES, entry["konami"], strict=True)},
+        **{f"stepmania_{axis}": value for axis, value in zip(RADAR_AXES, entry["stepmania"], strict=True)},
+        **entry["elements"],
+        "chart": chart,
+    }
+
+
+def _printable(value: Any) -> Any:
+    """Return text without what UTF-8 cannot hold (file names may), anything else as it is."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if isinstance(value, str) else value
+
+
+def _add_identities(rows: list[Row], audio_digests: dict[str, str]) -> None:
+    """Set `identity` in every row, and drop the chart that it is made from."""
+    identities = song_identities([row.pop("chart") for row in rows], audio_digests)
+    for row, identity in zip(rows, identities, strict=True):
+        row["identity"] = identity
+
+
+def _missing_files(tasks: Iterable[SimfileTask]) -> list[tuple[Chart, str]]:
+    pairs = [pair for task in tasks for pair in zip(task.charts, task.audio, strict=True)]
+    return [(chart, source.reason) for chart, source in pairs if source.path is None]
+
+
+def _require_audio(silent: Sequence[tuple[Chart, str]]) -> None:
+    if silent:
+        chart, reason = silent[0]
+        raise AudioError(
+            f"{len(silent)} charts without audio, first {chart.music or chart.chart_id}: {reason}; "
+            f"data.missing_audio=mask keeps such charts, skip leaves them out"
+        )
+
+
+def _silent(silent: Iterable[tuple[Chart, str]], missing_audio: str) -> list[LeftOut]:
+    """Return the lines for charts without audio: every chart if they are skipped, else the files that are no audio."""
+    if missing_audio == "skip":
+        return [
+            LeftOut(chart.simfile, chart_label(chart), f"{reason}, and missing_audio=skip") for chart, reason in silent
+        ]
+    broken = {chart.music: reason for chart, reason in silent if chart.music is not None}
+    return [
+        LeftOut(music, "", f"audio {reason}; its charts are kept without audio") for music, reason in broken.items()
+    ]
+
+
+def _reasons(left_out: Iterable[LeftOut]) -> str:
+    counts = list(count_reasons(left_out).items())[:5]
+    return "; ".join(f"{count} x {reason}" for reason, count in counts) or "nothing was left out either"
+
+
+def _save(rows: list[Row], store: FeatureStore, left_out: list[LeftOut], computed: int) -> Catalogue:
+    parts = sorted(f"{row['content']} {row['key']}" for row in rows)
+    fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    catalogue = Catalogue(pa.Table.from_pylist(rows), store.root, fingerprint, left_out, computed)
+    sink = pa.BufferOutputStream()
+    pq.write_table(catalogue.table, sink)
+    write_if_changed(catalogue.path, sink.getvalue().to_pybytes())
+    if not catalogue.left_out_path.is_file() or _read_left_out(catalogue.left_out_path) != left_out:
+        write_left_out(left_out, catalogue.left_out_path)
+    return catalogue
+
+
+def _read_left_out(path: Path) -> list[LeftOut]:
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return [LeftOut(*line) for line in csv.reader(file)][1:]

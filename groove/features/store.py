@@ -1,0 +1,118 @@
+"""The feature store: one folder per simfile, named by what it was computed from, written once.
+
+    <store>/<key[:2]>/<key>/record.json      one entry per chart: numbers, and the names of its arrays
+                            chart_<index>.npy  (T, 20) float16
+                            audio_<n>.npy      (T, 23) float16, shared by the charts with one timing and audio
+
+A folder is written under `.part/` and renamed when it is complete, so what has its final name is whole, and is never
+written again. A killed run leaves its part behind; `clean` removes those that are old.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groove.features.settings import FeatureSettings
+
+FEATURE_VERSION = 1
+"""To be raised with every change to the numbers of `frames`, `audio`, `record` or `groove.charts.radar`."""
+STALE_S = 3600.0
+_RECORD = "record.json"
+_PARTS = ".part"
+
+
+def record_key(simfile: str, charts: Sequence[tuple[int, str]], audio: Sequence[str], settings: FeatureSettings) -> str:
+    """Return the name of a record: equal if and only if everything that it is made of is equal.
+
+    Args:
+        simfile: digest of the simfile's bytes.
+        charts: index and content digest of every chart, in order.
+        audio: of each chart, the digest of its audio's bytes, or the reason why there is none.
+        settings: all of them.
+    """
+    parts = [FEATURE_VERSION, simfile, list(charts), list(audio), dataclasses.asdict(settings)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """The records below `root`."""
+
+    root: Path
+
+    def path(self, key: str, name: str = "") -> str:
+        """Return where the record `key` (or its file `name`) lies, relative to `root`."""
+        return "/".join(filter(None, (key[:2], key, name)))
+
+    def has(self, key: str) -> bool:
+        """Return whether the record `key` is there."""
+        return (self.root / self.path(key)).is_dir()
+
+    def read(self, key: str) -> list[dict[str, Any]]:
+        """Return the entries of the record `key`, one per chart."""
+        entries = json.loads((self.root / self.path(key, _RECORD)).read_text(encoding="utf-8"))
+        assert isinstance(entries, list)
+        return entries
+
+    def array(self, path: str) -> NDArray[np.float16]:
+        """Return the array at `path` (relative to `root`), mapped into memory."""
+        array: NDArray[np.float16] = np.load(self.root / path, mmap_mode="r")
+        return array
+
+    def write(self, key: str, entries: list[dict[str, Any]], arrays: Mapping[str, NDArray[np.float16]]) -> None:
+        """Write the record `key`, whole or not at all; one that another process finished first is left as it is."""
+        parts = self.root / _PARTS
+        parts.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f"{key[:12]}.", dir=parts))
+        try:
+            for name, array in arrays.items():
+                np.save(part / name, array)
+            (part / _RECORD).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+            part.chmod(0o755)  # mkdtemp made it private
+            self._rename(part, self.root / self.path(key))
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def clean(self) -> None:
+        """Remove what killed runs left behind (younger parts may belong to a run that goes on)."""
+        for part in (self.root / _PARTS).glob("*"):
+            if time.time() - part.stat().st_mtime > STALE_S:
+                shutil.rmtree(part, ignore_errors=True)
+
+    @staticmethod
+    def _rename(part: Path, folder: Path) -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+
+
+def write_if_changed(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all, unless it is there already."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)  # mkstemp made it private
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

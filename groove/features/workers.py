@@ -1,0 +1,95 @@
+"""Records are computed in several processes; a song that fails, or ends its process, is reported and set aside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+
+from groove.features.record import SimfileTask, compute_record
+from groove.features.settings import FeatureSettings
+from groove.features.store import FeatureStore
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def compute_all(
+    tasks: Sequence[SimfileTask], settings: FeatureSettings, store: FeatureStore, workers: int
+) -> Iterator[tuple[SimfileTask, str]]:
+    """Write the records of all `tasks`; yield each when it is done, with the reason if it failed, else ``""``.
+
+    One worker is this process itself.
+
+    Raises:
+        OSError: if the store cannot be written.
+    """
+    if workers == 1:
+        for task in tasks:
+            yield task, compute_one(task, settings, store)
+    elif tasks:
+        unfinished = yield from _together(tasks, settings, store, min(workers, len(tasks)))
+        while unfinished:
+            unfinished = yield from _one_by_one(unfinished, settings, store)
+
+
+def compute_one(task: SimfileTask, settings: FeatureSettings, store: FeatureStore) -> str:
+    """Write the record of `task`; return the reason if it cannot be computed, else ``""``."""
+    try:
+        entries, arrays = compute_record(task, settings)
+    except Exception as error:  # any failure of one song is set aside with its cause, and the rest goes on
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        text = " ".join(str(error).split())
+        return f"failed: {type(error).__name__}: {text} ({os.path.basename(place.filename)}:{place.lineno})"
+    store.write(task.key, entries, arrays)
+    return ""
+
+
+Outcomes = Generator[tuple[SimfileTask, str], None, list[SimfileTask]]
+
+
+def _together(tasks: Sequence[SimfileTask], settings: FeatureSettings, store: FeatureStore, workers: int) -> Outcomes:
+    """Compute `tasks` in parallel; return those that were lost when a process ended (a decoder can crash)."""
+    lost = []
+    pool = _pool(workers)
+    try:
+        futures = {pool.submit(compute_one, task, settings, store): task for task in tasks}
+        for future in as_completed(futures):
+            try:
+                yield futures[future], future.result()
+            except BrokenProcessPool:
+                lost.append(futures[future])
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return lost
+
+
+def _one_by_one(tasks: list[SimfileTask], settings: FeatureSettings, store: FeatureStore) -> Outcomes:
+    """Compute `tasks` one after the other, which tells the one that ends its process; return those behind it."""
+    with _pool(1) as pool:
+        for place, task in enumerate(tasks):
+            try:
+                yield task, pool.submit(compute_one, task, settings, store).result()
+            except BrokenProcessPool:
+                yield task, "failed: ended the process that computed it"
+                return tasks[place + 1 :]
+    return []
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the main process, and keep to one thread.
+
+    Libraries loaded from now on learn the number of threads from the environment, the others from threadpoolctl.
+    """
+    import threadpoolctl
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    threadpoolctl.threadpool_limits(1)

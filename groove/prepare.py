@@ -1,0 +1,100 @@
+"""Compute the features of every chart of a library: ``python -m groove.prepare data.songs=DIR``.
+
+They go into the store at `data.store`; what is there already is not computed again. Without ``data.songs`` the
+generated library is written first. `groove.train` does the same by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from groove.charts.chart import DIFFICULTIES
+from groove.charts.library import count_reasons
+from groove.config import PrepareConfig, run_main
+from groove.features.catalogue import Catalogue, OnStep, prepare_library
+
+
+def run(cfg: Any) -> None:
+    """Prepare the library of `cfg` (a `PrepareConfig`) and print what was found."""
+    start = time.perf_counter()
+    catalogue = _prepare(cfg.data, cfg.features)
+    _report(catalogue, cfg.data.missing_audio)
+    print(f"{catalogue.computed} simfiles computed, {time.perf_counter() - start:.1f} s")
+
+
+def prepared(data: Any, features: Any) -> Catalogue:
+    """Return the catalogue of the library that `data` (a `DataConfig`) names, computing what its store lacks.
+
+    One line is printed: how many charts, how many of them without audio, and how much was left out.
+    """
+    catalogue = _prepare(data, features)
+    print(f"library: {_summary(catalogue)}; {len(catalogue.left_out)} left out ({catalogue.left_out_path})")
+    return catalogue
+
+
+def _prepare(data: Any, features: Any) -> Catalogue:
+    with _progress() as on_step:
+        songs = Path(data.songs) if data.songs else _generated(data, on_step)
+        store, steps_types = Path(data.store), list(data.steps_types)
+        return prepare_library(songs, store, features, steps_types, data.missing_audio, data.workers, on_step)
+
+
+def _generated(data: Any, on_step: OnStep) -> Path:
+    """Return the folder of the generated library, which is written if it is not there."""
+    from groove.charts.synthesize import write_library
+
+    root, songs = Path(data.generated.root), data.generated.songs
+    write_library(root, data.generated.seed, songs, data.workers, lambda *done: on_step("songs written", *done))
+    return root
+
+
+@contextmanager
+def _progress() -> Iterator[OnStep]:
+    """Yield a function that shows a progress bar per step, with the time left, on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        tasks = {}
+
+        def on_step(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield on_step
+
+
+def _summary(catalogue: Catalogue) -> str:
+    table = catalogue.table
+    songs = len(table["identity"].unique())
+    silent = table["has_audio"].to_pylist().count(False)
+    return f"{len(table)} charts of {songs} songs, {silent} of the charts without audio"
+
+
+def _report(catalogue: Catalogue, missing_audio: str) -> None:
+    """Print what is in the catalogue, what the frames merge, what was left out, and where it all lies."""
+    table = catalogue.table
+    print(f"{_summary(catalogue)} (missing_audio={missing_audio})")
+    counts = Counter(table["difficulty"].to_pylist())
+    print("  " + ", ".join(f"{counts[name]} {name}" for name in DIFFICULTIES if counts[name]))
+    merged = table["merged_rows"].to_pylist()
+    touched = sum(count > 0 for count in merged)
+    share = sum(merged) / max(sum(table["steps"].to_pylist()), 1)
+    print(f"{sum(merged)} rows ({share:.2%}) share a frame with another row, in {touched} charts", end="")
+    print(f" ({touched / len(table):.1%}); they are counted in it")
+    print(f"{len(catalogue.left_out)} left out:")
+    for reason, count in count_reasons(catalogue.left_out).items():
+        print(f"  {count:6d}  {reason}")
+    print(f"catalogue: {catalogue.path}\nleft out:  {catalogue.left_out_path}")
+
+
+if __name__ == "__main__":
+    run_main(run, config_name="prepare", schema=PrepareConfig)

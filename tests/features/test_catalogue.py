@@ -1,0 +1,248 @@
+"""From a folder of songs to the catalogue: what it holds, what is shared, left out, and not done again."""
+
+import os
+import shutil
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from groove.charts.library import scan
+from groove.charts.radar import RADAR_AXES, groove_radar
+from groove.errors import AudioError, ConfigError, LibraryError
+from groove.features import record, workers
+from groove.features.catalogue import load, prepare_library
+from groove.features.settings import FeatureSettings
+from tests.builders import measures, ssc_text, steady, write_song
+
+EASY = ("Easy", 2, steady(4, 2))
+HARD = ("Hard", 9, steady(32, 3))
+SECONDS = 7
+
+
+@pytest.fixture
+def songs(tmp_path):
+    root = tmp_path / "Songs"
+    write_song(root, song="Loud", charts=[EASY, HARD], music_seconds=SECONDS, offset=-0.5)
+    write_song(root, song="Mute", charts=[("Medium", 5, steady(8, 2))], bpms="0=100,1=200")
+    return root
+
+
+def prepare(songs, store=None, **settings):
+    features = settings.pop("features", FeatureSettings())
+    return prepare_library(songs, store or songs.parent / "store", features, **settings)
+
+
+def rows(catalogue):
+    return {(row["title"], row["difficulty"]): row for row in catalogue.table.to_pylist()}
+
+
+def test_the_rows_say_what_the_charts_are(songs):
+    catalogue = prepare(songs)
+    table = rows(catalogue)
+    assert list(table) == [("Loud", "Easy"), ("Loud", "Hard"), ("Mute", "Medium")]
+    hard = table["Loud", "Hard"]
+    assert hard["chart_id"] == "Pack/Loud/Loud.ssc#1"
+    assert (hard["frames"], hard["merged_rows"], hard["has_audio"]) == (48, 48, True)
+    assert hard["length_s"] == pytest.approx((12 - 1 / 8) / 2)
+    assert (hard["bpm"], table["Mute", "Medium"]["bpm"]) == (120, 200)
+    assert table["Mute", "Medium"]["audio_reason"] == "no audio file"
+    assert (table["Mute", "Medium"]["has_audio"], table["Mute", "Medium"]["audio_path"]) == (False, "")
+    assert len({row["identity"] for row in table.values()}) == 2
+    assert catalogue.left_out == []
+
+
+def test_the_radar_is_that_of_the_chart_and_the_length_of_the_audio(songs):
+    table = rows(prepare(songs))
+    for chart in scan(songs).charts:
+        row = table[chart.title, chart.difficulty]
+        radar = groove_radar(chart, SECONDS if chart.music else None)
+        np.testing.assert_allclose([row[f"konami_{axis}"] for axis in RADAR_AXES], radar.konami)
+        np.testing.assert_allclose([row[f"stepmania_{axis}"] for axis in RADAR_AXES], radar.stepmania)
+        assert {name: row[name] for name in radar.elements} == pytest.approx(radar.elements)
+
+
+def test_arrays_are_half_precision_and_audio_is_shared_by_charts_of_one_timing(songs):
+    catalogue = prepare(songs)
+    table = rows(catalogue)
+    assert table["Loud", "Easy"]["audio_path"] == table["Loud", "Hard"]["audio_path"]
+    for row in table.values():
+        chart = np.load(catalogue.store / row["chart_path"], mmap_mode="r")
+        assert (chart.shape, chart.dtype) == ((row["frames"], 20), np.float16)
+        if row["has_audio"]:
+            audio = np.load(catalogue.store / row["audio_path"], mmap_mode="r")
+            assert (audio.shape, audio.dtype) == ((48, 23), np.float16)
+
+
+def test_charts_with_their_own_timing_have_their_own_audio_but_one_decoding(tmp_path, monkeypatch):
+    path = write_song(tmp_path / "Songs", charts=[EASY], music_seconds=SECONDS)
+    second = ssc_text([HARD], chart_extra="#BPMS:0=240;\n#STOPS:;\n#OFFSET:0;").partition("#NOTEDATA")
+    path.write_text(path.read_text() + second[1] + second[2])
+    decoded = []
+    decode = record.decode
+    monkeypatch.setattr(record, "decode", lambda *args: decoded.append(args) or decode(*args))
+    table = rows(prepare(tmp_path / "Songs"))
+    assert len({row["audio_path"] for row in table.values()}) == 2
+    assert len(decoded) == 1
+
+
+def test_a_second_run_computes_nothing_and_writes_nothing(songs, monkeypatch):
+    first = prepare(songs)
+    before = {path: path.stat().st_mtime_ns for path in first.store.rglob("*") if path.is_file()}
+
+    def fail(*_):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(workers, "compute_record", fail)
+    monkeypatch.setattr("groove.features.sources.audio_digest", fail)
+    second = prepare(songs, workers=2)
+    assert (first.computed, second.computed) == (2, 0)
+    assert second.table.equals(first.table)
+    assert {path: path.stat().st_mtime_ns for path in second.store.rglob("*") if path.is_file()} == before
+
+
+def test_only_what_changed_is_computed(songs):
+    first = prepare(songs)
+    write_song(songs, song="Mute", charts=[("Medium", 6, steady(8, 3))])
+    second = prepare(songs)
+    assert second.computed == 1
+    assert second.fingerprint != first.fingerprint
+
+
+def test_a_library_that_moved_keeps_its_fingerprint_and_records(songs, tmp_path):
+    first = prepare(songs)
+    moved = tmp_path / "elsewhere" / "Other"
+    moved.parent.mkdir()
+    shutil.move(songs, moved)
+    (moved / "Pack").rename(moved / "Renamed pack")
+    second = prepare(moved, first.store)
+    assert second.computed == 0
+    assert second.fingerprint == first.fingerprint
+    assert set(second.table["pack"].to_pylist()) == {"Renamed pack"}
+
+
+def test_two_stores_hold_the_same_bytes(songs, tmp_path):
+    stores = [prepare(songs, tmp_path / name).store for name in ("a", "b")]
+    files = [{p.relative_to(store): p.read_bytes() for p in store.rglob("*") if p.is_file()} for store in stores]
+    assert files[0] == files[1]
+
+
+def test_other_settings_have_other_records_and_the_first_remain(songs):
+    first = prepare(songs)
+    second = prepare(songs, features=FeatureSettings(frames_per_beat=8))
+    assert (second.computed, second.fingerprint != first.fingerprint) == (2, True)
+    assert rows(second)["Loud", "Hard"]["merged_rows"] == 0
+    assert prepare(songs).computed == 0
+
+
+def test_a_saved_catalogue_is_loaded(songs):
+    (songs / "Pack" / "Mute" / "old.dwi").write_text("#TITLE:x;")
+    catalogue = prepare(songs)
+    loaded = load(catalogue.store, catalogue.fingerprint)
+    assert loaded.table.equals(catalogue.table)
+    assert loaded.left_out == catalogue.left_out != []
+    with pytest.raises(LibraryError, match="no catalogue 'x'"):
+        load(catalogue.store, "x")
+
+
+def test_missing_audio_skip_leaves_out_and_lists(songs):
+    catalogue = prepare(songs, missing_audio="skip")
+    assert list(rows(catalogue)) == [("Loud", "Easy"), ("Loud", "Hard")]
+    (entry,) = catalogue.left_out
+    assert entry == ("Pack/Mute/Mute.ssc", "#0 dance-single Medium 5", "no audio file, and missing_audio=skip")
+
+
+def test_missing_audio_error_stops_before_any_work(songs):
+    with pytest.raises(AudioError, match=r"1 charts without audio.*Mute\.ssc#0: no audio file.*mask keeps"):
+        prepare(songs, missing_audio="error")
+    assert not list((songs.parent / "store").glob("??"))
+
+
+@pytest.mark.parametrize("content", [b"", b"OggS" + bytes(range(256)) * 9])
+def test_audio_that_cannot_be_decoded(songs, content):
+    (songs / "Pack" / "Loud" / "Loud.wav").write_bytes(content)
+    masked = prepare(songs)
+    assert [row["has_audio"] for row in masked.table.to_pylist()] == [False] * 3
+    (entry,) = masked.left_out
+    assert entry.path == "Pack/Loud/Loud.wav"
+    assert "cannot be decoded" in entry.reason
+    assert "kept without audio" in entry.reason
+    os.remove(songs / "Pack" / "Mute" / "Mute.ssc")
+    with pytest.raises(AudioError, match=r"2 charts without audio, first Pack/Loud/Loud.wav: cannot be decoded"):
+        prepare(songs, missing_audio="error")
+    with pytest.raises(LibraryError, match="no chart to use"):
+        prepare(songs, missing_audio="skip")
+
+
+def test_twins_and_unusable_charts_are_listed(songs):
+    write_song(songs, song="Loud", charts=[EASY], fmt="sm")
+    write_song(songs, song="Fake", charts=[EASY], extra="#FAKES:0=99;")
+    catalogue = prepare(songs)
+    assert len(catalogue.table) == 3
+    reasons = {entry.path: entry.reason for entry in catalogue.left_out}
+    assert reasons["Pack/Loud/Loud.sm"] == "twin of Loud.ssc, which StepMania prefers"
+    assert reasons["Pack/Fake/Fake.ssc"] == "no note that counts"
+
+
+def test_the_same_chart_elsewhere_is_kept_as_the_same_song(songs):
+    write_song(songs, pack="Copies", song="Loud", charts=[EASY, HARD], music_seconds=SECONDS, offset=-0.5)
+    catalogue = prepare(songs)
+    table = catalogue.table.to_pylist()
+    assert len(table) == 5
+    assert len({row["identity"] for row in table if row["title"] == "Loud"}) == 1
+    assert catalogue.computed == 2  # equal files share a record
+
+
+def test_double_charts_are_used_when_asked_for(songs):
+    write_song(songs, song="Two", charts=[("Hard", 9, measures("10000001 00000000"))], steps_type="dance-double")
+    assert len(prepare(songs).table) == 3
+    assert len(prepare(songs, steps_types=["dance-single", "dance-double"]).table) == 4
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"missing_audio": "maks"},
+        {"workers": 0},
+        {"features": FeatureSettings(frames_per_beat=0)},
+        {
+            "features": SimpleNamespace(
+                frames_per_beat=4, audio=SimpleNamespace(sample_rate=8000, n_fft=1, hop_length=1, n_mels=64)
+            )
+        },
+    ],
+)
+def test_settings_that_cannot_work_are_refused(songs, settings):
+    with pytest.raises(ConfigError, match="allowed"):
+        prepare(songs, **settings)
+
+
+def test_a_store_that_cannot_be_written_is_one_line(songs, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LibraryError, match="cannot be used"):
+        prepare(songs, tmp_path / "file")
+
+
+def test_progress_is_told(songs):
+    steps = []
+    prepare(songs, on_step=lambda *step: steps.append(step))
+    assert ("simfiles read", 2, 2) in steps
+    assert steps[-1] == ("features computed", 2, 2)
+
+
+def test_a_broken_digest_cache_is_made_anew(songs):
+    first = prepare(songs)
+    (first.store / "digests.json").write_text("{")
+    assert prepare(songs).computed == 0
+
+
+def test_changed_audio_of_equal_size_is_noticed(songs):
+    first = prepare(songs)
+    path = songs / "Pack" / "Loud" / "Loud.wav"
+    data = bytearray(path.read_bytes())
+    data[5000] ^= 1
+    time.sleep(0.02)
+    path.write_bytes(data)
+    assert prepare(songs).computed == 1
+    assert first.computed == 2

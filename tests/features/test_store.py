@@ -1,0 +1,101 @@
+"""What has its final name is whole: killed runs, races, and leftovers."""
+
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from groove.features.settings import AudioSettings, FeatureSettings
+from groove.features.store import STALE_S, FeatureStore, record_key, write_if_changed
+
+KEY = "ab" + "0" * 62
+ARRAYS = {"chart_0.npy": np.arange(6, dtype=np.float16).reshape(3, 2)}
+
+
+def files(root):
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def test_what_is_written_is_read_back_mapped(tmp_path):
+    store = FeatureStore(tmp_path)
+    assert not store.has(KEY)
+    store.write(KEY, [{"index": 0, "bpm": 0.1 + 0.2}], ARRAYS)
+    assert store.has(KEY)
+    assert store.read(KEY) == [{"index": 0, "bpm": 0.1 + 0.2}]
+    array = store.array(store.path(KEY, "chart_0.npy"))
+    assert isinstance(array, np.memmap)
+    assert array.tolist() == ARRAYS["chart_0.npy"].tolist()
+    assert files(tmp_path) == [f"ab/{KEY}/chart_0.npy", f"ab/{KEY}/record.json"]
+
+
+def test_a_finished_record_is_never_rewritten(tmp_path):
+    store = FeatureStore(tmp_path)
+    store.write(KEY, [{"index": 0}], ARRAYS)
+    store.write(KEY, [{"index": 99}], {})
+    assert store.read(KEY) == [{"index": 0}]
+    assert not list((tmp_path / ".part").iterdir())
+
+
+def test_an_interrupted_write_leaves_no_record(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "save", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        FeatureStore(tmp_path).write(KEY, [], ARRAYS)
+    assert not FeatureStore(tmp_path).has(KEY)
+    assert files(tmp_path) == []
+
+
+def test_a_killed_process_leaves_no_record_and_its_part_is_cleaned_when_old(tmp_path):
+    script = f"""
+import os, numpy as np
+from pathlib import Path
+from groove.features.store import FeatureStore
+Path.rename = lambda *_: os._exit(9)
+FeatureStore(Path({str(tmp_path)!r})).write({KEY!r}, [], {{"a.npy": np.zeros(3)}})
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
+    store = FeatureStore(tmp_path)
+    assert not store.has(KEY)
+    (part,) = (tmp_path / ".part").iterdir()
+    store.clean()  # it could belong to a run that goes on
+    assert part.exists()
+    old = time.time() - STALE_S - 1
+    os.utime(part, (old, old))
+    store.clean()
+    assert not part.exists()
+    store.write(KEY, [], {})
+    assert store.has(KEY)
+
+
+def test_the_key_depends_on_everything_a_record_is_made_of():
+    settings = FeatureSettings()
+    base = record_key("simfile", [(0, "c")], ["audio"], settings)
+    assert base == record_key("simfile", [(0, "c")], ["audio"], FeatureSettings())
+    others = [
+        record_key("other", [(0, "c")], ["audio"], settings),
+        record_key("simfile", [(1, "c")], ["audio"], settings),
+        record_key("simfile", [(0, "d")], ["audio"], settings),
+        record_key("simfile", [(0, "c")], ["no audio file"], settings),
+        record_key("simfile", [(0, "c")], ["audio"], FeatureSettings(frames_per_beat=8)),
+        *(
+            record_key("simfile", [(0, "c")], ["audio"], FeatureSettings(4, AudioSettings(**{name: 4096})))
+            for name in ("sample_rate", "n_fft", "hop_length", "n_mels")
+        ),
+    ]
+    assert len({base, *others}) == 1 + len(others)
+
+
+def test_unchanged_content_is_not_written_again(tmp_path):
+    path = tmp_path / "folder" / "file"
+    write_if_changed(path, b"1")
+    os.utime(path, (1, 1))
+    write_if_changed(path, b"1")
+    assert path.stat().st_mtime == 1
+    write_if_changed(path, b"2")
+    assert path.read_bytes() == b"2"
+    assert files(tmp_path) == ["folder/file"]

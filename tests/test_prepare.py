@@ -1,0 +1,84 @@
+"""The entry point: what it prints, what a user's mistake looks like, and that a second run loads nothing heavy."""
+
+import subprocess
+import sys
+
+import pytest
+
+from groove.config import DataConfig, FeaturesConfig, GeneratedConfig, PrepareConfig
+from groove.prepare import prepared, run
+from tests.builders import steady, write_song
+
+
+@pytest.fixture
+def songs(tmp_path):
+    root = tmp_path / "Songs (a, b)"
+    write_song(root, song="Loud", charts=[("Easy", 2, steady(4, 2)), ("Hard", 9, steady(32, 1))], music_seconds=4)
+    write_song(root, song="Mute", charts=[("Medium", 5, steady(8, 2))])
+    (root / "Pack" / "Mute" / "old.dwi").write_text("#TITLE:x;")
+    return root
+
+
+def settings(tmp_path, **data):
+    return DataConfig(store=str(tmp_path / "store"), workers=1, **data)
+
+
+def test_the_report_counts_everything(songs, tmp_path, capsys):
+    run(PrepareConfig(settings(tmp_path, songs=str(songs)), FeaturesConfig()))
+    text = capsys.readouterr().out
+    assert "3 charts of 2 songs, 1 of the charts without audio (missing_audio=mask)" in text
+    assert "1 Easy, 1 Medium, 1 Hard" in text
+    assert "16 rows (28.57%) share a frame with another row, in 1 charts (33.3%)" in text
+    assert "1  format DWI is not read" in text
+    assert "2 simfiles computed" in text
+    (catalogue,) = (tmp_path / "store").glob("catalogue-*.parquet")
+    (left_out,) = (tmp_path / "store").glob("left_out-*.csv")
+    assert str(catalogue) in text
+    assert str(left_out) in text
+    assert "old.dwi" in left_out.read_text()
+
+
+def test_prepared_writes_the_generated_library_when_no_songs_are_given(tmp_path, capsys):
+    generated = GeneratedConfig(songs=2, seed=3, root=str(tmp_path / "library"))
+    data = settings(tmp_path, generated=generated)
+    first = prepared(data, FeaturesConfig())
+    assert len(first.table) > 0
+    assert all(first.table["has_audio"].to_pylist())
+    assert "0 of the charts without audio" in capsys.readouterr().out
+    second = prepared(data, FeaturesConfig())
+    assert second.computed == 0
+    assert second.fingerprint == first.fingerprint
+
+
+def test_the_command_line_and_a_second_run_that_loads_no_audio_library(songs, tmp_path):
+    arguments = [f"data.songs={songs}", f"data.store={tmp_path / 'store'}", "data.workers=1"]
+    script = (
+        "import runpy, sys\n"
+        "runpy.run_module('groove.prepare', run_name='__main__')\n"
+        "print('loaded:', sorted({'torch', 'librosa', 'soundfile', 'numba'} & set(sys.modules)))"
+    )
+    outputs = []
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        outputs.append(done.stdout)
+    assert "2 simfiles computed" in outputs[0]
+    assert "0 simfiles computed" in outputs[1]
+    assert "loaded: []" in outputs[1]
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [
+        ("data.songs=nowhere", "song folder 'nowhere' does not exist"),
+        ("data.missing_audio=msk", "did you mean 'mask'? allowed: error, mask, skip"),
+        ("features.frames_per_beat=0", "features.frames_per_beat is 0; allowed: 1 or more"),
+        ("data.missing_audio=error", "charts without audio"),
+    ],
+)
+def test_a_mistake_is_one_line(songs, tmp_path, argument, text):
+    command = [sys.executable, "-m", "groove.prepare", f"data.songs={songs}", f"data.store={tmp_path / 'store'}"]
+    done = subprocess.run([*command, argument], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert text in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
