@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import sys
 import typing
 from collections.abc import Callable
@@ -84,7 +85,7 @@ class DataConfig:
     radar: str = "konami"
     split_seed: int = 0
     val_fraction: float = 0.2
-    batch_size: int = 128
+    batch_size: int = 32
     passes_per_epoch: int = 1
     triplets: TripletsConfig = field(default_factory=TripletsConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -177,6 +178,7 @@ class PretrainConfig:
     epochs: int = MISSING
     lr: float = MISSING
     weight_decay: float = MISSING
+    label_smoothing: float = MISSING
     batch_size: int = MISSING
     root: str = "outputs/pretrained"
 
@@ -291,17 +293,35 @@ def explain(error: Exception, schema: type) -> str:
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"{group}={name} does not exist: {did_you_mean(name, error.options)}"
-    if isinstance(error, ConfigKeyError) and error.full_key:
-        return _unknown_key(str(error.full_key), schema)
+    where = _full_key(error, schema)
+    if isinstance(error, ConfigKeyError) and where:
+        return _unknown_key(where, schema)
     text = str(error)
     for prefix in ("Could not override '", "Key '"):
         if text.startswith(prefix):
             key = text.removeprefix(prefix).split("'")[0].lstrip("+~")
             if not _key_exists(key, schema):
                 return _unknown_key(key, schema)
-    key = getattr(error, "full_key", None)
     line = text.strip().splitlines()[0]
-    return f"{key}: {line}" if key else line
+    return f"{where}: {line}" if where else line
+
+
+def _full_key(error: Exception, schema: type) -> str | None:
+    """Return the key that `error` is about; inside a list OmegaConf names it from the list's element on."""
+    key = getattr(error, "full_key", None)
+    place = _place(getattr(error, "object_type", None), schema)
+    return f"{place}.{key.rpartition('.')[2]}" if key and place and not key.startswith(place) else key
+
+
+def _place(wanted: Any, node: Any) -> str | None:
+    """Return the dotted path from the dataclass `node` to a field of type `wanted`, or of a list of it."""
+    for name, kind in _fields(node).items():
+        if wanted is not None and wanted in (kind, *typing.get_args(kind)):
+            return name
+        below = _place(wanted, kind)
+        if below:
+            return f"{name}.{below}"
+    return None
 
 
 def _unknown_key(key: str, schema: type) -> str:
@@ -311,11 +331,13 @@ def _unknown_key(key: str, schema: type) -> str:
     for part in key.split("."):
         fields = _fields(node)
         name = part.split("[")[0]
-        if name not in fields:
+        if typing.get_origin(node) is dict:
+            return f"there is no '{name}' in '{'.'.join(parents)}' yet; to add it write +{key}=..."
+        if not _is_index(part, node) and name not in fields:
             where = f"in '{'.'.join(parents)}'" if parents else "at the top level"
             return f"unknown key '{key}': there is no '{name}' {where}; {did_you_mean(name, fields)}"
         parents.append(part)
-        node = fields[name]
+        node = typing.get_args(node)[0] if _is_index(part, node) else fields[name]
     return f"unknown key '{key}'"
 
 
@@ -323,10 +345,15 @@ def _key_exists(key: str, schema: type) -> bool:
     node: Any = schema
     for part in key.split("."):
         fields = _fields(node)
-        if part.split("[")[0] not in fields:
+        if not _is_index(part, node) and part.split("[")[0] not in fields:
             return False
-        node = fields[part.split("[")[0]]
+        node = typing.get_args(node)[0] if _is_index(part, node) else fields[part.split("[")[0]]
     return True
+
+
+def _is_index(part: str, node: Any) -> bool:
+    """Return whether `part` of a key is a position in the list `node`."""
+    return part.isdigit() and typing.get_origin(node) is list
 
 
 def _fields(node: Any) -> dict[str, Any]:
@@ -338,12 +365,14 @@ def _fields(node: Any) -> dict[str, Any]:
 
 
 def _quote_path(argument: str) -> str:
-    """Quote a path for Hydra's grammar, which trips over brackets, colons, commas and quotes in song folders' names."""
+    """Quote a path that exists for Hydra's grammar, which trips over brackets, accents and quotes in folders' names.
+
+    In Hydra's quoted strings a backslash is itself, except before a quote (and the end is one).
+    """
     key, separator, value = argument.partition("=")
-    special = any(character in value for character in "()[]{}:;'\",\\ ")
-    if not separator or key.lstrip("+") not in PATH_KEYS or not special or not Path(value).exists():
+    if not separator or not value or key.lstrip("+") not in PATH_KEYS or not Path(value).exists():
         return argument
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = re.sub(r'(\\*)(?="|$)', r"\1\1", value).replace('"', '\\"')
     return f'{key}="{escaped}"'
 
 

@@ -34,10 +34,6 @@ class CheckpointError(GrooveError):
     """A checkpoint that is missing, corrupt, or of another model."""
 
 
-class TripletError(GrooveError):
-    """A library from which no triplet can be formed."""
-
-
 class RunError(GrooveError):
     """A run folder that is missing or lacks what a report needs."""
 

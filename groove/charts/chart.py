@@ -58,7 +58,7 @@ class Notes:
 
 @dataclass(frozen=True)
 class Timing:
-    """Beats to seconds through BPM changes, stops, delays and warps: S linear segments, built in `simfiles.py`.
+    """Beats to seconds through BPM changes, stops, delays and warps: S linear segments, built in `timing.py`.
 
     Segment i holds for beats in ``(start_beat[i], start_beat[i + 1]]`` (the first also for every earlier beat), so that
     a note on the beat of a stop sounds when the stop begins. ``time = start_time[i] + (beat - start_beat[i]) *

@@ -20,7 +20,8 @@ from types import MappingProxyType
 import numpy as np
 
 from groove.charts.chart import PANELS, Chart
-from groove.charts.simfiles import LeftOut, read_simfile, relative_to
+from groove.charts.music import relative_to
+from groove.charts.simfiles import LeftOut, read_simfile
 from groove.errors import LibraryError, did_you_mean
 
 SIMFILE_SUFFIXES = (".sm", ".ssc")

@@ -28,13 +28,13 @@ from groove.charts.synthesize_steps import STEP_STYLES, Habits, draw_targets, st
 from groove.charts.synthesize_text import Entry, Pack, StepChart, ssc_text
 from groove.errors import LibraryError
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 MARKER = "generated.json"
 SONGS_PER_PACK = 20
 SLOTS = ("Beginner", "Easy", "Medium", "Hard", "Challenge")
 HARDNESS = (0.0, 1.0, 2.0, 3.0, 3.8)
 """The hardness that authors mean by each of `SLOTS`."""
-RATING_NOISE = {"pack": 0.21, "song": 0.2, "chart": 0.155}
+RATING_NOISE = {"pack": 0.22, "song": 0.215, "chart": 0.17}
 """Standard deviations of the hardness around `HARDNESS`, in steps between difficulties."""
 METERS = (1.5, 4.5, 7.5, 10.0, 13.5, 16.0)
 """Meter at hardness 0, 1, 2, 3, 4, 5 before noise."""
@@ -200,9 +200,8 @@ def draw_packs(seed: int, count: int) -> list[Pack]:
 
 def write_song(library: Path, seed: int, index: int, entry: Entry) -> None:
     """Write one song's folder; a function of its arguments alone."""
-    rng = np.random.default_rng((seed, 2, index))
-    song = compose(rng)
-    charts = draw_charts(song, entry.pack, rng)
+    song = compose(np.random.default_rng((seed, 2, index)))
+    charts = draw_charts(song, entry.pack, np.random.default_rng((seed, 3, index)))
     folder = library / entry.pack.name / entry.title
     folder.mkdir(parents=True)
     text = ssc_text(song, charts, entry)
@@ -217,9 +216,9 @@ def draw_charts(song: Song, pack: Pack, rng: np.random.Generator) -> list[StepCh
     hardness = np.sort(means + RATING_NOISE["chart"] * rng.standard_t(4, len(slots)))
     main = STEP_STYLES[rng.integers(len(STEP_STYLES))]
     charts = []
-    for slot, hard in zip(slots, hardness.tolist(), strict=True):
-        style = main if rng.random() < 0.35 else STEP_STYLES[rng.integers(len(STEP_STYLES))]
-        targets = draw_targets(hard, style, pack.habits, rng)
-        meter = int(np.clip(round(float(np.interp(hard, range(6), METERS)) + rng.normal(0, 0.7)), 1, 16))
-        charts.append(StepChart(SLOTS[slot], meter, style, step_chart(song, targets, rng)))
+    for slot, hard, own in zip(slots, hardness.tolist(), rng.spawn(len(slots)), strict=True):
+        style = main if own.random() < 0.35 else STEP_STYLES[own.integers(len(STEP_STYLES))]
+        targets = draw_targets(hard, style, pack.habits, own)
+        meter = int(np.clip(round(float(np.interp(hard, range(6), METERS)) + own.normal(0, 0.7)), 1, 16))
+        charts.append(StepChart(SLOTS[slot], meter, style, step_chart(song, targets, own)))
     return charts

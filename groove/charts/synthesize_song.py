@@ -55,6 +55,11 @@ class MusicStyle:
     bass: str
     voice: str
 
+    @property
+    def swings(self) -> bool:
+        """Return whether a beat divides into three."""
+        return len(self.hat) == 12
+
 
 STYLES = (
     MusicStyle(
@@ -70,7 +75,7 @@ STYLES = (
         ((0,), (0, 8), (0, 4, 8), (0, 8), ()), "x..x..x..x.x", "saw",
     ),
     MusicStyle(
-        "ballad", (90, 124), "x.......x.......", "....x.......x...", "x...x...x...x...",
+        "ballad", (90, 124), "x.......x.......", "....x.......x...", "x.x.x.x.x.x.x.x.",
         ((0,), (0,), (0, 6), (6,), ()), "x.......x.......", "sine",
     ),
     MusicStyle(
@@ -215,10 +220,12 @@ def _drums(style: MusicStyle, name: str, start: int, first: bool, last: bool) ->
         rows += [(start + t, Layer.KICK, 0, 6, 1.0) for t in _hits(style.kick)]
     if name not in ("intro", "break"):
         rows += [(start + t, Layer.SNARE, 0, 6, 0.9 if t % TICKS == 0 else 0.55) for t in _hits(style.snare)]
+    if name == "chorus" and not style.swings:  # a quiet shaker on the 16ths between
+        rows += [(start + t, Layer.HAT, 0, 3, 0.25) for t in range(3, BAR, 6)]
     if first:
         rows.append((start, Layer.CRASH, 0, BAR, 0.8))
     if last:
-        step = 4 if len(style.hat) == 12 else 3
+        step = 4 if style.swings else 3
         rows += [(start + 3 * TICKS + t, Layer.SNARE, 0, 3, 0.8) for t in range(0, TICKS, step)]
     return rows
 

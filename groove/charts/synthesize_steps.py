@@ -27,6 +27,8 @@ KINDS = (
     ("quarter",) * 2 + ("eighth",) * 2 + ("gallop",) * 4 + ("run",) + ("offbeat",) * 3 + ("triplet",) * 3 + ("fine",)
 )
 """The kind of each of `CELLS`."""
+SWING_KINDS = ("quarter",) * 2 + ("foreign",) * 10 + ("eighth", "run", "gallop", "fine")
+"""The kind of each of `CELLS` in a song that swings: its beats divide into three."""
 HARDNESS = (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
 ROWS_PER_MINUTE = (24.0, 50.0, 104.0, 168.0, 240.0, 320.0, 390.0)
 FASTEST_S = (0.6, 0.4, 0.26, 0.16, 0.11, 0.085, 0.07)
@@ -38,6 +40,7 @@ WEIGHTS = {  # log weight of a kind of cell at each of HARDNESS
     "run": (-30, -12, -7, -3.5, -1.0, 0.2, 0.6),
     "offbeat": (-30, -14, -9, -4.5, -2.6, -1.5, -1),
     "triplet": (-20, -9, -6, -4, -3.2, -2.6, -2.2),
+    "foreign": (-30, -14, -9, -6, -4, -3, -3),
     "fine": (-40, -30, -20, -14, -9, -6.5, -5),
 }
 STYLE_WEIGHTS = {
@@ -151,8 +154,9 @@ def _cell_scores(song: Song, targets: Targets, rng: np.random.Generator) -> NDAr
     busy = np.log([SECTIONS[name] for name in names])
     sizes = np.array([len(cell) for cell in CELLS])
     heard = salience(song)
-    music = np.stack([(heard[:, list(cell)] - 0.35).sum(axis=1) for cell in CELLS], axis=1)
-    scores = _taste(targets) + 1.5 * music + targets.contrast * busy[:, None] * sizes
+    worth = np.where(heard > 0, heard - 0.3, -1.0)
+    music = np.stack([worth[:, list(cell)].sum(axis=1) for cell in CELLS], axis=1)
+    scores = _taste(targets, song.style.swings) + 1.5 * music + targets.contrast * busy[:, None] * sizes
     scores[:, 1:] += targets.pulse * np.tile((1.0, -0.6, 0.4, -0.6), song.beats // 4)[:, None]
     peaks = rng.choice(len(song.sections), 3, replace=False)
     scores += targets.burst * np.isin(np.arange(song.beats) // 4, peaks)[:, None] * sizes
@@ -161,12 +165,13 @@ def _cell_scores(song: Song, targets: Targets, rng: np.random.Generator) -> NDAr
     return scores
 
 
-def _taste(targets: Targets) -> NDArray[np.float64]:
+def _taste(targets: Targets, swings: bool) -> NDArray[np.float64]:
     """Return the log weights of the cells, shape (K,), by hardness, style and the finest grid allowed."""
     bonus = STYLE_WEIGHTS.get(targets.style, {})
-    allowed = {1: ("quarter",), 2: ("quarter", "eighth")}.get(targets.grid, KINDS)
+    allowed = {1: ("quarter",), 2: ("quarter", "eighth")}.get(targets.grid, tuple(WEIGHTS))
     weights = {kind: np.interp(targets.hardness, HARDNESS, values) for kind, values in WEIGHTS.items()}
-    return np.array([weights[k] + bonus.get(k, 0.0) - (12.0 if k not in allowed else 0.0) for k in KINDS])
+    kinds = SWING_KINDS if swings else KINDS
+    return np.array([weights[k] + bonus.get(k, 0.0) - (12.0 if k not in allowed else 0.0) for k in kinds])
 
 
 def _haste(song: Song, targets: Targets) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import Chart, NoteKind, Notes, Timing
-from groove.charts.radar import hold_pairs, is_arrow, judged_notes
+from groove.charts.rows import hold_pairs, is_arrow, judged_notes
 from groove.errors import SimfileError
 
 PADS = 4

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from groove.charts.chart import Chart, Timing
 from groove.charts.library import notes_digest
-from groove.charts.radar import groove_radar, judged_notes
+from groove.charts.radar import groove_radar
+from groove.charts.rows import judged_notes
 from groove.errors import AudioError, SimfileError
 from groove.features.audio import align, decode, song_features
 from groove.features.frames import chart_frames, frame_times, merged_rows

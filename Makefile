@@ -1,0 +1,53 @@
+# make demo : everything, from nothing but Python 3.11+ and make, to a verdict
+# make test : every test
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+THREADS ?= 1
+export OMP_NUM_THREADS := $(THREADS)
+
+.PHONY: help install format check check-static test smoke demo bench clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
+
+install: $(STAMP)  ## make .venv with the exact versions of constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("groove needs Python 3.11 or newer; this is " + sys.version.split()[0] + "; say which with make PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)
+
+format: $(STAMP)  ## write the code in the one format
+	$(BIN)/ruff check --fix groove tests
+	$(BIN)/ruff format groove tests
+
+check-static: $(STAMP)
+	$(BIN)/ruff check groove tests
+	$(BIN)/ruff format --check groove tests
+	$(BIN)/mypy
+
+check: check-static  ## lint, format, types, and the fast tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test: $(STAMP)  ## every test
+	$(BIN)/python -m pytest
+
+smoke: $(STAMP)  ## the whole path on 12 generated songs in about a minute: does it run?
+	$(BIN)/python -m groove.train experiment=a data.generated.songs=12 data.generated.root=outputs/smoke/library \
+		data.store=outputs/smoke/store pretrain.root=outputs/smoke/pretrained hydra.run.dir=outputs/smoke/a \
+		pretrain.epochs=2 experiment.warmup_epochs=1 experiment.epochs=2 trainer.threads=$(THREADS)
+
+demo: $(STAMP)  ## generated library -> pretrained classifier -> baseline, A, B -> verdicts, figures, one table
+	$(BIN)/python -m groove.train -m experiment=baseline,a,b hydra.sweep.dir=outputs/demo trainer.threads=$(THREADS)
+	$(BIN)/python -m groove.report runs=outputs/demo out=outputs/demo
+
+bench: $(STAMP)  ## speed and memory, as ratios to a baseline in the same run
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -q
+
+clean:  ## remove what runs produced (outputs/), and caches; .venv stays
+	find outputs -mindepth 1 ! -name .gitkeep -delete
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build *.egg-info

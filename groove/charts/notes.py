@@ -1,0 +1,79 @@
+"""From the text of a ``#NOTES`` field to notes, by the rules of StepMania's `NoteDataUtil.cpp`.
+
+A library is full of files that only had to please that engine. Beats stay exact; the engine's own are rounded to 1/48.
+Dimension letters: N notes, R lines of note data, M measures, C columns.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groove.charts.chart import NoteKind, Notes
+
+_SYMBOLS = {"1": 1, "2": 2, "3": 3, "4": 4, "M": 5, "L": 6, "F": 7, "K": 8, "A": 9}
+_KINDS = np.zeros(256, dtype=np.int8)
+for _symbol, _kind in _SYMBOLS.items():
+    _KINDS[ord(_symbol)] = NoteKind(_kind)
+_EXTRAS = re.compile(r"\[[^\]]*\]?|\{[^}]*\}?|<[^>]*>?")
+"""What may follow a note within a line: a keysound index, an attack, an item."""
+
+
+def parse_notes(text: str, columns: int) -> Notes:
+    """Return the notes of a ``#NOTES`` field, holds balanced.
+
+    Line l of n in measure m is beat ``4 * (m + l / n)``, kept as a reduced fraction. As in StepMania: empty lines and
+    measures without any character do not count, unknown symbols are no notes, a short line is padded, a long one cut.
+    A measure that is one long line has lost its line breaks, and gets them back.
+    """
+    lines, first, sizes = _lines(text, columns)
+    if not lines:
+        none = np.zeros(0, dtype=np.int64)
+        return Notes(none, none, none.astype(np.int8), none.astype(np.int8))
+    raw = np.frombuffer("".join(lines).encode("ascii", "replace"), dtype=np.uint8).reshape(-1, columns)
+    kinds = _KINDS[raw]  # (R, C)
+    row, column = np.nonzero(kinds)
+    measure = np.repeat(np.arange(len(sizes)), sizes)[row]
+    size = sizes[measure]
+    numerator = 4 * (measure * size + row - first[measure])
+    divisor = np.gcd(numerator, size)
+    notes = Notes(numerator // divisor, size // divisor, column.astype(np.int8), kinds[row, column])
+    return balance_holds(notes)
+
+
+def _lines(text: str, columns: int) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
+    """Return R lines of exactly `columns` symbols; per measure (M,) the index of its first line; and their number."""
+    measures = [part for place, part in enumerate(text.split(",")) if part or place == 0]
+    lines: list[str] = []
+    sizes = np.zeros(len(measures), dtype=np.int64)
+    for place, part in enumerate(measures):
+        found = [line for line in map(str.strip, part.split("\n")) if line]
+        if len(found) == 1 and len(found[0]) > columns and len(found[0]) % columns == 0 and found[0].isalnum():
+            found = [found[0][start : start + columns] for start in range(0, len(found[0]), columns)]
+        sizes[place] = len(found)
+        lines += found
+    if any(mark in text for mark in "[{<"):
+        lines = [_EXTRAS.sub("", line) for line in lines]
+    lines = [line if len(line) == columns else line[:columns].ljust(columns, "0") for line in lines]
+    return lines, np.cumsum(sizes) - sizes, sizes
+
+
+def balance_holds(notes: Notes) -> Notes:
+    """Return `notes` in which every hold or roll head has exactly one tail after it in its column.
+
+    A tail closes the last note before it in its column if that is a head (keysounds between do not matter); any other
+    tail is dropped. A head that nothing closes, or that another note interrupts, becomes a tap: the arrow is kept.
+    """
+    solid = np.flatnonzero(notes.kind != NoteKind.KEYSOUND)
+    order = solid[np.argsort(notes.column[solid], kind="stable")]  # by column, then beat
+    kind, column = notes.kind[order], notes.column[order]
+    head = (kind == NoteKind.HOLD_HEAD) | (kind == NoteKind.ROLL_HEAD)
+    closed = np.zeros(len(order), dtype=bool)
+    closed[:-1] = head[:-1] & (kind[1:] == NoteKind.TAIL) & (column[1:] == column[:-1])
+    closing = np.roll(closed, 1)
+    kinds = notes.kind.copy()
+    kinds[order[head & ~closed]] = NoteKind.TAP
+    kinds[order[(kind == NoteKind.TAIL) & ~closing]] = 0
+    return Notes(notes.numerator, notes.denominator, notes.column, kinds).select(kinds != 0)

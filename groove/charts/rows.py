@@ -1,0 +1,123 @@
+"""What of a chart counts and how it is grouped, in exact beats: judged notes, rows, holds, played beats.
+
+Judged notes are those that a player can hit or must avoid: notes in warps, in fake segments, fake notes and keysounds
+do not exist for them. A row is all notes of one beat; an arrow is a tap, the head of a hold or roll, or a lift, not a
+mine. Beats run along the note data, "played" beats leave out the warped ones. Letters: N notes, R rows, H holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groove.charts.chart import Chart, NoteKind, Notes, Timing
+
+BEATS_PER_MEASURE = 4
+EPSILON = 1e-9
+"""Closer than any two rows can be; keeps floors and window ends from falling on the wrong side of a float."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The R rows of a chart that hold an arrow or a shock, in order of beat. All arrays have shape (R,).
+
+    Attributes:
+        beats: place in the note data.
+        played: the same less the warped beats before it.
+        denominator: of the reduced beat: 1 for a 4th, 2 for an 8th, 4 for a 16th.
+        arrows: arrows of the row, 0 for a shock.
+        shock: whether the row is a shock arrow: a mine on every panel.
+    """
+
+    beats: NDArray[np.float64]
+    played: NDArray[np.float64]
+    denominator: NDArray[np.int64]
+    arrows: NDArray[np.int64]
+    shock: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.beats)
+
+
+@dataclass(frozen=True)
+class Holds:
+    """The H holds and rolls of a chart, sorted by head, then column. All arrays have shape (H,)."""
+
+    head: NDArray[np.float64]
+    tail: NDArray[np.float64]
+    column: NDArray[np.int8]
+    roll: NDArray[np.bool_]
+
+
+def judged_notes(chart: Chart) -> Notes:
+    """Return the notes that a player can hit or must avoid, and the tails of those holds whose heads are among them."""
+    notes = chart.notes
+    keep = chart.timing.judged(notes.beats)
+    keep &= (notes.kind != NoteKind.FAKE) & (notes.kind != NoteKind.KEYSOUND)
+    head, tail = hold_pairs(notes)
+    keep[tail] = keep[head]  # the head decides
+    return notes.select(keep)
+
+
+def is_arrow(notes: Notes) -> NDArray[np.bool_]:
+    """Return which notes (N,) are arrows."""
+    return np.isin(notes.kind, (NoteKind.TAP, NoteKind.HOLD_HEAD, NoteKind.ROLL_HEAD, NoteKind.LIFT, NoteKind.ATTACK))
+
+
+def chart_rows(notes: Notes, timing: Timing, panels: int) -> Rows:
+    """Group `notes` into rows: those with an arrow, and those with a mine on each of `panels`."""
+    arrow, mine = is_arrow(notes), notes.kind == NoteKind.MINE
+    first = _row_starts(notes)
+    arrows = np.add.reduceat(arrow.astype(np.int64), first) if len(first) else np.zeros(0, dtype=np.int64)
+    mines = np.add.reduceat(mine.astype(np.int64), first) if len(first) else np.zeros(0, dtype=np.int64)
+    shock = mines == panels
+    keep = (arrows > 0) | shock
+    beats = notes.beats[first][keep]
+    return Rows(beats, played_beats(beats, timing), notes.denominator[first][keep], arrows[keep], shock[keep])
+
+
+def _row_starts(notes: Notes) -> NDArray[np.int64]:
+    """Return the index of the first note of every row; beats are reduced fractions, so equal beats look equal."""
+    new = (np.diff(notes.numerator) != 0) | (np.diff(notes.denominator) != 0)
+    return np.flatnonzero(np.append(True, new)) if len(notes) else np.zeros(0, dtype=np.int64)
+
+
+def hold_pairs(notes: Notes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices of every hold or roll head and of its tail, (H,) each, sorted by head (holds are balanced)."""
+    head = np.flatnonzero((notes.kind == NoteKind.HOLD_HEAD) | (notes.kind == NoteKind.ROLL_HEAD))
+    tail = np.flatnonzero(notes.kind == NoteKind.TAIL)
+    head_order = head[np.argsort(notes.column[head], kind="stable")]
+    tail_order = tail[np.argsort(notes.column[tail], kind="stable")]
+    by_head = np.argsort(head_order)
+    return head_order[by_head], tail_order[by_head]
+
+
+def chart_holds(notes: Notes) -> Holds:
+    """Return the holds and rolls of `notes`."""
+    head, tail = hold_pairs(notes)
+    beats = notes.beats
+    return Holds(beats[head], beats[tail], notes.column[head], notes.kind[head] == NoteKind.ROLL_HEAD)
+
+
+def played_beats(beats: NDArray[np.float64], timing: Timing) -> NDArray[np.float64]:
+    """Return `beats` (K,) less the warped beats before each."""
+    if len(timing.warps) == 0:
+        return beats
+    start, end = timing.warps.T
+    before = np.append(0.0, np.cumsum(end - start))
+    index = np.searchsorted(start, beats, side="right")
+    last = np.maximum(index - 1, 0)
+    inside = np.where(index > 0, np.maximum(end[last] - np.maximum(beats, start[last]), 0.0), 0.0)
+    skipped = before[index] - inside
+    return beats - np.where(np.isfinite(skipped), skipped, before[last] + beats - start[last])
+
+
+def song_end(chart: Chart) -> float:
+    """Return the beat at which the konami radar's song ends: the chart's last non-empty row.
+
+    The one free quantity of the definition, as no simfile holds the arcade's song end. This is the place to change it.
+    """
+    notes = judged_notes(chart)
+    return float(notes.beats.max()) if len(notes) else 0.0

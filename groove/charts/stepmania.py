@@ -1,0 +1,52 @@
+"""The groove radar of StepMania 5.1, `NoteDataUtil::CalculateRadarValues`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from groove.charts.chart import ROWS_PER_BEAT, Chart, NoteKind, Notes
+from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, is_arrow
+
+VOLTAGE_WINDOW = 8
+"""Beats; both ends of the window count."""
+
+
+def measure_end(chart: Chart, judged: Notes) -> float:
+    """Return the seconds from beat 0 to the end of the measure that holds the last row."""
+    if len(judged) == 0:
+        return 0.0
+    end = (math.floor(judged.beats.max() / BEATS_PER_MEASURE + EPSILON) + 1) * BEATS_PER_MEASURE
+    start_s, end_s = chart.timing.time_at(np.array([0.0, float(end)]))
+    return float(end_s - start_s)
+
+
+def stepmania_radar(judged: Notes, holds: int, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the stepmania radar by axis and its elements, at the engine's resolution; all zero without time.
+
+    Chaos counts rows with any note, mines as well: the engine does (stored values of 513 charts agree only so). It also
+    counts rows in warps and fake segments there; here no axis does.
+    """
+    arrow_ticks = np.round(judged.beats[is_arrow(judged)] * ROWS_PER_BEAT).astype(np.int64)
+    ticks, arrows = np.unique(arrow_ticks, return_counts=True)
+    window = VOLTAGE_WINDOW * ROWS_PER_BEAT
+    running = np.append(0, np.cumsum(arrows))
+    peak = int((running[np.searchsorted(ticks, ticks + window, side="right")] - running[:-1]).max(initial=0))
+    noted = np.unique(np.round(judged.beats[judged.kind != NoteKind.TAIL] * ROWS_PER_BEAT).astype(np.int64))
+    fine_rows = int((noted % (ROWS_PER_BEAT // 2) != 0).sum())
+    last_beat = float(judged.beats.max()) if len(judged) else 0.0
+    values = dict.fromkeys(("stream", "voltage", "air", "freeze", "chaos"), 0.0)
+    if seconds > 0 and len(ticks):
+        values["stream"] = arrows.sum() / seconds / 7
+        values["voltage"] = peak / VOLTAGE_WINDOW * (last_beat / seconds) / 10
+        values["air"] = int((arrows >= 2).sum()) / seconds
+        values["freeze"] = holds / seconds
+        values["chaos"] = 0.5 * fine_rows / seconds
+    elements = {
+        "stepmania_peak_arrows": peak,
+        "stepmania_fine_rows": fine_rows,
+        "stepmania_last_beat": last_beat,
+        "stepmania_t_s": seconds,
+    }
+    return values, elements

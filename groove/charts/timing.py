@@ -1,0 +1,150 @@
+"""From the beats and values of the timing tags to a `Timing`, by StepMania's rules.
+
+Beats of timing events are rounded to 1/48 of a beat, as the engine and `simfile` do. Dimension letter: K knots, the
+beats at which anything changes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groove.charts.chart import ROWS_PER_BEAT, Timing, inside, merged_spans
+
+DEFAULT_BPM = 60.0
+"""What StepMania plays when a file has no ``#BPMS``."""
+SLOWEST_BPM = 1e-6
+LONGEST_PAUSE_S = 1e6
+"""Beyond these two a value is no music, and sums of it would not stay finite."""
+FAST_BPM = 9_999_999.0
+"""At this tempo and above StepMania's `.sm` reader makes a warp of the segment."""
+
+
+def beat_values(text: str | None) -> NDArray[np.float64]:
+    """Return the entries of ``beat=value, ...`` as (n, 2), sorted by beat; entries that do not parse are skipped.
+
+    Beats are rounded to 1/48.
+    """
+    pairs = []
+    for entry in (text or "").split(","):
+        beat, _, value = entry.partition("=")
+        try:
+            pair = (float(beat), float(value))
+        except ValueError:
+            continue
+        if np.isfinite(pair).all() and abs(pair[0]) < 1e9:
+            pairs.append((round(pair[0] * ROWS_PER_BEAT) / ROWS_PER_BEAT, pair[1]))
+    return np.array(sorted(pairs, key=lambda pair: pair[0]), dtype=np.float64).reshape(-1, 2)
+
+
+def build_timing(
+    bpms: NDArray[np.float64],
+    stops: NDArray[np.float64],
+    delays: NDArray[np.float64],
+    warps: NDArray[np.float64],
+    fakes: NDArray[np.float64],
+    offset: float,
+) -> Timing:
+    """Return the timing of a song whose beat 0 is at ``-offset`` seconds.
+
+    All arrays are (n, 2) of (beat, value), sorted by beat; values are BPM, seconds, seconds, beats, beats. A tempo of 0
+    is ignored (or one too near to 0 to reach another beat, or a pause of days), and so is all before beat 0 but the
+    tempo. Where a negative tempo or stop turns time back, the audio does not: time is the running maximum over beats,
+    and the beats until it is caught up are a warp.
+    """
+    bpms = _from_beat_0(bpms[np.abs(bpms[:, 1]) > SLOWEST_BPM])
+    stops, delays = _pauses(stops), _pauses(delays)
+    spans = merged_spans(_spans(warps))
+    knots = np.unique(np.concatenate([[0.0], bpms[:, 0], stops[:, 0], delays[:, 0], spans.ravel()]))
+    tempo = bpms[np.searchsorted(bpms[:, 0], knots, side="right") - 1, 1]  # the last of equal beats wins
+    slope = np.where(inside(knots, spans) | (tempo >= FAST_BPM), 0.0, 60.0 / tempo)
+    walk = _walk(knots, slope, _at(knots, delays), _at(knots, stops), -offset)
+    pauses = np.concatenate([stops[stops[:, 1] > 0], delays[delays[:, 1] > 0]])
+    caught_up = np.array(walk.warps, dtype=np.float64).reshape(-1, 2)
+    return Timing(
+        start_beat=np.array([0.0, *(segment[0] for segment in walk.segments)]),
+        start_time=np.array([-offset, *(segment[1] for segment in walk.segments)]),
+        seconds_per_beat=np.array([max(60.0 / bpms[0, 1], 0.0), *(segment[2] for segment in walk.segments)]),
+        bpms=_from_beat_0(bpms[(bpms[:, 1] > 0) & (bpms[:, 1] < FAST_BPM)]),
+        stops=pauses[np.argsort(pauses[:, 0], kind="stable")],
+        delays=np.array(walk.delays, dtype=np.float64).reshape(-1, 2),
+        warps=merged_spans(np.concatenate([spans, _rounded_spans(caught_up)])),
+        fakes=merged_spans(_spans(fakes)),
+    )
+
+
+class _Walk(NamedTuple):
+    """What a walk along the beats leaves behind."""
+
+    segments: list[tuple[float, float, float]]
+    delays: list[tuple[float, float]]
+    warps: list[tuple[float, float]]
+
+
+def _walk(
+    knots: NDArray[np.float64],
+    slope: NDArray[np.float64],
+    delays: NDArray[np.float64],
+    stops: NDArray[np.float64],
+    start: float,
+) -> _Walk:
+    """Follow time along the K `knots`: `raw` may go back, `high` is its running maximum, which is what is returned."""
+    walk = _Walk([], [], [])
+    raw = high = start
+    ends = np.append(knots[1:], np.inf)
+    for beat, end, rate, delay, stop in np.column_stack([knots, ends, slope, delays, stops]).tolist():
+        raw += delay
+        if raw > high:
+            walk.delays.append((beat, raw - high))
+        high = max(high, raw)
+        raw += stop
+        high = max(high, raw)
+        length = end - beat
+        behind = (high - raw) / rate if rate > 0 else length  # beats until time is caught up
+        if behind > 0:
+            walk.segments.append((beat, high, 0.0))
+            walk.warps.append((beat, min(beat + behind, end)))
+        if behind < length:
+            walk.segments.append((beat + behind, high, rate))
+        if np.isfinite(length):
+            raw += rate * length
+            high = max(high, raw)
+    return walk
+
+
+def _pauses(pauses: NDArray[np.float64]) -> NDArray[np.float64]:
+    return pauses[(pauses[:, 0] >= 0) & (np.abs(pauses[:, 1]) <= LONGEST_PAUSE_S)]
+
+
+def _from_beat_0(bpms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `bpms` with the one that holds at beat 0 moved there, or the default tempo if there is none."""
+    if len(bpms) == 0:
+        return np.array([[0.0, DEFAULT_BPM]])
+    bpms = bpms[max(np.searchsorted(bpms[:, 0], 0.0, side="right") - 1, 0) :].copy()
+    bpms[0, 0] = 0.0
+    return bpms
+
+
+def _spans(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (first beat, last beat) for rows of (beat, length), lengths rounded to 1/48, empty ones dropped."""
+    spans = np.column_stack([lengths[:, 0], lengths[:, 0] + _to_rows(lengths[:, 1])])
+    return _rounded_spans(spans[spans[:, 0] >= 0])
+
+
+def _rounded_spans(spans: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the `spans` (n, 2) that are not empty once rounded to 1/48, so that their ends compare equal to notes."""
+    spans = _to_rows(spans)
+    return spans[spans[:, 1] > spans[:, 0]]
+
+
+def _to_rows(beats: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.round(beats * ROWS_PER_BEAT) / ROWS_PER_BEAT
+
+
+def _at(knots: NDArray[np.float64], events: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the summed value of `events` at each knot (K,)."""
+    total = np.zeros(len(knots))
+    np.add.at(total, np.searchsorted(knots, events[:, 0]), events[:, 1])
+    return total

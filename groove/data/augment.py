@@ -1,0 +1,56 @@
+"""Training-only augmentation of chart and audio frames.
+
+A mirror swaps panels and leaves the radar unchanged: left-right swaps panels 0 and 3, up-down swaps 1 and 2.
+Dimension letters: T frames, F features.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+PANEL_FEATURES = ("attacks", "holds", "hold_beats")
+_LEFT_RIGHT = (3, 1, 2, 0)
+_UP_DOWN = (0, 2, 1, 3)
+
+
+def mirror_columns(names: tuple[str, ...], panels: tuple[int, ...]) -> NDArray[np.intp]:
+    """Return the column order that moves every per-panel feature of `names` to the panel given by `panels`."""
+    position = {name: i for i, name in enumerate(names)}
+    order = np.arange(len(names))
+    for feature in PANEL_FEATURES:
+        for panel, source in enumerate(panels):
+            order[position[f"{feature}_{panel}"]] = position[f"{feature}_{source}"]
+    return order
+
+
+class Augmenter:
+    """Applies each augmentation that is switched on; a pure function of the generator it is given."""
+
+    def __init__(self, chart_features: tuple[str, ...], mirror: bool, audio_mask: float) -> None:
+        """Prepare for charts with columns `chart_features`; `audio_mask` is the share of frames of audio to silence."""
+        self.mirror = mirror
+        self.audio_mask = audio_mask
+        self._left_right = mirror_columns(chart_features, _LEFT_RIGHT)
+        self._up_down = mirror_columns(chart_features, _UP_DOWN)
+
+    def __call__(
+        self, chart: NDArray[np.float32], audio: NDArray[np.float32], generator: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return augmented copies of `chart` (T, F) and `audio` (T, F)."""
+        if self.mirror:
+            for order in (self._left_right, self._up_down):
+                if generator.random() < 0.5:
+                    chart = chart[:, order]
+        if self.audio_mask > 0 and len(audio):
+            audio = _mask_span(audio, self.audio_mask, generator)
+        return chart, audio
+
+
+def _mask_span(audio: NDArray[np.float32], share: float, generator: np.random.Generator) -> NDArray[np.float32]:
+    """Silence one random span of at most `share` of the frames."""
+    length = int(generator.uniform(0, share) * len(audio))
+    start = int(generator.integers(0, len(audio) - length + 1))
+    audio = audio.copy()
+    audio[start : start + length] = 0
+    return audio

@@ -1,0 +1,208 @@
+"""From a catalogue to batches: classes, split, scaler, pair rule, loaders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from groove.charts.chart import DIFFICULTIES
+from groove.charts.radar import RADAR_AXES
+from groove.data.augment import Augmenter
+from groove.data.dataset import ChartBatch, ChartDataset, ChartTable, EpochSampler, InOrderSampler
+from groove.data.scaler import RadarScaler
+from groove.data.splits import check_fraction, held_out
+from groove.data.triplets import ChartLabels, PairRule, check_percentiles, class_counts, draw_triplets
+from groove.errors import ConfigError, LibraryError, did_you_mean
+from groove.features.frames import CHART_FEATURES
+
+EVALUATION_BATCH = 64
+VAL_TRIPLETS_PER_ANCHOR = 16
+RADAR_FAMILIES = ("konami", "stepmania")
+
+
+class GrooveDataModule(L.LightningDataModule):
+    """Training and held-out charts of one library.
+
+    Attributes:
+        classes: class names, in order of difficulty.
+        scaler: the one `RadarScaler`, fitted on the training split.
+        rule: the `PairRule`, fitted on the training split.
+        train, val: `ChartTable` of each split; charts without a class (Edit) stay in, with label -1.
+        val_triplets: (M, 3) fixed held-out triplets, indices into `val`.
+        pair_counts: per split and class, the number of charts and of anchors without a pair.
+    """
+
+    def __init__(self, catalogue: pa.Table, store: Path, data: Any, max_frames: int | None, seed: int) -> None:
+        """Split `catalogue` as `data` (a `DataConfig`) says.
+
+        Raises:
+            ConfigError: for a slot or radar family that does not exist, or a number that cannot work.
+            LibraryError: if a split has no chart of any class.
+        """
+        super().__init__()
+        check_data_settings(data)
+        self.data, self.store, self.max_frames, self.seed = data, store, max_frames, seed
+        self.classes = list(data.classes)
+        label_of = slot_labels(data.classes)
+        table = chart_table(catalogue, label_of, data.radar)
+        held = held_out(catalogue["identity"].to_pylist(), data.val_fraction, data.split_seed)
+        trainable = table.labels.label >= 0
+        train = table.take(np.flatnonzero(~held & trainable))
+        val = table.take(np.flatnonzero(held & trainable))
+        if not len(train) or not len(val):
+            raise LibraryError(
+                f"{len(train)} training and {len(val)} held-out charts in the classes {', '.join(self.classes)}; "
+                "both need at least one: add songs, or change data.val_fraction or data.split_seed"
+            )
+        self.scaler = RadarScaler.fit(train.radar)
+        self.train, self.val = (_scaled(part, self.scaler) for part in (train, val))
+        self.rule = self._fit_rule()
+        self.pair_counts = {
+            "train": class_counts(self.rule, self.train.labels, self.classes),
+            "val": class_counts(self.rule, self.val.labels, self.classes),
+        }
+        masks = self.rule.masks(self.val.labels)
+        self.val_triplets = draw_triplets(*masks, VAL_TRIPLETS_PER_ANCHOR, np.random.default_rng(seed))
+
+    def _fit_rule(self) -> PairRule:
+        settings = self.data.triplets
+        return PairRule.fit(
+            self.train.labels,
+            len(self.classes),
+            settings.positive_percentile,
+            settings.negative_percentile,
+            settings.same_difficulty_only,
+        )
+
+    def classes_without_triplets(self, split: str) -> list[str]:
+        """Return ``'Hard (2 charts)'`` for each class none of whose charts has both a positive and a negative."""
+        return [
+            f"{name} ({n['charts']} charts)"
+            for name, n in self.pair_counts[split].items()
+            if n["without_pair"] == n["charts"]
+        ]
+
+    def fingerprint(self, catalogue_fingerprint: str) -> str:
+        """Return a hash of everything that decides what a classifier sees: charts, split, classes, augmentation."""
+        data = self.data
+        settings = {
+            "catalogue": catalogue_fingerprint,
+            "classes": [[name, list(slots)] for name, slots in data.classes.items()],  # their order is the label
+            "radar": data.radar,  # an input of the classifier with model.radar_mlp
+            "split": [data.split_seed, data.val_fraction],
+            "augment": dict(data.augment),
+            "max_frames": self.max_frames,
+        }
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+    def dataset(self, table: ChartTable, augment: bool = False) -> ChartDataset:
+        """Return a dataset over `table`, augmented if asked."""
+        settings = self.data.augment
+        augmenter = Augmenter(CHART_FEATURES, settings.mirror, settings.audio_mask) if augment else None
+        return ChartDataset(
+            table, self.store, self.rule, self.max_frames, self.data.triplets.per_anchor, augmenter=augmenter
+        )
+
+    def train_dataloader(self) -> DataLoader[ChartBatch]:
+        """Return this epoch's batches (made anew each epoch: `reload_dataloaders_every_n_epochs=1`)."""
+        trainer = self.trainer
+        assert trainer is not None
+        sampler = EpochSampler(
+            len(self.train),
+            self.data.batch_size,
+            self.seed,
+            trainer.current_epoch,
+            self.data.passes_per_epoch,
+            trainer.global_rank,
+            trainer.world_size,
+        )
+        return _loader(self.dataset(self.train, augment=True), sampler)
+
+    def val_dataloader(self) -> DataLoader[ChartBatch]:
+        """Return all held-out charts."""
+        return self.evaluation_loader(self.val)
+
+    def evaluation_loader(self, table: ChartTable) -> DataLoader[ChartBatch]:
+        """Return all charts of `table`, in order of length, without augmentation."""
+        return _loader(self.dataset(table), InOrderSampler(table.frames, EVALUATION_BATCH, self.seed))
+
+
+def _loader(dataset: ChartDataset, sampler: Any) -> DataLoader[ChartBatch]:
+    # small memory-mapped data: the main process is 2-5 times faster than workers; a generator of its own, since every
+    # iterator draws a number, and a resumed run makes them at other moments than an uninterrupted one
+    own = torch.Generator()
+    return DataLoader(dataset, batch_sampler=sampler, num_workers=0, collate_fn=lambda batch: batch, generator=own)
+
+
+def slot_labels(classes: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return the class index of each difficulty slot that `classes` names.
+
+    Raises:
+        ConfigError: for a slot that does not exist or is in two classes.
+    """
+    labels: dict[str, int] = {}
+    for index, (name, slots) in enumerate(classes.items()):
+        for slot in slots:
+            if slot not in DIFFICULTIES:
+                raise ConfigError(f"data.classes.{name} names '{slot}': {did_you_mean(slot, DIFFICULTIES)}")
+            if slot in labels:
+                raise ConfigError(f"data.classes: '{slot}' is in two classes")
+            labels[slot] = index
+    return labels
+
+
+def check_data_settings(data: Any) -> None:
+    """Check what can be checked of `data` (a `DataConfig`) before any song is read.
+
+    Raises:
+        ConfigError: for the first setting that cannot work.
+    """
+    slot_labels(data.classes)
+    if data.radar not in RADAR_FAMILIES:
+        raise ConfigError(f"data.radar is '{data.radar}': {did_you_mean(data.radar, RADAR_FAMILIES)}")
+    counts = {
+        "batch_size": data.batch_size,
+        "passes_per_epoch": data.passes_per_epoch,
+        "triplets.per_anchor": data.triplets.per_anchor,
+    }
+    for name, value in counts.items():
+        if value < 1:
+            raise ConfigError(f"data.{name} is {value}; allowed: 1 or more")
+    if not 0.0 <= data.augment.audio_mask <= 1.0:
+        raise ConfigError(f"data.augment.audio_mask is {data.augment.audio_mask}; allowed: 0 to 1")
+    check_fraction(data.val_fraction)
+    check_percentiles(data.triplets.positive_percentile, data.triplets.negative_percentile)
+
+
+def chart_table(catalogue: pa.Table, label_of: Mapping[str, int], family: str) -> ChartTable:
+    """Return `catalogue` as a `ChartTable` with unscaled radars of `family` (konami or stepmania)."""
+    if family not in RADAR_FAMILIES:
+        raise ConfigError(f"data.radar is '{family}': {did_you_mean(family, RADAR_FAMILIES)}")
+    radar = np.stack([catalogue[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES], axis=1).astype(np.float64)
+    _, song = np.unique(catalogue["identity"].to_pylist(), return_inverse=True)
+    label: NDArray[np.int64] = np.array(
+        [label_of.get(d, -1) for d in catalogue["difficulty"].to_pylist()], dtype=np.int64
+    )
+    return ChartTable(
+        catalogue["chart_id"].to_pylist(),
+        catalogue["chart_path"].to_pylist(),
+        catalogue["audio_path"].to_pylist(),
+        catalogue["frames"].to_numpy(),
+        radar,
+        ChartLabels(radar, label, song.astype(np.int64)),
+    )
+
+
+def _scaled(table: ChartTable, scaler: RadarScaler) -> ChartTable:
+    labels = ChartLabels(scaler(table.radar), table.labels.label, table.labels.song)
+    return ChartTable(table.chart_id, table.chart_path, table.audio_path, table.frames, table.radar, labels)

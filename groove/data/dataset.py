@@ -1,0 +1,208 @@
+"""Charts as tensors: a dataset that reads the feature store, and the batch that the model sees.
+
+Dimension letters: B charts of a batch, T frames (padded), F features, M triplets, R radar axes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from groove.data.augment import Augmenter
+from groove.data.triplets import ChartLabels, PairRule, draw_triplets
+from groove.features.audio import AUDIO_FEATURES
+
+
+@dataclass(frozen=True)
+class ChartTable:
+    """The catalogue's columns that training needs, one entry per chart (N).
+
+    Attributes:
+        chart_id: names for messages and exports.
+        chart_path, audio_path: arrays in the store; an empty audio path means that there is no audio.
+        frames: (N,) length in frames.
+        radar: (N, R) unscaled values of the chosen family.
+        labels: scaled radar, class and song of each chart.
+    """
+
+    chart_id: list[str]
+    chart_path: list[str]
+    audio_path: list[str]
+    frames: NDArray[np.int64]
+    radar: NDArray[np.float64]
+    labels: ChartLabels
+
+    def __len__(self) -> int:
+        return len(self.chart_id)
+
+    def take(self, index: NDArray[np.intp]) -> ChartTable:
+        """Return the rows at `index`."""
+        return ChartTable(
+            [self.chart_id[i] for i in index],
+            [self.chart_path[i] for i in index],
+            [self.audio_path[i] for i in index],
+            self.frames[index],
+            self.radar[index],
+            self.labels.take(index),
+        )
+
+
+class BatchRequest(NamedTuple):
+    """What a sampler asks of the dataset: charts, and where the randomness of this batch starts."""
+
+    indices: list[int]
+    seed: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ChartBatch:
+    """B charts, encoded once; anchors, positives and negatives are indices into them.
+
+    Attributes:
+        chart: (B, T, F) chart frames, zero where padded.
+        audio: (B, T, F) audio frames on the same grid, zero where padded or missing.
+        has_audio: (B,) 1 where the chart's audio is there: the explicit flag of `missing_audio=mask`.
+        lengths: (B,) frames before the padding.
+        label: (B,) class index, -1 where the slot belongs to no class.
+        radar: (B, R) scaled radar: the label of the contrastive task, never an input of the embedding.
+        index: (B,) row of the split's table.
+        triplets: (M, 3) anchor, positive, negative.
+        positive, negative: (B, B) the pairs that `triplets` was drawn from; miners look for harder negatives there.
+    """
+
+    chart: Tensor
+    audio: Tensor
+    has_audio: Tensor
+    lengths: Tensor
+    label: Tensor
+    radar: Tensor
+    index: Tensor
+    triplets: Tensor
+    positive: Tensor
+    negative: Tensor
+
+    def to(self, device: torch.device) -> ChartBatch:
+        """Return the batch on `device`."""
+        return ChartBatch(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
+
+
+class ChartDataset(Dataset[ChartBatch]):
+    """Reads charts of `table` from the store, a batch at a time (`__getitems__`), memory-mapped and float16 on disk."""
+
+    def __init__(
+        self,
+        table: ChartTable,
+        store: Path,
+        rule: PairRule,
+        max_frames: int | None = None,
+        per_anchor: int = 4,
+        augmenter: Augmenter | None = None,
+    ) -> None:
+        """Serve `table`; charts longer than `max_frames` are cut there (None: never)."""
+        self.table = table
+        self.store = store
+        self.rule = rule
+        self.max_frames = max_frames
+        self.per_anchor = per_anchor
+        self.augmenter = augmenter
+        self._arrays: dict[str, NDArray[np.float16]] = {}
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitems__(self, request: BatchRequest) -> ChartBatch:
+        """Return the batch of `request`: the same request always gives the same batch."""
+        generator = np.random.default_rng(request.seed)
+        pairs = [self._frames(i, generator) for i in request.indices]
+        index = np.asarray(request.indices, dtype=np.intp)
+        labels = self.table.labels.take(index)
+        positive, negative = self.rule.masks(labels)
+        triplets = draw_triplets(positive, negative, self.per_anchor, generator)
+        return ChartBatch(
+            chart=_pad([chart for chart, _ in pairs]),
+            audio=_pad([audio for _, audio in pairs]),
+            has_audio=torch.tensor([float(bool(self.table.audio_path[i])) for i in index]),
+            lengths=torch.tensor([len(chart) for chart, _ in pairs]),
+            label=torch.from_numpy(labels.label),
+            radar=torch.from_numpy(labels.radar.astype(np.float32)),
+            index=torch.from_numpy(index.astype(np.int64)),
+            triplets=torch.from_numpy(triplets),
+            positive=torch.from_numpy(positive),
+            negative=torch.from_numpy(negative),
+        )
+
+    def _frames(self, i: int, generator: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return chart (T, F) and audio (T, F) of chart `i`, cut and augmented."""
+        chart = self._array(self.table.chart_path[i])[: self.max_frames].astype(np.float32)
+        audio = np.zeros((len(chart), len(AUDIO_FEATURES)), dtype=np.float32)
+        if path := self.table.audio_path[i]:
+            stored = self._array(path)[: len(chart)]
+            audio[: len(stored)] = stored
+        return self.augmenter(chart, audio, generator) if self.augmenter else (chart, audio)
+
+    def _array(self, path: str) -> NDArray[np.float16]:
+        if path not in self._arrays:
+            self._arrays[path] = np.load(self.store / path, mmap_mode="r")
+        return self._arrays[path]
+
+
+def _pad(sequences: list[NDArray[np.float32]]) -> Tensor:
+    """Stack sequences (T_i, F) into (B, max T, F), zeros after each end."""
+    out = np.zeros((len(sequences), max(len(s) for s in sequences), sequences[0].shape[1]), dtype=np.float32)
+    for row, sequence in zip(out, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return torch.from_numpy(out)
+
+
+class EpochSampler:
+    """Batches of one epoch: each chart once per pass, in an order that is a function of (seed, epoch).
+
+    Under DDP every rank takes its own share of each permutation, in batches of equal number.
+    """
+
+    def __init__(
+        self, charts: int, batch_size: int, seed: int, epoch: int, passes: int = 1, rank: int = 0, world_size: int = 1
+    ) -> None:
+        """Plan `passes` permutations of `charts` for `epoch`."""
+        self.charts, self.batch_size, self.passes = charts, batch_size, passes
+        self.seed, self.epoch, self.rank, self.world_size = seed, epoch, rank, world_size
+
+    def _batches_per_pass(self) -> int:
+        share = -(-self.charts // self.world_size)
+        return max(1, round(share / self.batch_size))
+
+    def __len__(self) -> int:
+        return self.passes * self._batches_per_pass()
+
+    def __iter__(self):
+        """Yield one `BatchRequest` per batch; batches of a pass differ by at most one chart in size."""
+        for p in range(self.passes):
+            order = np.random.default_rng((self.seed, self.epoch, p)).permutation(self.charts)
+            share = -(-self.charts // self.world_size)
+            order = np.resize(order, share * self.world_size)[self.rank :: self.world_size]
+            for b, part in enumerate(np.array_split(order, self._batches_per_pass())):
+                yield BatchRequest(part.tolist(), (self.seed, self.epoch, p, b, self.rank))
+
+
+class InOrderSampler:
+    """Batches in the table's order of length (short ones together), for evaluation."""
+
+    def __init__(self, frames: NDArray[np.int64], batch_size: int, seed: int = 0) -> None:
+        """Plan batches over charts of `frames` (N,) frames."""
+        self.order = np.argsort(frames, kind="stable")
+        self.batch_size, self.seed = batch_size, seed
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // self.batch_size)
+
+    def __iter__(self):
+        """Yield one `BatchRequest` per batch."""
+        for start in range(0, len(self.order), self.batch_size):
+            yield BatchRequest(self.order[start : start + self.batch_size].tolist(), (self.seed, start))

@@ -1,0 +1,42 @@
+"""Which songs are held out: a function of the songs' content and a seed, never of directory order.
+
+Splitting is by song identity (`groove.charts.library.song_identities`), so that no song, twin or copy is on both sides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groove.errors import ConfigError, LibraryError
+
+
+def held_out(identities: Sequence[str], val_fraction: float, seed: int) -> NDArray[np.bool_]:
+    """Return, per chart, whether its song is held out for validation, shape (N,).
+
+    Songs are ordered by a hash of (identity, seed) and the first `val_fraction` of them (at least one) is held out.
+
+    Raises:
+        ConfigError: if `val_fraction` is not between 0 and 1.
+        LibraryError: if there are fewer than two songs, so that nothing could be held out.
+    """
+    check_fraction(val_fraction)
+    songs = sorted(set(identities), key=lambda identity: _rank(identity, seed))
+    if len(songs) < 2:
+        raise LibraryError(f"{len(songs)} song with usable charts: at least two are needed, one of them to hold out")
+    count = min(max(1, round(val_fraction * len(songs))), len(songs) - 1)
+    chosen = set(songs[:count])
+    return np.array([identity in chosen for identity in identities])
+
+
+def check_fraction(val_fraction: float) -> None:
+    """Raise a `ConfigError` unless `val_fraction` is between 0 and 1."""
+    if not 0.0 < val_fraction < 1.0:
+        raise ConfigError(f"data.val_fraction is {val_fraction}; allowed: above 0 and below 1")
+
+
+def _rank(identity: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}:{identity}".encode()).hexdigest()

@@ -1,0 +1,160 @@
+"""Same-difficulty triplets: which pairs the radar calls similar or dissimilar, and how triplets are drawn from them.
+
+A pair (both charts of one class, of different songs) is a *positive* when its radar distance is among the nearest
+`positive_percentile` of its class's pairs, a *negative* when among the farthest (100 - `negative_percentile`). A higher
+negative percentile means negatives that are farther in radar space, so easier ones (the seed document says harder);
+hardness is decided in embedding space, by the miners of `groove.model.mining`.
+
+Dimension letters: N charts, B charts of a batch, M triplets, R radar axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groove.data.scaler import radar_distances
+from groove.errors import ConfigError
+
+_SAMPLED_CHARTS = 3000
+"""Percentiles of larger classes are estimated on this many charts (4.5 million pairs)."""
+
+
+@dataclass(frozen=True)
+class ChartLabels:
+    """What decides pairs, per chart: scaled radar (N, R), class index (N,) and song identity code (N,)."""
+
+    radar: NDArray[np.float64]
+    label: NDArray[np.int64]
+    song: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def take(self, index: NDArray[np.intp]) -> ChartLabels:
+        """Return the labels of the charts at `index`."""
+        return ChartLabels(self.radar[index], self.label[index], self.song[index])
+
+
+@dataclass(frozen=True)
+class PairRule:
+    """The radar distances, per class, up to which a pair is positive and from which it is negative, shape (C,) each.
+
+    A class without pairs has NaN in both, which no distance satisfies.
+    """
+
+    nearest: NDArray[np.float64]
+    farthest: NDArray[np.float64]
+    same_difficulty_only: bool = True
+
+    @classmethod
+    def fit(
+        cls,
+        charts: ChartLabels,
+        classes: int,
+        positive_percentile: float,
+        negative_percentile: float,
+        same_difficulty_only: bool = True,
+    ) -> PairRule:
+        """Measure the percentiles on the pairs of `charts` (the training split).
+
+        Raises:
+            ConfigError: unless 0 < positive_percentile <= negative_percentile < 100.
+        """
+        check_percentiles(positive_percentile, negative_percentile)
+        bounds = np.full((2, classes), np.nan)
+        for c in range(classes):
+            members = charts.label == c if same_difficulty_only else charts.label >= 0
+            distances = _pair_distances(charts.take(np.flatnonzero(members)))
+            if len(distances):
+                bounds[:, c] = np.percentile(distances, [positive_percentile, negative_percentile])
+        return cls(bounds[0], bounds[1], same_difficulty_only)
+
+    def masks(
+        self, charts: ChartLabels, others: ChartLabels | None = None
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which of `others` (M, default `charts`) are positives and negatives of `charts` (N): two (N, M)."""
+        others = charts if others is None else others
+        distance = radar_distances(charts.radar, others.radar)
+        allowed = (charts.song[:, None] != others.song[None, :]) & (charts.label >= 0)[:, None]
+        if self.same_difficulty_only:
+            allowed &= charts.label[:, None] == others.label[None, :]
+        else:
+            allowed &= (others.label >= 0)[None, :]
+        anchor_class = np.maximum(charts.label, 0)
+        positive = allowed & (distance <= self.nearest[anchor_class][:, None])
+        negative = allowed & (distance >= self.farthest[anchor_class][:, None])
+        return positive, negative & ~positive
+
+    def anchors(self, charts: ChartLabels, block: int = 1024) -> NDArray[np.bool_]:
+        """Return which charts have both a positive and a negative, (N,); in blocks, so memory stays O(block N)."""
+        found: list[NDArray[np.bool_]] = [np.zeros(0, dtype=bool)]
+        for start in range(0, len(charts), block):
+            part = charts.take(np.arange(start, min(start + block, len(charts))))
+            positive, negative = self.masks(part, charts)
+            found.append(np.logical_and(positive.any(axis=1), negative.any(axis=1)))
+        return np.concatenate(found)
+
+
+def check_percentiles(positive_percentile: float, negative_percentile: float) -> None:
+    """Raise a `ConfigError` unless 0 < positive_percentile <= negative_percentile < 100."""
+    if not 0.0 < positive_percentile <= negative_percentile < 100.0:
+        raise ConfigError(
+            f"data.triplets: positive_percentile {positive_percentile}, negative_percentile {negative_percentile}; "
+            "allowed: 0 < positive_percentile <= negative_percentile < 100"
+        )
+
+
+def _pair_distances(charts: ChartLabels) -> NDArray[np.float64]:
+    """Return the radar distances of all pairs of different songs (a spread-out subset of a very large class)."""
+    if len(charts) > _SAMPLED_CHARTS:
+        charts = charts.take(np.linspace(0, len(charts) - 1, _SAMPLED_CHARTS).astype(np.intp))
+    upper = np.triu(charts.song[:, None] != charts.song[None, :], k=1)
+    return radar_distances(charts.radar, charts.radar)[upper]
+
+
+def draw_triplets(
+    positive: NDArray[np.bool_], negative: NDArray[np.bool_], per_anchor: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw up to `per_anchor` triplets for every anchor that has a positive and a negative.
+
+    Args:
+        positive: (B, B), row = anchor.
+        negative: (B, B).
+        per_anchor: triplets per anchor; candidates repeat only after all have been used.
+        generator: source of randomness.
+
+    Returns:
+        (M, 3) indices of anchor, positive, negative. Negatives are drawn with weights inverse to how many anchors they
+        serve, so that a few extreme charts (hubs) do not become everyone's negative.
+    """
+    anchors = np.flatnonzero(positive.any(axis=1) & negative.any(axis=1))
+    if len(anchors) == 0:
+        return np.zeros((0, 3), dtype=np.int64)
+    p = _draw(positive[anchors], per_anchor, generator)
+    n = _draw(negative[anchors], per_anchor, generator)
+    return np.stack([np.repeat(anchors, per_anchor), p.ravel(), n.ravel()], axis=1).astype(np.int64)
+
+
+def _draw(mask: NDArray[np.bool_], count: int, generator: np.random.Generator) -> NDArray[np.intp]:
+    """Draw `count` columns per row of `mask` (A, B) by Gumbel keys, distinct while candidates last -> (A, count)."""
+    weight = -np.log(np.maximum(mask.sum(axis=0), 1))
+    keys = np.where(mask, weight[None, :] + generator.gumbel(size=mask.shape), -np.inf)
+    order = np.argsort(-keys, axis=1, kind="stable")
+    candidates = mask.sum(axis=1)
+    return np.take_along_axis(order, np.arange(count)[None, :] % candidates[:, None], axis=1)
+
+
+def class_counts(rule: PairRule, charts: ChartLabels, classes: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return, per class, how many charts there are and how many of them are anchors without a pair."""
+    usable = rule.anchors(charts)
+    return {
+        name: {
+            "charts": int((charts.label == c).sum()),
+            "without_pair": int(((charts.label == c) & ~usable).sum()),
+        }
+        for c, name in enumerate(classes)
+    }

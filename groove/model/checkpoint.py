@@ -1,0 +1,99 @@
+"""Reading a checkpoint's weights into a model, with a list of what happened to each module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from groove.errors import CheckpointError
+
+SHARED_MODULES = ("audio_encoder", "chart_encoder", "fusion_module", "backbone", "pooling")
+_PREFIX = "model."
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint file: where it lies, the model's weights and constructor arguments, and the raw content."""
+
+    path: Path
+    weights: dict[str, Tensor]
+    model_config: dict[str, Any]
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """Names of parameters and buffers: loaded from the file, skipped in the file, new in the model."""
+
+    loaded: list[str]
+    skipped: list[str]
+    new: list[str]
+
+    def lines(self) -> list[str]:
+        """Return one line for each list, by module."""
+        return [f"  {title}: {_by_module(getattr(self, title))}" for title in ("loaded", "skipped", "new")]
+
+
+def _by_module(names: Sequence[str]) -> str:
+    counts: dict[str, int] = {}
+    for name in names:
+        module = name.split(".")[0]
+        counts[module] = counts.get(module, 0) + 1
+    return ", ".join(f"{module} ({count})" for module, count in counts.items()) or "nothing"
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read the ``.ckpt`` at `path`.
+
+    Raises:
+        CheckpointError: if there is no such file, it cannot be read, or it holds no `LateFusionClassifier`.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"no checkpoint at {path}: give a .ckpt file that groove.train wrote")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes make the unpickler raise almost anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise CheckpointError(f"{path} is not a readable checkpoint: {reason}") from error
+    state, config = _dict(content, "state_dict"), _dict(_dict(content, "hyper_parameters"), "model")
+    weights = {k.removeprefix(_PREFIX): v for k, v in state.items() if k.startswith(_PREFIX)}
+    if not weights or not config:
+        raise CheckpointError(f"{path} holds no groove model (needs 'state_dict' with model.* and its configuration)")
+    return Checkpoint(path, weights, config, content)
+
+
+def _dict(content: Any, key: str) -> dict[str, Any]:
+    """Return ``content[key]`` where both are dicts, else an empty one."""
+    value = content.get(key) if isinstance(content, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def load_weights(model: nn.Module, checkpoint: Checkpoint, new: Sequence[str] = ()) -> LoadReport:
+    """Copy the checkpoint's weights into `model` where name and shape agree; modules in `new` stay as they are.
+
+    Raises:
+        CheckpointError: if a shared module of the model is missing in the file or has another shape there.
+    """
+    own = model.state_dict()
+    loaded, fresh = [], []
+    for name, tensor in own.items():
+        stored = checkpoint.weights.get(name)
+        if name.split(".")[0] not in new and stored is not None and stored.shape == tensor.shape:
+            loaded.append(name)
+        else:
+            fresh.append(name)
+    wrong = [name for name in fresh if name.split(".")[0] in SHARED_MODULES]
+    if wrong:
+        stored = checkpoint.weights.get(wrong[0])
+        found = f"shape {tuple(stored.shape)}" if stored is not None else "no such weight"
+        raise CheckpointError(
+            f"{checkpoint.path} is of another model: {wrong[0]} has {found} there, {tuple(own[wrong[0]].shape)} here "
+            f"({len(wrong)} such weights); use the model=... settings it was trained with"
+        )
+    model.load_state_dict({name: checkpoint.weights[name] for name in loaded}, strict=False)
+    return LoadReport(loaded, [name for name in checkpoint.weights if name not in set(loaded)], fresh)

@@ -1,0 +1,110 @@
+"""Encoders of chart and audio frames, and the residual blocks of the backbone.
+
+Padding never changes an output: every layer works per position or is a convolution over positions that were set to
+zero where padded, so a batch's padded length does not matter. The first layer turns frames into beats (a stride of
+`frames_per_beat`), after which one position is one beat.
+
+Dimension letters: B charts, T frames, P positions (beats), F features, D channels. Tensors are (B, D, P) inside
+convolutions and (B, P, D) outside.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from groove.features.frames import CHART_FEATURES
+
+_RATED = tuple(i for i, name in enumerate(CHART_FEATURES) if not name.startswith(("holds_", "hold_beats_", "seconds")))
+_SECONDS = CHART_FEATURES.index("seconds")
+_HOLD_BEATS = tuple(i for i, name in enumerate(CHART_FEATURES) if name.startswith("hold_beats_"))
+_MIN_SECONDS = 0.02
+_RATE_SCALE = 0.125
+"""Attacks per second are divided by 8, a fast stream, so that rates are of order 1 like the counts."""
+
+
+def chart_inputs(chart: Tensor) -> Tensor:
+    """Return frames (B, T, F) with rates per second appended, (B, T, F + rated features).
+
+    The same notes at twice the tempo are a different feel: counts per frame do not show it, rates do. Hold lengths and
+    seconds are compressed by a logarithm.
+    """
+    seconds = chart[..., _SECONDS : _SECONDS + 1].clamp(min=_MIN_SECONDS)
+    rates = chart[..., list(_RATED)] / seconds * _RATE_SCALE
+    counts = chart.clone()
+    counts[..., list(_HOLD_BEATS)] = torch.log1p(chart[..., list(_HOLD_BEATS)].clamp(min=0))
+    counts[..., _SECONDS] = torch.log1p(chart[..., _SECONDS].clamp(min=0))
+    return torch.cat([counts, rates], dim=-1)
+
+
+def position_mask(lengths: Tensor, positions: int) -> Tensor:
+    """Return (B, positions) of 1 up to each length, 0 after."""
+    return (torch.arange(positions, device=lengths.device)[None, :] < lengths[:, None]).float()
+
+
+class ChannelNorm(nn.LayerNorm):
+    """LayerNorm over channels of (B, D, P): no statistic over time, so padding cannot enter."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` normalised at each position."""
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+class FrameEncoder(nn.Module):
+    """Frames (B, T, F) -> beats (B, D, P): a strided convolution, then one over neighbouring beats.
+
+    Audio is standardised with the mean and deviation of the training split (buffers, part of the checkpoint).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, features: int, dim: int, stride: int, dropout: float) -> None:
+        """Encode `features` per frame to `dim` channels per beat of `stride` frames."""
+        super().__init__()
+        self.stride = stride
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("std", torch.ones(features))
+        self.patch = nn.Conv1d(features, dim, kernel_size=2 * stride, stride=stride, padding=(stride + 1) // 2)
+        self.norm = ChannelNorm(dim)
+        self.mix = ResidualBlock(dim, dropout=dropout)
+
+    def forward(self, frames: Tensor, frame_mask: Tensor, beat_mask: Tensor) -> Tensor:
+        """Encode `frames` (B, T, F), T a multiple of the stride, with masks (B, T) and (B, P)."""
+        x = (frames - self.mean) / self.std * frame_mask[..., None]
+        x = self.patch(x.transpose(1, 2))[..., : beat_mask.shape[1]]
+        x = functional.gelu(self.norm(x))
+        return self.mix(x, beat_mask)
+
+
+class ResidualBlock(nn.Module):
+    """x + dropout(conv(gelu(conv(norm(x))))) over beats, with a dilation; (B, D, P) -> (B, D, P)."""
+
+    def __init__(self, dim: int, dilation: int = 1, dropout: float = 0.0) -> None:
+        """Make a block of `dim` channels whose first convolution sees 3 positions, `dilation` apart."""
+        super().__init__()
+        self.norm = ChannelNorm(dim)
+        self.spread = nn.Conv1d(dim, dim, kernel_size=3, padding=dilation, dilation=dilation)
+        self.mix = nn.Conv1d(dim, dim, kernel_size=1)
+        self.dropout = nn.Dropout1d(dropout)  # whole channels: per-beat masks cost a fifth of the training time
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return the block's output at every position where `mask` (B, P) is 1, zero elsewhere."""
+        hidden = functional.gelu(self.spread(self.norm(x) * mask[:, None, :]))
+        return (x + self.dropout(self.mix(hidden))) * mask[:, None, :]
+
+
+class Backbone(nn.Module):
+    """Residual blocks with dilations 1, 2, 4, 8, ...: the shared part that rigidity is about."""
+
+    def __init__(self, dim: int, blocks: int, dropout: float) -> None:
+        """Stack `blocks` residual blocks of `dim` channels."""
+        super().__init__()
+        self.blocks = nn.ModuleList(ResidualBlock(dim, 2 ** (i % 4), dropout) for i in range(blocks))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return (B, D, P) for `x` (B, D, P) with `mask` (B, P)."""
+        for block in self.blocks:
+            x = block(x, mask)
+        return x

@@ -1,0 +1,261 @@
+"""`LateFusionClassifier`: chart and audio encoded apart, fused per beat, one backbone, two heads.
+
+::
+
+    chart (B,T,20) --> chart_encoder --.
+                                        >-- fusion_module --> backbone --> pooling --> classifier_head --> logits
+    audio (B,T,23) --> audio_encoder --'    (B,D,P)           (B,D,P)     (B,2D) \
+                                                                                  '--> projection_head --> embedding
+    radar (B,5) ..optional radar_mlp..> classifier_head only
+
+The radar defines the contrastive task, so nothing of it may reach the embedding: with the radar as an input of the
+projection head, a network that sees neither chart nor audio reaches 95 % positive margins. `radar_in_projection=True`
+is the loudly named ablation that shows it. Dimension letters: B charts, T frames, P beats, D channels, C classes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from groove.data.dataset import ChartBatch
+from groove.errors import CheckpointError, ConfigError, did_you_mean
+from groove.features.audio import AUDIO_FEATURES
+from groove.features.frames import CHART_FEATURES
+from groove.model.checkpoint import LoadReport, load_weights, read_checkpoint
+from groove.model.encoders import Backbone, FrameEncoder, chart_inputs, position_mask
+from groove.model.heads import make_head
+from groove.model.pooling import make_pooling, masked_mean
+
+MODULES = (
+    "audio_encoder",
+    "chart_encoder",
+    "fusion_module",
+    "backbone",
+    "pooling",
+    "classifier_head",
+    "projection_head",
+    "radar_mlp",
+)
+"""Every module name that a freeze list, a log key or a plot legend may use."""
+RADAR_DIM = 5
+_CHART_INPUTS = chart_inputs(torch.zeros(1, 1, len(CHART_FEATURES))).shape[-1]
+_CHUNK = 16
+"""Charts encoded together; a batch is encoded in chunks of similar length, which halves the padding."""
+
+
+class ModelOutput(NamedTuple):
+    """What one forward pass gives.
+
+    Attributes:
+        logits: (B, C), or (B, C - 1) of an ordinal head.
+        embedding: (B, E) output of the projection head; not normalised.
+        pooled: (B, 2 D) what both heads read: the representation that rigidity is measured on.
+        layers: per-chart means (B, D) of audio_encoder, chart_encoder, fusion_module and backbone, for drift.
+    """
+
+    logits: Tensor
+    embedding: Tensor
+    pooled: Tensor
+    layers: dict[str, Tensor]
+
+
+class FusionModule(nn.Module):
+    """Concatenates both encodings per beat and mixes them: (B, D1 + D2, P) -> (B, D, P)."""
+
+    def __init__(self, in_dim: int, dim: int) -> None:
+        """Mix `in_dim` channels to `dim`."""
+        super().__init__()
+        self.mix = nn.Conv1d(in_dim, dim, kernel_size=1)
+
+    def forward(self, audio: Tensor, chart: Tensor, mask: Tensor) -> Tensor:
+        """Return the fused beats, zero where `mask` (B, P) is 0."""
+        return functional.gelu(self.mix(torch.cat([audio, chart], dim=1))) * mask[:, None, :]
+
+
+class LateFusionClassifier(nn.Module):
+    """The model of the seed document; see the drawing above. Padding never changes an output."""
+
+    def __init__(
+        self,
+        classes: int,
+        audio_dim: int = 128,
+        chart_dim: int = 64,
+        fusion_dim: int = 256,
+        backbone_blocks: int = 4,
+        projection_dim: int = 128,
+        classifier_hidden: int = 64,
+        pooling: str = "mean_max",
+        head: str = "classification",
+        dropout: float = 0.1,
+        max_frames: int | None = 1440,
+        radar_mlp: bool = False,
+        radar_in_projection: bool = False,
+        frames_per_beat: int = 4,
+    ) -> None:
+        """Build the network for `classes` difficulty classes.
+
+        Args:
+            classes: number of difficulty classes, at least 2.
+            audio_dim: channels of the audio encoder.
+            chart_dim: channels of the chart encoder.
+            fusion_dim: channels of fusion and backbone.
+            backbone_blocks: residual blocks.
+            projection_dim: size of the embedding.
+            classifier_hidden: hidden units of the classifier head.
+            pooling: ``mean_max`` or ``attention``.
+            head: ``classification`` or ``ordinal``.
+            dropout: probability, in blocks and heads.
+            max_frames: longer charts are cut by the dataset; kept here since it is part of what was trained.
+            radar_mlp: feed the radar to the classifier head.
+            radar_in_projection: the ablation that leaks the label into the embedding.
+            frames_per_beat: stride of the encoders; one position is one beat.
+        """
+        super().__init__()
+        if classes < 2:
+            raise ConfigError(f"data.classes gives {classes} class; a classifier needs at least 2")
+        self.max_frames = max_frames
+        self.frames_per_beat = frames_per_beat
+        self.radar_in_projection = radar_in_projection
+        self.audio_encoder = FrameEncoder(len(AUDIO_FEATURES) + 1, audio_dim, frames_per_beat, dropout)
+        self.chart_encoder = FrameEncoder(_CHART_INPUTS, chart_dim, frames_per_beat, dropout)
+        self.fusion_module = FusionModule(audio_dim + chart_dim, fusion_dim)
+        self.backbone = Backbone(fusion_dim, backbone_blocks, dropout)
+        self.pooling = make_pooling(pooling, fusion_dim)
+        self.radar_mlp: nn.Module | None = None
+        radar_features = 0
+        if radar_mlp or radar_in_projection:
+            radar_features = 16
+            self.radar_mlp = nn.Sequential(nn.Linear(RADAR_DIM, radar_features), nn.GELU())
+        pooled = self.pooling.out_dim
+        self.classifier_head = make_head(head, pooled + radar_features, classifier_hidden, classes, dropout)
+        projected = pooled + (radar_features if radar_in_projection else 0)
+        self.projection_head = nn.Sequential(
+            nn.Linear(projected, fusion_dim), nn.GELU(), nn.Linear(fusion_dim, projection_dim)
+        )
+
+    @property
+    def module_names(self) -> list[str]:
+        """Return the names of the modules that this model has, in order of the data's flow."""
+        return [name for name in MODULES if getattr(self, name) is not None]
+
+    def module(self, name: str) -> nn.Module:
+        """Return the module called `name`."""
+        return getattr(self, name)
+
+    def matching(self, names: Sequence[str], where: str) -> list[str]:
+        """Return the modules whose name starts with any of `names`.
+
+        Raises:
+            ConfigError: if one of them matches nothing; `where` says which setting it came from.
+        """
+        for name in names:
+            if not any(module.startswith(name) for module in self.module_names):
+                raise ConfigError(f"{where} names '{name}': {did_you_mean(name, self.module_names)}")
+        return [module for module in self.module_names if module.startswith(tuple(names))]
+
+    def forward(self, batch: ChartBatch) -> ModelOutput:
+        """Encode each chart once, in chunks of similar length, and apply both heads."""
+        order = torch.argsort(batch.lengths, stable=True)
+        parts = [self._encode(batch, chunk) for chunk in order.split(_CHUNK)]
+        inverse = torch.argsort(order)
+        encoded = {name: torch.cat([part[name] for part in parts])[inverse] for name in parts[0]}
+        pooled = encoded.pop("pooled")
+        class_input = projection_input = pooled
+        if self.radar_mlp is not None:
+            class_input = torch.cat([pooled, self.radar_mlp(batch.radar)], dim=1)
+            projection_input = class_input if self.radar_in_projection else pooled
+        return ModelOutput(self.classifier_head(class_input), self.projection_head(projection_input), pooled, encoded)
+
+    def _encode(self, batch: ChartBatch, chunk: Tensor) -> dict[str, Tensor]:
+        """Return pooled features and the layers' means of the charts at `chunk` (b,) of the batch."""
+        stride = self.frames_per_beat
+        lengths = batch.lengths[chunk]
+        beats = -(-int(lengths.max()) // stride)
+        chart, audio = (_cut(x[chunk], beats * stride) for x in (batch.chart, batch.audio))
+        frame_mask = position_mask(lengths, beats * stride)
+        beat_mask = position_mask(-(-lengths // stride), beats)
+        audio_in = torch.cat([audio, batch.has_audio[chunk][:, None, None].expand(*audio.shape[:2], 1)], dim=-1)
+        audio_out = self.audio_encoder(audio_in, frame_mask, beat_mask)
+        chart_out = self.chart_encoder(chart_inputs(chart), frame_mask, beat_mask)
+        fused = self.fusion_module(audio_out, chart_out, beat_mask)
+        shared = self.backbone(fused, beat_mask)
+        layers = {"audio_encoder": audio_out, "chart_encoder": chart_out, "fusion_module": fused, "backbone": shared}
+        means = {name: masked_mean(x, beat_mask) for name, x in layers.items()}
+        return means | {"pooled": self.pooling(shared, beat_mask)}
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """Return the predicted classes (B,)."""
+        return self.classifier_head.predict(logits)
+
+    def set_audio_statistics(self, mean: Tensor, std: Tensor) -> None:
+        """Standardise audio with `mean` and `std` (F,) of the training split; the flag column stays as it is."""
+        self.audio_encoder.mean[:-1] = mean
+        self.audio_encoder.std[:-1] = std
+
+    def freeze(self, names: Sequence[str]) -> None:
+        """Freeze exactly the modules in `names`, unfreeze all others.
+
+        Frozen is: no gradient (and none left over, since AdamW decays weights whose gradient is zero), dropout off.
+        """
+        for name in self.module_names:
+            module, frozen = self.module(name), name in names
+            module.requires_grad_(not frozen)
+            module.train(not frozen)
+            if frozen:
+                for parameter in module.parameters():
+                    parameter.grad = None
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        checkpoint_path: str | Path,
+        selective_freeze: Sequence[str] = (),
+        new: Sequence[str] = ("projection_head",),
+        **config: Any,
+    ) -> tuple[LateFusionClassifier, LoadReport]:
+        """Build a model as `config` says (default: as the checkpoint's own) and load a checkpoint's weights into it.
+
+        Args:
+            checkpoint_path: a ``.ckpt`` that `groove.train` wrote.
+            selective_freeze: modules to freeze, by prefix.
+            new: modules that start fresh; a classifier's checkpoint holds no trained projection head.
+            config: constructor arguments that differ from the checkpoint's.
+
+        Returns:
+            The model and the list of what was loaded, skipped, and new.
+
+        Raises:
+            CheckpointError: if the file is missing, corrupt, or of a model with other sizes.
+        """
+        checkpoint = read_checkpoint(Path(checkpoint_path))
+        unknown = set(checkpoint.model_config) - set(inspect.signature(cls).parameters)
+        if unknown:
+            raise CheckpointError(
+                f"{checkpoint.path} is of another model: this one has no {', '.join(sorted(unknown))}"
+            )
+        model = cls(**{**checkpoint.model_config, **config})
+        report = load_weights(model, checkpoint, new)
+        if selective_freeze:
+            model.freeze(model.matching(selective_freeze, "selective_freeze"))
+        return model, report
+
+
+def _cut(frames: Tensor, length: int) -> Tensor:
+    """Return `frames` (B, T, F) cut or zero-padded to `length` frames."""
+    if frames.shape[1] >= length:
+        return frames[:, :length]
+    return functional.pad(frames, (0, 0, 0, length - frames.shape[1]))
+
+
+def warn_of_leak(model: LateFusionClassifier) -> None:
+    """Say loudly that the radar enters the embedding, where it does."""
+    if model.radar_in_projection:
+        warnings.warn("model.radar_in_projection=true: the label leaks into the embedding (ablation)", stacklevel=2)

@@ -1,0 +1,278 @@
+"""Runs side by side: one row per run, and mean and spread over runs that differ only in their seed.
+
+Runs belong together when experiment, phases, margin, model size and the command line (``.hydra/overrides.yaml``)
+agree in all but the seed and what does not change a result. A seed met twice differs in something that no file says
+(or is a repetition): it is another group, never part of a spread. Spread is the sample standard deviation; of one
+run there is none.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from groove.report.compare_figure import comparison_figure
+from groove.report.figure import FIGURE_FILE
+from groove.report.measured import ACCURACY, COSINE, MARGIN, POSITIVE
+from groove.report.run_folder import Run, write_atomically
+from groove.report.verdict import judge
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+COMPARISON_FILE, COMPARISON_FIGURE = "comparison.csv", "comparison.png"
+IGNORED_OVERRIDES = (
+    "seed=",
+    "experiment=",
+    "pretrained=",
+    "ckpt_path=",
+    "data.store=",
+    "data.workers=",
+    "trainer.accelerator=",
+    "trainer.devices=",
+    "trainer.threads=",
+    "trainer.progress_bar=",
+    "hydra.",
+)
+NUMBERS = (
+    "accuracy_epoch0",
+    "accuracy_lowest",
+    "accuracy_final",
+    "pooled_cosine",
+    "margin_before",
+    "margin_after",
+    "positive_fraction",
+    "gain_pooled_before",
+    "gain_pooled_after",
+    "gain_projection_before",
+    "gain_projection_after",
+    "indicators_passed",
+)
+COLUMNS = (
+    "row",
+    "experiment",
+    "settings",
+    "phases",
+    "seed",
+    "runs",
+    "state",
+    "passed",
+    *NUMBERS,
+    "indicators_counted",
+    "folder",
+    "figure",
+)
+Row = dict[str, Any]
+
+
+def comparison_rows(runs: Sequence[Run]) -> list[Row]:
+    """Return one row per run (``row="run"``); after each group of several, its ``mean`` and ``spread``."""
+    rows: list[Row] = []
+    for group in _groups(runs):
+        members = [_row(run) for run in group]
+        rows += members
+        if len(members) > 1:
+            rows += [_over_group(members, "mean"), _over_group(members, "spread")]
+    return rows
+
+
+def comparison_table(runs: Sequence[Run]) -> Table:
+    """Return one line per group of runs, numbers as mean ± spread, and where the figures lie."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title="before -> after; mean ± spread over seeds", caption=_figures_text(runs), caption_justify="left"
+    )
+    names = (
+        "experiment",
+        "runs",
+        "accuracy 0 / lowest / final",
+        "pooled cosine",
+        "state",
+        "triplet margin",
+        "positive",
+    )
+    for name in (*names, "gain pooled", "gain projection", "verdict"):
+        table.add_column(name, overflow="fold")
+    for label, rows in _labelled(runs):
+        table.add_row(*(Text(cell) for cell in (label, str(len(rows)), *_cells(rows))))
+    return table
+
+
+def write_comparison(runs: Sequence[Run], folder: Path) -> Path:
+    """Write ``comparison.csv`` and ``comparison.png`` into `folder`, atomically; return the path of the table."""
+    folder = Path(folder)
+    rows = comparison_rows(runs)
+
+    def write(path: Path) -> None:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=COLUMNS, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+
+    figure = comparison_figure(_labelled(runs))
+    write_atomically(folder / COMPARISON_FIGURE, lambda path: figure.savefig(path, format="png"))
+    return write_atomically(folder / COMPARISON_FILE, write)
+
+
+def retrieval_table(run: Run) -> Table | None:
+    """Return the reference points of ``retrieval.json`` as lines, its metrics as columns; whatever is there."""
+    from rich.table import Table
+    from rich.text import Text
+
+    spaces = _spaces(run.retrieval or {}, "")
+    if not spaces:
+        return None
+    metrics = list(dict.fromkeys(metric for _, values in spaces for metric in values))
+    table = Table(title="held-out retrieval (gain: 0 = random, 1 = perfect)")
+    for name in ("embedding", *metrics):
+        table.add_column(name, justify="left" if name == "embedding" else "right")
+    for name, values in spaces:
+        table.add_row(Text(name), *(_cell(values.get(metric)) for metric in metrics))
+    return table
+
+
+def _row(run: Run) -> Row:
+    verdict = judge(run)
+    trained = [value for value in run.column(ACCURACY)[1:] if value is not None]
+    figure = run.folder / FIGURE_FILE
+    return {
+        "row": "run",
+        "experiment": run.experiment,
+        "settings": _settings(run),
+        "phases": _phases(run),
+        "seed": run.info.get("seed"),
+        "runs": 1,
+        "state": verdict.state,
+        "passed": verdict.passed,
+        "accuracy_epoch0": run.at(ACCURACY, 0),
+        "accuracy_lowest": min(trained, default=None),
+        "accuracy_final": run.final(ACCURACY),
+        "pooled_cosine": run.final(COSINE),
+        "margin_before": run.at(MARGIN, 0),
+        "margin_after": run.final(MARGIN),
+        "positive_fraction": run.final(POSITIVE),
+        "gain_pooled_before": run.at("retrieval/gain/pooled", 0),
+        "gain_pooled_after": run.final("retrieval/gain/pooled"),
+        "gain_projection_before": run.at("retrieval/gain/projection", 0),
+        "gain_projection_after": run.final("retrieval/gain/projection"),
+        "indicators_passed": verdict.passed_count,
+        "indicators_counted": len(verdict.counted),
+        "folder": str(run.folder),
+        "figure": str(figure) if figure.is_file() else "",
+    }
+
+
+def _over_group(rows: list[Row], kind: str) -> Row:
+    """Return the mean or the spread of every number over `rows`, of those that have it."""
+    shared = {key: rows[0][key] for key in ("experiment", "settings", "phases", "indicators_counted")}
+    moments = {key: _mean_spread(rows, key)[0 if kind == "mean" else 1] for key in NUMBERS}
+    return {"row": kind, "runs": len(rows), **shared, **moments, "state": _states(rows) if kind == "mean" else ""}
+
+
+def _mean_spread(rows: Sequence[Row], key: str) -> tuple[float | None, float | None]:
+    values = [float(row[key]) for row in rows if row.get(key) is not None]
+    if not values:
+        return None, None
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def _groups(runs: Sequence[Run]) -> list[list[Run]]:
+    """Return the runs that differ only in their seed together, in the order in which they are first met."""
+    groups: dict[tuple[str, int], list[Run]] = {}
+    seen: Counter[tuple[str, Any]] = Counter()
+    for run in runs:
+        keys = ("experiment", "verdict", "triplet_margin", "radar_in_projection", "phases", "parameters")
+        identity = json.dumps([[run.info.get(key) for key in keys], _settings(run)], sort_keys=True)
+        seed = (identity, run.info.get("seed"))
+        groups.setdefault((identity, seen[seed]), []).append(run)
+        seen[seed] += 1
+    return [sorted(group, key=lambda run: str(run.info.get("seed"))) for group in groups.values()]
+
+
+def _labelled(runs: Sequence[Run]) -> list[tuple[str, list[Row]]]:
+    """Return each group's rows with a label that no other group has."""
+    groups = [[_row(run) for run in group] for group in _groups(runs)]
+    labels = [" ".join(filter(None, (rows[0]["experiment"], rows[0]["settings"]))) for rows in groups]
+    shared = [label for label, count in Counter(labels).items() if count > 1]
+    labels = [
+        f"{label} ({rows[0]['phases']})" if label in shared else label
+        for label, rows in zip(labels, groups, strict=True)
+    ]
+    shared = [label for label, count in Counter(labels).items() if count > 1]
+    labels = [f"{label} #{number}" if label in shared else label for number, label in enumerate(labels, start=1)]
+    return list(zip(labels, groups, strict=True))
+
+
+def _settings(run: Run) -> str:
+    """Return the overrides of the run's command line that tell it from others of its experiment."""
+    path = run.folder / ".hydra" / "overrides.yaml"
+    if not path.is_file():
+        return ""
+    lines = (line.removeprefix("-").strip().strip("'\"") for line in path.read_text(encoding="utf-8").splitlines())
+    kept = (line for line in lines if "=" in line and not line.lstrip("+~").startswith(IGNORED_OVERRIDES))
+    return " ".join(sorted(kept))
+
+
+def _phases(run: Run) -> str:
+    return " + ".join(f"{phase.name} {len(phase.epochs)}" for phase in run.phases)
+
+
+def _states(rows: Sequence[Row]) -> str:
+    return "/".join(dict.fromkeys(row["state"] for row in rows))
+
+
+def _cells(rows: Sequence[Row]) -> tuple[str, ...]:
+    def show(key: str, digits: int = 3) -> str:
+        mean, spread = _mean_spread(rows, key)
+        if mean is None:
+            return "-"
+        return f"{mean:.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None else "")
+
+    return (
+        " / ".join(show(f"accuracy_{when}") for when in ("epoch0", "lowest", "final")),
+        show("pooled_cosine"),
+        _states(rows),
+        f"{show('margin_before', 2)} -> {show('margin_after', 2)}",
+        show("positive_fraction", 2),
+        f"{show('gain_pooled_before')} -> {show('gain_pooled_after')}",
+        f"{show('gain_projection_before')} -> {show('gain_projection_after')}",
+        _verdict_cell(rows),
+    )
+
+
+def _verdict_cell(rows: Sequence[Row]) -> str:
+    counts = ", ".join(f"{row['indicators_passed']}/{row['indicators_counted']}" for row in rows)
+    if len(rows) == 1:
+        return f"{'pass' if rows[0]['passed'] else 'FAIL'} {counts}"
+    return f"{sum(row['passed'] for row in rows)} of {len(rows)} pass ({counts})"
+
+
+def _figures_text(runs: Sequence[Run]) -> str:
+    from rich.markup import escape
+
+    figures = [run.folder / FIGURE_FILE for group in _groups(runs) for run in group]
+    return escape("\n".join(f"figure: {path}" for path in figures if path.is_file()))
+
+
+def _spaces(content: dict[str, Any], prefix: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return every innermost object of numbers in `content`, named by its path."""
+    found = []
+    for key, value in content.items():
+        if isinstance(value, dict):
+            name = f"{prefix}{key}"
+            if any(isinstance(inner, dict) for inner in value.values()):
+                found += _spaces(value, f"{name}/")
+            else:
+                found.append((name, value))
+    return found
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)

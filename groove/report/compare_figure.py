@@ -1,0 +1,70 @@
+"""``comparison.png``: several runs side by side, a point per run, mean and standard deviation over seeds as a bar."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from groove.report.figure import DPI, GREY
+from groove.report.thresholds import HEALTHY_ABOVE, MOVING_ABOVE, RIGID_ABOVE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STATES = {HEALTHY_ABOVE: "healthy >", MOVING_ABOVE: "moving >", RIGID_ABOVE: "rigid >"}
+ZERO = {0.0: ""}
+COMPARED: tuple[tuple[str, tuple[str, ...], dict[float, str]], ...] = (
+    ("accuracy", ("accuracy_epoch0", "accuracy_lowest", "accuracy_final"), {}),
+    ("pooled cosine with epoch 0 (final)", ("pooled_cosine",), STATES),
+    ("held-out triplet margin", ("margin_before", "margin_after"), ZERO),
+    (
+        "held-out retrieval gain",
+        ("gain_pooled_before", "gain_pooled_after", "gain_projection_before", "gain_projection_after"),
+        ZERO,
+    ),
+)
+
+
+def comparison_figure(groups: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> Figure:
+    """Return four panels over `groups` of runs, (name, rows): a point per run, mean and standard deviation as a bar."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    height = max(6.0, 1.5 + 1.1 * len(groups))
+    figure = Figure(figsize=(16.0, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (title, keys, levels) in zip(figure.subplots(1, 4, sharey=True), COMPARED, strict=True):
+        axes.set_title(title, fontsize=11)
+        for level, name in levels.items():
+            axes.axvline(level, color=GREY, linewidth=1, linestyle="--")
+            top = (level, 0.99), axes.get_xaxis_transform()
+            axes.annotate(name, top[0], xycoords=top[1], ha="right", va="top", rotation=90, fontsize=8, color=GREY)
+        for number, key in enumerate(keys):
+            offset = 0.6 * ((number + 0.5) / len(keys) - 0.5)
+            _points(axes, groups, key, offset, f"C{number}")
+        axes.grid(alpha=0.3, axis="x")
+        for edge in range(1, len(groups)):
+            axes.axhline(edge - 0.5, color="0.85", linewidth=1)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), fontsize=8)
+        names = ["\n".join(textwrap.wrap(name, 32)) for name, _ in groups]
+        axes.set_yticks(range(len(groups)), names, fontsize=8)
+        axes.set_ylim(len(groups) - 0.5, -0.5)
+    return figure
+
+
+def _points(axes: Axes, groups: Sequence[tuple[str, Sequence[dict[str, Any]]]], key: str, y: float, color: str) -> None:
+    axes.plot([], [], "o", color=color, label=key)
+    for position, (_, rows) in enumerate(groups):
+        values = [row[key] for row in rows if row.get(key) is not None]
+        if not values:
+            continue
+        axes.plot(values, [position + y] * len(values), "o", color=color, alpha=0.5, markersize=5)
+        if len(values) > 1:
+            spread = float(np.std(values, ddof=1))
+            axes.errorbar(
+                float(np.mean(values)), position + y, xerr=spread, fmt="|", color=color, capsize=4, markersize=12
+            )

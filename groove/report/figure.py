@@ -1,0 +1,282 @@
+"""``training_curves.png``: the six panels of a run.
+
+Every panel shares its epochs, and the phases of the run as pale named bands. What was not measured is a gap. Legends
+carry the part of a column name that tells lines apart (``grad_norm/backbone`` is ``backbone``). Figures are plain
+`Figure` objects: no pyplot, hence no global state, and matplotlib is imported only when something is drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from groove.report.measured import ACCURACY, BACKBONE, HEAD, KNN, MARGIN, POSITIVE, PROBE
+from groove.report.run_folder import Phase, Run, write_atomically
+from groove.report.thresholds import (
+    BALANCED_RATIO,
+    GOOD_BACKBONE_GRADIENT,
+    HEALTHY_ABOVE,
+    L2_RED_FLAG,
+    MOVING_ABOVE,
+    RIGID_ABOVE,
+    WARMUP_L2,
+    implied_cosine,
+)
+from groove.report.verdict import judge
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FIGURE_FILE = "training_curves.png"
+SIZE_INCHES, DPI = (16.0, 9.0), 100
+PHASE_COLORS = ("#fde9c9", "#d9e8f7", "#dff0d8", "#ecdff2", "#f7dcdc")
+MODULE_COLORS = {
+    "audio_encoder": "tab:cyan",
+    "chart_encoder": "tab:olive",
+    "fusion_module": "tab:purple",
+    "backbone": "tab:blue",
+    "pooling": "tab:gray",
+    "classifier_head": "tab:red",
+    "projection_head": "tab:orange",
+    "radar_mlp": "tab:brown",
+}
+LAYER_COLORS = {"pooled": "tab:blue", "projection": "tab:orange"}
+GREEN, RED, GREY = "tab:green", "tab:red", "0.35"
+HEADROOM, TURNED_HEADROOM = 0.14, 0.4  # share added to the height of a panel, for the names of its phases
+
+
+def training_curves(run: Run) -> Figure:
+    """Return the six panels of `run`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(_title(run), fontsize=14)
+    panels = (_gradients, _distances, _margin, _cosine, _l2, _ratio)
+    for axes, panel in zip(figure.subplots(2, 3).flat, panels, strict=True):
+        panel(axes, run)
+        axes.set_xlabel("epoch")
+        axes.set_xlim(-0.5, max(run.last_epoch, 1) + 0.5)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        _phase_bands(axes, run)
+    return figure
+
+
+def write_figure(run: Run, folder: Path) -> Path:
+    """Draw `run` into ``folder/training_curves.png``, atomically, and return its path."""
+    return write_atomically(Path(folder) / FIGURE_FILE, lambda path: training_curves(run).savefig(path, format="png"))
+
+
+def _title(run: Run) -> str:
+    verdict = judge(run)
+    names = {"head": ACCURACY, "probe": PROBE, "k-NN": KNN}
+    finals = ", ".join(f"{name} {_text(run.final(column))}" for name, column in names.items())
+    outcome = f"{'pass' if verdict.passed else 'FAIL'} {verdict.passed_count}/{len(verdict.counted)}"
+    leak = "RADAR IN PROJECTION   " if run.info.get("radar_in_projection") else ""
+    state = "" if run.kind == "pretrain" else f"{verdict.state}, "  # which says little of a random start
+    return (
+        f"{leak}experiment {run.experiment}: {state}{outcome}   "
+        f"final accuracy: {finals} (head at epoch 0: {_text(run.at(ACCURACY, 0))})"
+    )
+
+
+# --- the panels ----------------------------------------------------------------------------------------------------
+
+
+def _gradients(axes: Axes, run: Run) -> None:
+    """Panel 1: the backbone should be visible, not flat at zero."""
+    axes.set_title("gradient norm per module (before clipping)")
+    for module in run.modules("grad_norm"):
+        _line(axes, run, f"grad_norm/{module}", module, MODULE_COLORS.get(module), positive=True)
+    if axes.lines:
+        axes.set_yscale("log")
+        low, high = GOOD_BACKBONE_GRADIENT
+        _level(axes, low, f"good backbone > {low:g}")
+        _level(axes, high, f"good backbone < {high:g}", above=False)
+    _finish(axes, run, columns=2)
+
+
+def _distances(axes: Axes, run: Run) -> None:
+    """Panel 2: A-P and A-N should part."""
+    axes.set_title("held-out triplet distances")
+    _line(axes, run, "val/ap_dist", "ap_dist (A-P)", GREEN)
+    _line(axes, run, "val/an_dist", "an_dist (A-N)", RED)
+    _finish(axes, run)
+
+
+def _margin(axes: Axes, run: Run) -> None:
+    """Panel 3: the margin should rise from 0 toward the target."""
+    fraction = run.final(POSITIVE)
+    axes.set_title("held-out triplet margin" + ("" if fraction is None else f" (positive: {fraction:.0%} at the end)"))
+    _line(axes, run, MARGIN, "triplet_margin", "tab:blue")
+    if axes.lines:
+        axes.axhline(0.0, color=GREY, linewidth=1)
+        if run.target_margin is not None:
+            _level(axes, run.target_margin, f"target {run.target_margin:g}")
+    _finish(axes, run)
+
+
+def _cosine(axes: Axes, run: Run) -> None:
+    """Panel 4: the pooled cosine should leave 1 and end between 0.85 and 0.95."""
+    axes.set_title("cosine with epoch 0")
+    for layer, color in LAYER_COLORS.items():
+        _line(axes, run, f"drift/{layer}/cosine", layer, color)
+    if axes.lines:
+        axes.axhspan(HEALTHY_ABOVE, MOVING_ABOVE, facecolor="none", edgecolor="tab:green", hatch="..", alpha=0.25)
+        _level(axes, RIGID_ABOVE, f"rigid > {RIGID_ABOVE}")
+        _level(axes, MOVING_ABOVE, f"moving > {MOVING_ABOVE}", right=0.76)  # its neighbours are near
+        _level(axes, HEALTHY_ABOVE, f"healthy > {HEALTHY_ABOVE}")
+        _level(axes, HEALTHY_ABOVE, "disrupted", above=False)
+        axes.set_ylim(min(0.8, axes.dataLim.y0 - 0.02), 1.005)
+    _finish(axes, run)
+
+
+def _l2(axes: Axes, run: Run) -> None:
+    """Panel 5: L2 of normalised vectors, with the cosine it implies on the right."""
+    axes.set_title("L2 distance from epoch 0 (right: the cosine it implies)")
+    for layer, color in LAYER_COLORS.items():
+        _line(axes, run, f"drift/{layer}/l2", layer, color)
+    if axes.lines:
+        top = max(0.2, axes.dataLim.y1 * 1.08)
+        axes.set_ylim(-0.08 * top, top)  # below 0 is room for the lower label
+        _level(axes, WARMUP_L2, f"wanted > {WARMUP_L2}")
+        _level(axes, L2_RED_FLAG, f"red flag < {L2_RED_FLAG}", above=False)
+    _finish(axes, run)
+    if axes.lines:
+        right = axes.secondary_yaxis("right", functions=(_to_cosine, _to_l2))
+        right.set_yticks(_cosine_ticks(axes.get_ylim()[1]))
+        right.tick_params(labelsize=8)
+
+
+def _ratio(axes: Axes, run: Run) -> None:
+    """Panel 6: the backbone should get a tenth of the head's gradient; undefined while the head is frozen."""
+    axes.set_title("gradient ratio backbone / classifier_head")
+    ratios = [_ratio_at(run, epoch) for epoch in run.metrics.epochs]
+    if any(math.isfinite(ratio) for ratio in ratios):
+        axes.plot(run.metrics.epochs, ratios, marker=".", color="tab:blue", label="backbone / classifier_head")
+        axes.set_yscale("log")
+        _level(axes, BALANCED_RATIO, f"balanced > {BALANCED_RATIO}")
+    for phase in run.phases:
+        if "classifier_head" in phase.frozen:
+            start, end = phase.first_epoch - 0.5, phase.last_epoch + 0.5
+            axes.axvspan(start, end, facecolor="none", edgecolor="0.75", hatch="//", linewidth=0)
+            style = {"boxstyle": "round", "facecolor": "white", "edgecolor": "0.75"}
+            middle = (start + min(end, run.last_epoch + 0.5)) / 2
+            turn = 90 if end - start < 0.2 * (run.last_epoch + 1) else 0
+            transform = axes.get_xaxis_transform()
+            axes.text(
+                middle, 0.4, "head frozen", ha="center", va="center", rotation=turn, transform=transform, bbox=style
+            )
+    _finish(axes, run)
+
+
+def _ratio_at(run: Run, epoch: int) -> float:
+    backbone, head = run.at(BACKBONE, epoch), run.at(HEAD, epoch)
+    if run.is_frozen("classifier_head", epoch) or not backbone or not head:
+        return math.nan
+    return backbone / head
+
+
+# --- what panels share ---------------------------------------------------------------------------------------------
+
+
+def _line(axes: Axes, run: Run, column: str, label: str, color: str | None, positive: bool = False) -> None:
+    """Draw one column; gaps where it is empty, or not positive on a logarithmic scale."""
+    values = [math.nan if value is None or (positive and value <= 0) else value for value in run.column(column)]
+    if any(math.isfinite(value) for value in values):
+        axes.plot(run.metrics.epochs, values, marker=".", color=color, label=label)
+
+
+def _level(axes: Axes, value: float, text: str, above: bool = True, right: float = 0.99) -> None:
+    """Draw a bound as a dashed line with its meaning, which ends at the share `right` of the width."""
+    axes.axhline(value, color=GREY, linewidth=1, linestyle="--", zorder=1.4)
+    axes.annotate(
+        text,
+        (right, value),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(0, 2 if above else -2),
+        textcoords="offset points",
+        ha="right",
+        va="bottom" if above else "top",
+        fontsize=8,
+        color=GREY,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.6, "pad": 0.5},
+        zorder=1.5,  # below the lines of the run, which it must not hide
+    )
+
+
+def _finish(axes: Axes, run: Run, columns: int = 1) -> None:
+    """Add the legend, below the names of the phases, or say that nothing was measured."""
+    axes.grid(alpha=0.3)
+    if any(not str(line.get_label()).startswith("_") for line in axes.lines):
+        headroom = TURNED_HEADROOM if any(_is_turned(run, phase) for phase in run.phases) else HEADROOM
+        _make_headroom(axes, headroom)
+        box = (0.0, 0.0, 1.0, 1.0 - headroom / 2)
+        axes.legend(loc="best", bbox_to_anchor=box, fontsize=8, ncols=columns, framealpha=0.85)
+    else:
+        axes.set_yticks([])
+        axes.text(0.5, 0.6, "not measured", ha="center", va="center", transform=axes.transAxes, color=GREY)
+
+
+def _make_headroom(axes: Axes, share: float) -> None:
+    """Raise the upper limit, so that the names of the phases stand above the lines."""
+    low, high = axes.get_ylim()
+    if axes.get_yscale() == "log":
+        axes.set_ylim(low, high * (high / low) ** share)
+    else:
+        axes.set_ylim(low, high + (high - low) * share)
+
+
+def _phase_bands(axes: Axes, run: Run) -> None:
+    """Colour the epochs of each phase and name it at the top."""
+    for number, phase in enumerate(run.phases):
+        start, end = phase.first_epoch - 0.5, min(phase.last_epoch, run.last_epoch) + 0.5
+        if end <= start:
+            continue
+        band = axes.axvspan(start, end, color=PHASE_COLORS[number % len(PHASE_COLORS)], linewidth=0, zorder=0)
+        band.set_gid(f"phase {phase.name}")
+        axes.text(
+            (start + end) / 2,
+            0.985,
+            phase.name,
+            ha="center",
+            va="top",
+            fontsize=9,
+            rotation=90 if _is_turned(run, phase) else 0,
+            color="0.25",
+            transform=axes.get_xaxis_transform(),
+        )
+
+
+def _is_turned(run: Run, phase: Phase) -> bool:
+    """Return whether the name of `phase` is too long for its band and must be written upright."""
+    width = (min(phase.last_epoch, run.last_epoch) - phase.first_epoch + 1) / (max(run.last_epoch, 1) + 1)
+    return width < 0.02 * len(phase.name)
+
+
+def _to_cosine(l2: Any) -> Any:
+    return 1.0 - np.sign(l2) * np.square(l2) / 2.0  # odd, for the room below 0 to have a place on the axis
+
+
+def _to_l2(cosine: Any) -> Any:
+    distance = 2.0 - 2.0 * np.asarray(cosine)
+    return np.sign(distance) * np.sqrt(np.abs(distance))
+
+
+def _cosine_ticks(highest_l2: float) -> list[float]:
+    """Return the bounds of the states and round values between them, as far as the axis shows and leaves room for."""
+    ticks: list[float] = []
+    for cosine in (1.0, RIGID_ABOVE, MOVING_ABOVE, HEALTHY_ABOVE, 0.7, 0.5, 0.3, 0.0, -0.5, -1.0):
+        room = not ticks or _to_l2(cosine) - _to_l2(ticks[-1]) > 0.06 * highest_l2
+        if cosine >= implied_cosine(highest_l2) and room:
+            ticks.append(cosine)
+    return ticks
+
+
+def _text(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3f}"

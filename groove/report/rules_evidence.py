@@ -1,0 +1,118 @@
+"""What held-out charts show: triplets in order, neighbours nearer by groove, and difficulty still in the features."""
+
+from __future__ import annotations
+
+from groove.report.indicator import Indicator, above, at_least, at_most, judged
+from groove.report.measured import (
+    ACCURACY,
+    KNN,
+    MARGIN,
+    NORM,
+    POSITIVE,
+    PROBE,
+    Measured,
+    arrow,
+    change,
+    final,
+    number,
+    points,
+)
+from groove.report.run_folder import Run
+from groove.report.thresholds import (
+    MARGIN_IMPROVEMENT,
+    NORM_GROWTH,
+    POSITIVE_FRACTION,
+    PRETRAIN_ACCURACY,
+    RECOVERY_POINTS,
+)
+
+
+def margin_improvement(run: Run) -> Indicator:
+    """The mean held-out triplet margin d(a,n) - d(a,p) rises toward the target."""
+    text, end, target = f" over epoch 0 ({arrow(run, MARGIN)})", run.final(MARGIN), run.target_margin
+    if end is not None and target is not None:
+        text += f"; target {target:g} " + (f"is {number(target - end)} away" if target > end else "reached")
+    hint = f"the margin went {arrow(run, MARGIN)}. {_easy_triplets(run)}"
+    return judged("triplet/margin_improvement", change(run, MARGIN), above(MARGIN_IMPROVEMENT, text), hint)
+
+
+def positive_fraction(run: Run) -> Indicator:
+    """Most held-out triplets are in the right order."""
+    share = final(run, POSITIVE)
+    hint = f"only {number(share.value)} of the held-out triplets have d(a,n) > d(a,p). {_easy_triplets(run)}"
+    return judged("triplet/positive_fraction", share, above(POSITIVE_FRACTION, " of the held-out triplets"), hint)
+
+
+def _easy_triplets(run: Run) -> str:
+    return (
+        "The negatives are too easy or the margin is too high: set positive_percentile 10 and negative_percentile 90, "
+        f"check same_difficulty_only=true, and start with triplet_margin 1.5 (it is {number(run.target_margin)})"
+    )
+
+
+def embedding_norm_growth(run: Run) -> Indicator:
+    """Growing norms satisfy a margin on raw distances without ordering anything better: report the ratio."""
+    before, after = run.at(NORM, 0), run.final(NORM)
+    value = after / before if before and after is not None else None
+    growth = Measured(value, run.why_missing(NORM, (0, run.last_epoch)))
+    start, end = (_margin_per_norm(run, epoch) for epoch in (0, run.last_epoch))
+    risen = start is not None and end is not None and end > 1.01 * start
+    hint = (
+        f"embedding norms grew {number(value)} x ({arrow(run, NORM)}), which widens every distance; the margin per "
+        f"unit of norm went {number(start)} -> {number(end)}"
+        + (", so more than the scale grew" if risen else ", so only the scale grew")
+        + ". loss.normalize=true takes the scale out"
+    )
+    return judged("embedding/norm_growth", growth, at_most(NORM_GROWTH, " x epoch 0"), hint)
+
+
+def _margin_per_norm(run: Run, epoch: int) -> float | None:
+    margin, norm = run.at(MARGIN, epoch), run.at(NORM, epoch)
+    return margin / norm if margin is not None and norm else None
+
+
+def retrieval(run: Run, layer: str) -> Indicator:
+    """Held-out neighbours by `layer` got better than at epoch 0: the evidence that learning happened."""
+    column = f"retrieval/gain/{layer}"
+    bound = above(0, f" over epoch 0 ({arrow(run, column)})")
+    hint = (
+        f"held-out retrieval by {layer} did not improve ({arrow(run, column)}; 0 = random, 1 = perfect): whatever the "
+        "loss did, charts of similar groove are no nearer. Check the percentiles and mining, and use more songs"
+    )
+    return judged(f"retrieval/{layer}_gain", change(run, column), bound, hint)
+
+
+def accuracy_kept(run: Run, name: str, column: str) -> Indicator:
+    """Difficulty can still be read from the pooled features, by a fresh linear probe or by nearest neighbours."""
+    bound = at_least(-RECOVERY_POINTS, f" points of epoch 0 ({arrow(run, column)})")
+    hint = (
+        f"{column} went {arrow(run, column)}: read afresh from the pooled features, difficulty is harder to tell than "
+        "before. Lower optimizer.lr or raise the classification weight"
+    )
+    return judged(name, points(run, column, run.final(column), (run.last_epoch,)), bound, hint)
+
+
+def accuracy_reached(run: Run, name: str, column: str) -> Indicator:
+    """The pretrained classifier that everything starts from ends near the seed's 80 %."""
+    end = final(run, column)
+    hint = (
+        f"{column} ends at {number(end.value)} (epoch 0: {number(run.at(column, 0))}), short of {PRETRAIN_ACCURACY:g}: "
+        "raise pretrain.epochs or use more songs. Later experiments compare with this classifier, whatever it reaches"
+    )
+    return judged(name, end, at_least(PRETRAIN_ACCURACY), hint)
+
+
+def stale_or_lost(run: Run, epoch: int) -> str:
+    """Return what head, probe and k-NN say together at `epoch`: a stale head, or lost information.
+
+    The probe is compared with itself at epoch 0; where it fell but stays well above the head, both are true.
+    """
+    head, probe, knn = (run.at(column, epoch) for column in (ACCURACY, PROBE, KNN))
+    text = f"head {number(head)}, probe {number(probe)}, k-NN {number(knn)}"
+    fall = points(run, PROBE, probe, (epoch,)).value
+    if head is None or probe is None or fall is None:
+        return text
+    if fall >= -RECOVERY_POINTS:
+        return f"{text}: the information is there, the head is stale"
+    stale = round(100.0 * (probe - head), 6) > RECOVERY_POINTS
+    return f"{text}: " + ("some information was lost, and the head is stale" if stale else "information was lost")

@@ -1,0 +1,129 @@
+"""Does the embedding find charts that feel alike? k-nearest-neighbour retrieval against the true radar neighbours.
+
+A query's candidates are all charts of other songs, within its difficulty class or across all of them. Perfect input
+(the radar itself as the embedding) scores a gain of 1; random neighbours score 0. Dimension letters: N charts, E
+embedding size, R radar axes, K neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from groove.charts.radar import RADAR_AXES
+from groove.data.scaler import radar_distances
+from groove.data.triplets import ChartLabels
+
+NEIGHBORS = 5
+RELEVANT = 10
+"""The true neighbours of a chart are its 10 nearest in radar space."""
+_BLOCK = 512
+_MAX_PAIRS = 2_000_000
+
+
+def distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return Euclidean distances of rows (N, E) and (M, E) -> (N, M)."""
+    return radar_distances(a, b)
+
+
+def _candidates(labels: ChartLabels, rows: NDArray[np.intp], within: bool) -> NDArray[np.bool_]:
+    allowed = labels.song[rows, None] != labels.song[None, :]
+    return allowed & (labels.label[rows, None] == labels.label[None, :]) if within else allowed
+
+
+def _blocks(n: int) -> Iterator[NDArray[np.intp]]:
+    for start in range(0, n, _BLOCK):
+        yield np.arange(start, min(start + _BLOCK, n))
+
+
+def retrieval_gain(
+    embedding: NDArray[np.float64], labels: ChartLabels, k: int = NEIGHBORS, within: bool = True
+) -> float:
+    """Return (random - model) / (random - oracle) of the mean radar distance of the `k` nearest neighbours.
+
+    0 is as good as random neighbours, 1 as good as the radar itself, negative is worse than random. NaN where no chart
+    has more than `k` candidates (there is nothing to choose) or all candidates are equally far.
+    """
+    sums = np.zeros(3)
+    for rows in _blocks(len(labels)):
+        allowed = _candidates(labels, rows, within)
+        rows, allowed = rows[allowed.sum(axis=1) > k], allowed[allowed.sum(axis=1) > k]
+        radar = radar_distances(labels.radar[rows], labels.radar)
+        model = _nearest(distances(embedding[rows], embedding), allowed, k)
+        oracle = _nearest(radar, allowed, k)
+        random = (radar * allowed).sum(axis=1) / np.maximum(allowed.sum(axis=1), 1)
+        sums += [
+            random.sum(),
+            np.take_along_axis(radar, model, axis=1).mean(axis=1).sum(),
+            np.take_along_axis(radar, oracle, axis=1).mean(axis=1).sum(),
+        ]
+    return float((sums[0] - sums[1]) / (sums[0] - sums[2])) if sums[0] - sums[2] > 1e-12 else float("nan")
+
+
+def _nearest(distance: NDArray[np.float64], allowed: NDArray[np.bool_], k: int) -> NDArray[np.intp]:
+    """Return the `k` nearest allowed columns per row, nearest first, ties by position -> (rows, k)."""
+    return np.argsort(np.where(allowed, distance, np.inf), axis=1, kind="stable")[:, :k]
+
+
+def retrieval_metrics(
+    embedding: NDArray[np.float64], labels: ChartLabels, k: int = NEIGHBORS, within: bool = True
+) -> dict[str, float]:
+    """Return gain, recall@k, precision@k, nDCG@k and Spearman correlations (all axes together, and each).
+
+    The relevant charts of a query are its `RELEVANT` nearest in radar space; nDCG weighs a neighbour by
+    ``max(0, 1 - radar distance / mean radar distance of the query's candidates)``.
+    """
+    recall, precision, ndcg = [], [], []
+    for rows in _blocks(len(labels)):
+        allowed = _candidates(labels, rows, within)
+        rows, allowed = rows[allowed.sum(axis=1) > k], allowed[allowed.sum(axis=1) > k]
+        if len(rows) == 0:
+            continue
+        radar = radar_distances(labels.radar[rows], labels.radar)
+        found = _nearest(distances(embedding[rows], embedding), allowed, k)
+        true = _nearest(radar, allowed, RELEVANT)
+        count = np.minimum(allowed.sum(axis=1), RELEVANT)
+        relevant = np.zeros_like(allowed)
+        np.put_along_axis(relevant, true, True, axis=1)
+        hits = np.take_along_axis(relevant & allowed, found, axis=1).sum(axis=1)
+        recall.append(hits / count)
+        precision.append(hits / k)
+        ndcg.append(_ndcg(radar, allowed, found, k))
+    scores = {f"recall_at_{k}": recall, f"precision_at_{k}": precision, f"ndcg_at_{k}": ndcg}
+    means = {name: float(np.concatenate(v).mean()) if sum(map(len, v)) else float("nan") for name, v in scores.items()}
+    return {"gain": retrieval_gain(embedding, labels, k, within)} | means | _spearman(embedding, labels, within)
+
+
+def _ndcg(
+    radar: NDArray[np.float64], allowed: NDArray[np.bool_], found: NDArray[np.intp], k: int
+) -> NDArray[np.float64]:
+    mean = (radar * allowed).sum(axis=1, keepdims=True) / np.maximum(allowed.sum(axis=1, keepdims=True), 1)
+    relevance = np.where(allowed, np.maximum(0.0, 1.0 - radar / np.maximum(mean, 1e-12)), 0.0)
+    discount = 1.0 / np.log2(np.arange(2, k + 2))
+    ideal = (-np.sort(-relevance, axis=1)[:, :k] * discount).sum(axis=1)
+    reached = (np.take_along_axis(relevance, found, axis=1) * discount).sum(axis=1)
+    return np.where(ideal > 0, reached / np.maximum(ideal, 1e-12), 1.0)
+
+
+def _spearman(embedding: NDArray[np.float64], labels: ChartLabels, within: bool) -> dict[str, float]:
+    """Return the rank correlation of embedding distance with radar distance over candidate pairs (N < pair limit)."""
+    keep = np.arange(len(labels))
+    if len(labels) ** 2 / 2 > _MAX_PAIRS:
+        keep = np.linspace(0, len(labels) - 1, int((2 * _MAX_PAIRS) ** 0.5)).astype(np.intp)
+    part, vectors = labels.take(keep), embedding[keep]
+    pairs = np.triu(_candidates(part, np.arange(len(part)), within), k=1)
+    found = distances(vectors, vectors)[pairs]
+    correlations = {"spearman": _rank_correlation(found, radar_distances(part.radar, part.radar)[pairs])}
+    for axis, name in enumerate(RADAR_AXES):
+        difference = np.abs(part.radar[:, None, axis] - part.radar[None, :, axis])[pairs]
+        correlations[f"spearman_{name}"] = _rank_correlation(found, difference)
+    return correlations
+
+
+def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])

@@ -1,0 +1,34 @@
+"""``python -m groove.train experiment=a data.songs=DIR``: from a folder of songs to a verdict.
+
+Without ``pretrained=`` a classifier is pretrained first, once per data and model, and reused. Without ``data.songs``
+the generated library is used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from groove.config import TrainConfig, run_main
+
+
+def run(cfg: Any) -> None:
+    """Run one experiment as `cfg` (a `TrainConfig`) says, into Hydra's output folder."""
+    from hydra.core.hydra_config import HydraConfig
+
+    train(cfg, Path(HydraConfig.get().runtime.output_dir))
+
+
+def train(cfg: Any, folder: Path) -> None:
+    """Run one experiment into `folder`: check, prepare, pretrain if needed, fit, judge, draw."""
+    from groove.training.recipe import check_settings, fit_experiment, load_data, report_run, starting_model
+
+    check_settings(cfg)
+    data, catalogue = load_data(cfg)
+    model = starting_model(cfg, data, catalogue)
+    fit = fit_experiment(cfg, model, data, folder)
+    report_run(fit)
+
+
+if __name__ == "__main__":
+    run_main(run, config_name="train", schema=TrainConfig)

@@ -1,0 +1,107 @@
+"""What is kept of a run: the last epoch, the best by accuracy, retrieval gain, both; progress; what a crash leaves."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
+
+from groove.errors import NonFiniteLossError
+from groove.training.monitor import DiagnosticsMonitor
+
+BEST = {"best_accuracy": "val/accuracy", "best_retrieval": "retrieval/gain/pooled", "best_combined": "combined"}
+
+
+class MovableCheckpoint(ModelCheckpoint):
+    """A `ModelCheckpoint` whose best file follows a run that is resumed into another folder.
+
+    Lightning forgets the best so far when the folder changes; then a resumed run would keep another best than an
+    uninterrupted one.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from `state_dict`, with the best file copied into this run's folder."""
+        best = Path(state_dict["best_model_path"])
+        if best.is_file() and best.parent != Path(str(self.dirpath)):
+            here = Path(str(self.dirpath)) / best.name
+            here.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(best, here)
+            state_dict = _moved(state_dict, str(best), str(here)) | {"dirpath": self.dirpath}
+        super().load_state_dict(state_dict)
+
+
+def _moved(value: Any, old: str, new: str) -> Any:
+    """Return `value` with the path `old` replaced by `new`, inside dicts too."""
+    if isinstance(value, dict):
+        return {_moved(key, old, new): _moved(inner, old, new) for key, inner in value.items()}
+    return new if value == old else value
+
+
+def checkpoint_callbacks(folder: Path) -> list[ModelCheckpoint]:
+    """Return callbacks that write ``last.ckpt`` and the best ones of `BEST` into `folder` after every epoch.
+
+    All save at the end of the training epoch, so that a checkpoint holds the epoch's row and resumes at the next one.
+    """
+    common = {"dirpath": folder, "save_on_train_epoch_end": True, "enable_version_counter": False}
+    last = MovableCheckpoint(filename="last", monitor=None, save_top_k=1, **common)  # type: ignore[arg-type]
+    best = [
+        MovableCheckpoint(filename=name, monitor=metric, mode="max", save_top_k=1, **common)  # type: ignore[arg-type]
+        for name, metric in BEST.items()
+    ]
+    return [*best, last]
+
+
+class EpochLine(L.Callback):
+    """Prints one line per epoch: what moved, how long it took, how long is left."""
+
+    def __init__(self, monitor: DiagnosticsMonitor, epochs: int) -> None:
+        """Report the rows of `monitor`, of a fit of `epochs`."""
+        self.monitor, self.epochs = monitor, epochs
+        self._started = self._first = 0.0
+        self._done = 0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+
+    @rank_zero_only
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Print the newest row."""
+        self._done += 1
+        per_epoch = (time.monotonic() - self._started) / self._done
+        left = per_epoch * (self.epochs - trainer.current_epoch - 1)
+        row = self.monitor.rows[-1]
+        print(f"{epoch_line(row, self.epochs)}  {per_epoch:.1f} s/epoch, {left / 60:.1f} min left", flush=True)
+
+
+def epoch_line(row: dict, epochs: int) -> str:
+    """Return the numbers of one row that tell whether the representation moves."""
+    parts = [f"epoch {row['epoch']:>2}/{epochs} {row['phase']:<9}"]
+    shown = {
+        "val/accuracy": "accuracy",
+        "val/contrastive_loss": "contrastive",
+        "val/triplet_margin": "margin",
+        "drift/pooled/cosine": "cosine",
+        "retrieval/gain/pooled": "gain pooled",
+        "retrieval/gain/projection": "projection",
+    }
+    parts += [f"{title} {row[name]:.3f}" for name, title in shown.items() if name in row]
+    return "  ".join(parts)
+
+
+class CrashSaver(L.Callback):
+    """Keeps the weights from before the step whose loss was not finite."""
+
+    def __init__(self, folder: Path) -> None:
+        """Save into `folder`."""
+        self.folder = folder
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Save on a `NonFiniteLossError`: it is raised before the optimizer's step."""
+        if isinstance(exception, NonFiniteLossError):
+            trainer.save_checkpoint(self.folder / "before_nonfinite.ckpt")

@@ -1,0 +1,149 @@
+"""Did the representation move, and did it get better? Pure functions; `monitor.py` calls them each epoch.
+
+How to read them: a backbone gradient below 1e-5 does not train; a pooled cosine to epoch 0 above 0.99 is a rigid
+representation, 0.85-0.95 a healthy change; an own-head accuracy that falls while the linear probe's stays means a stale
+head, not lost information. Dimension letters: N charts, D features, C classes, E embedding size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from groove.data.dataset import ChartBatch
+from groove.model.fusion import LateFusionClassifier
+from groove.training.module import GrooveModule
+
+OVERLAP_NEIGHBORS = 10
+_PROBE_RIDGE = 1e-2
+"""Ridge of the closed-form probe, as a share of the mean squared feature."""
+_KNN = 10
+
+
+def gradient_norms(model: LateFusionClassifier) -> dict[str, float]:
+    """Return ``||grad||`` of each module that has gradients; frozen modules are absent."""
+    norms = {}
+    for name in model.module_names:
+        gradients = [p.grad for p in model.module(name).parameters() if p.grad is not None]
+        if gradients:
+            norms[name] = float(torch.stack([g.norm() for g in gradients]).norm())
+    return norms
+
+
+def objective_gradients(module: GrooveModule, batch: ChartBatch) -> dict[str, float]:
+    """Return, on one batch, each objective's gradient norm and their cosine, per module, and the weighted sum's norm.
+
+    Objectives are unweighted in ``grad_norm_classification/*``, ``grad_norm_contrastive/*`` and ``grad_cosine/*``;
+    ``grad_norm/*`` weighs them as the current phase does. A module that an objective does not reach has no entry.
+    """
+    with torch.enable_grad():
+        output = module(batch)
+        triplets = module.miner(output.embedding.detach(), batch)
+        classification, contrastive = module.objectives(output, batch, triplets)
+        named = [(n, p) for n, p in module.model.named_parameters() if p.requires_grad]
+        parameters = [p for _, p in named]
+        gradients = {
+            "classification": _gradients(classification, parameters),
+            "contrastive": _gradients(contrastive.loss, parameters),
+        }
+    modules = [name.split(".")[0] for name, _ in named]
+    row: dict[str, float] = {}
+    for name in dict.fromkeys(modules):
+        chosen = [i for i, owner in enumerate(modules) if owner == name]
+        flat = {
+            loss: _flatten([g[i] for i in chosen], [parameters[i] for i in chosen]) for loss, g in gradients.items()
+        }
+        norms = {loss: float(vector.norm()) for loss, vector in flat.items()}
+        row |= {f"grad_norm_{loss}/{name}": norm for loss, norm in norms.items() if norm > 0}
+        if all(norm > 0 for norm in norms.values()):
+            row[f"grad_cosine/{name}"] = float(
+                functional.cosine_similarity(flat["classification"], flat["contrastive"], dim=0)
+            )
+        total = sum(weight * flat[loss] for loss, weight in module.loss_weights.items())
+        row[f"grad_norm/{name}"] = float(torch.as_tensor(total).norm())
+    return row
+
+
+def _gradients(loss: Tensor, parameters: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    if not loss.requires_grad:
+        return [None] * len(parameters)
+    return torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+
+
+def _flatten(gradients: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> Tensor:
+    pairs = zip(gradients, parameters, strict=True)
+    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for g, p in pairs])
+
+
+def drift(reference: Tensor, current: Tensor) -> dict[str, float]:
+    """Return how far `current` (N, D) is from `reference` (N, D): cosine, l2, cka, overlap.
+
+    cosine and l2 compare each chart's normalised vectors, then average over charts (on unit vectors l2 = sqrt(2 - 2
+    cosine) for each chart). cka is linear centred kernel alignment (Kornblith et al., ICML 2019): 1 for a mere
+    rotation. overlap is the share of each chart's 10 nearest neighbours that stayed.
+    """
+    a, b = functional.normalize(reference.double(), dim=1), functional.normalize(current.double(), dim=1)
+    return {
+        "cosine": float((a * b).sum(dim=1).mean()),
+        "l2": float((a - b).norm(dim=1).mean()),
+        "cka": _linear_cka(reference.double(), current.double()),
+        "overlap": _neighbor_overlap(reference.double(), current.double()),
+    }
+
+
+def _linear_cka(a: Tensor, b: Tensor) -> float:
+    a, b = a - a.mean(dim=0), b - b.mean(dim=0)
+    denominator = (a.T @ a).norm() * (b.T @ b).norm()
+    return float((a.T @ b).norm() ** 2 / denominator) if denominator > 0 else float("nan")
+
+
+def _neighbor_overlap(a: Tensor, b: Tensor) -> float:
+    k = min(OVERLAP_NEIGHBORS, len(a) - 1)
+    if k < 1:
+        return float("nan")
+    sets = []
+    for x in (a, b):
+        distance = torch.cdist(x, x)
+        distance.fill_diagonal_(float("inf"))
+        member = torch.zeros_like(distance, dtype=torch.bool)
+        sets.append(member.scatter_(1, distance.topk(k, largest=False).indices, True))
+    return float((sets[0] & sets[1]).sum(dim=1).double().mean() / k)
+
+
+def weight_change(initial: Mapping[str, Tensor], model: LateFusionClassifier) -> dict[str, float]:
+    """Return ``||w - w0|| / ||w0||`` per module, for the parameters `initial` by name."""
+    row = {}
+    for name in model.module_names:
+        pairs = [(p.detach(), initial[f"{name}.{key}"]) for key, p in model.module(name).named_parameters()]
+        if pairs:
+            change = torch.stack([(now - then).norm() for now, then in pairs]).norm()
+            row[f"weight_change/{name}"] = float(change / torch.stack([then.norm() for _, then in pairs]).norm())
+    return row
+
+
+def linear_probe_accuracy(
+    train: NDArray[np.float64], train_label: NDArray[np.int64], val: NDArray[np.float64], val_label: NDArray[np.int64]
+) -> float:
+    """Return the accuracy on `val` (M, D) of a fresh ridge classifier fitted on `train` (N, D), in closed form."""
+    mean, std = train.mean(axis=0), train.std(axis=0) + 1e-9
+    x, y = ((part - mean) / std for part in (train, val))
+    x, y = (np.concatenate([part, np.ones((len(part), 1))], axis=1) for part in (x, y))
+    target = np.eye(int(max(train_label.max(), val_label.max())) + 1)[train_label]
+    ridge = _PROBE_RIDGE * len(x) * np.eye(x.shape[1])
+    weights = np.linalg.solve(x.T @ x + ridge, x.T @ target)
+    return float(((y @ weights).argmax(axis=1) == val_label).mean())
+
+
+def knn_accuracy(
+    train: NDArray[np.float64], train_label: NDArray[np.int64], val: NDArray[np.float64], val_label: NDArray[np.int64]
+) -> float:
+    """Return the accuracy on `val` of a vote of the 10 nearest `train` charts; the smaller class wins a tie."""
+    squared = (val**2).sum(axis=1)[:, None] + (train**2).sum(axis=1)[None, :] - 2 * val @ train.T
+    nearest = np.argsort(squared, axis=1, kind="stable")[:, : min(_KNN, len(train))]
+    votes = np.eye(int(max(train_label.max(), val_label.max())) + 1)[train_label[nearest]].sum(axis=1)
+    return float((votes.argmax(axis=1) == val_label).mean())

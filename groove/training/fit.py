@@ -1,0 +1,259 @@
+"""One fit: epoch 0 measured, phases run, everything a report needs written into the run folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch import Tensor
+
+from groove.config import plain
+from groove.data.datamodule import GrooveDataModule
+from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
+from groove.features.audio import AUDIO_FEATURES
+from groove.model.checkpoint import read_checkpoint
+from groove.model.fusion import LateFusionClassifier, warn_of_leak
+from groove.training.checkpoints import CrashSaver, EpochLine, checkpoint_callbacks, epoch_line
+from groove.training.module import GrooveModule
+from groove.training.monitor import DiagnosticsMonitor
+from groove.training.phases import Phase, PhaseScheduler, resolve_phases
+
+_NOISE = (
+    "does not have many workers",
+    "exists and is not empty",
+    "smaller than the logging interval",
+    "LeafSpec",
+    "You have overridden `transfer_batch_to_device`",
+    "The dirpath has changed",
+)
+_AUDIO_SAMPLE = 200
+"""Charts that the mean and deviation of the audio features are measured on."""
+
+
+def build_model(cfg: Any, classes: int) -> LateFusionClassifier:
+    """Return an untrained model of `cfg.model`, its weights a function of `cfg.seed`.
+
+    Raises:
+        ConfigError: for an argument that the model does not have.
+    """
+    L.seed_everything(cfg.seed, verbose=False)
+    try:
+        model = instantiate(cfg.model, classes=classes, frames_per_beat=cfg.features.frames_per_beat)
+    except Exception as error:  # Hydra wraps whatever the constructor raised
+        cause = error.__cause__ or error
+        raise ConfigError(f"model: {cause}") from error
+    warn_of_leak(model)
+    return model
+
+
+class Fit:
+    """One run folder being made: `run` trains, `outputs` holds what the report and retrieval read afterwards.
+
+    Attributes:
+        folder: the run folder.
+        module: the `GrooveModule` that is trained.
+        monitor: the diagnostics of the run.
+    """
+
+    def __init__(self, cfg: Any, model: LateFusionClassifier, data: GrooveDataModule, folder: Path) -> None:
+        """Prepare trainer and callbacks for `cfg.experiment` in `folder`.
+
+        Raises:
+            ConfigError: for phases that do not fit the model.
+        """
+        self.cfg, self.folder, self.data = cfg, folder, data
+        folder.mkdir(parents=True, exist_ok=True)
+        self.phases = resolve_phases(cfg.experiment.phases, cfg.experiment.epochs, model)
+        weights = class_weights(data) if cfg.optimizer.class_weights else None
+        self.module = GrooveModule(model, plain(cfg), data.classes, data.scaler.state(), weights)
+        scheduler = PhaseScheduler(self.phases, cfg.optimizer.schedule)
+        sizes = cfg.diagnostics
+        self.monitor = DiagnosticsMonitor(folder, data, scheduler, sizes.probe_charts, sizes.gradient_charts)
+        self.logger = TensorBoardLogger(folder, name="tensorboard", version="", default_hp_metric=False)
+        callbacks = [
+            scheduler,
+            EpochSeed(cfg.seed),
+            self.monitor,
+            EpochLine(self.monitor, cfg.experiment.epochs),
+            CrashSaver(folder / "checkpoints"),
+            *checkpoint_callbacks(folder / "checkpoints"),
+        ]
+        self.trainer = make_trainer(cfg, folder, callbacks, self.logger)
+
+    def run(self, ckpt_path: str | None = None) -> None:
+        """Measure epoch 0 and train; with `ckpt_path` go on from there.
+
+        Raises:
+            CheckpointError: if `ckpt_path` cannot be resumed with these phases.
+            NonFiniteLossError: naming the charts of the batch, and what to try.
+        """
+        write_run_json(self)
+        try:
+            if ckpt_path:
+                check_resumable(Path(ckpt_path), self.module)
+            else:
+                self.trainer.validate(self.module, self.data, verbose=False)
+                print(epoch_line(self.monitor.rows[-1], self.cfg.experiment.epochs), flush=True)
+            self.trainer.fit(self.module, datamodule=self.data, ckpt_path=ckpt_path, weights_only=True)
+        except NonFiniteLossError as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: NonFiniteLossError) -> NonFiniteLossError:
+        charts = [self.data.train.chart_id[i] for i in error.charts]
+        outliers = [self.data.train.chart_id[i] for i in self.data.scaler.outliers(self.data.train.radar)]
+        return NonFiniteLossError(
+            f"{error}: training stopped before the step; weights are in "
+            f"{self.folder / 'checkpoints' / 'before_nonfinite.ckpt'}. Try trainer.gradient_clip_val=1.0, "
+            f"optimizer.lr={self.cfg.optimizer.lr / 10:g}, contrastive weight 1.0. Radar outliers: "
+            f"{', '.join(outliers[:10]) or 'none'}. Charts of the batch: {', '.join(charts)}",
+            error.charts,
+        )
+
+
+class EpochSeed(L.Callback):
+    """Seeds torch at every epoch start, so that a resumed epoch draws the same dropout as an uninterrupted one."""
+
+    def __init__(self, seed: int) -> None:
+        """Derive every epoch's seed from `seed`."""
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Seed with a function of (seed, epoch, rank)."""
+        torch.manual_seed(hash((self.seed, trainer.current_epoch, trainer.global_rank)) % 2**31)
+
+
+def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger: TensorBoardLogger) -> L.Trainer:
+    """Return the Lightning trainer of `cfg.trainer`."""
+    silence()
+    torch.set_num_threads(cfg.trainer.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    extra: list[L.Callback] = [TQDMProgressBar(leave=False)] if _interactive(cfg) else []
+    given = {
+        key: value for key, value in plain(cfg.trainer).items() if key not in ("threads", "progress_bar", "strategy")
+    }
+    try:
+        return L.Trainer(
+            **given,
+            strategy=_strategy(cfg.trainer.strategy),
+            max_epochs=cfg.experiment.epochs,
+            default_root_dir=folder,
+            callbacks=[*callbacks, *extra],
+            logger=logger,
+            enable_progress_bar=bool(extra),
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,  # the samplers know rank and world size
+            reload_dataloaders_every_n_epochs=1,
+            inference_mode=False,  # the monitor takes gradients on a probe batch during validation
+            log_every_n_steps=1,
+        )
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise ConfigError(f"trainer: {error}") from error
+
+
+def _interactive(cfg: Any) -> bool:
+    return bool(cfg.trainer.progress_bar) and os.isatty(2)
+
+
+def _strategy(name: str) -> Any:
+    """Return the strategy; plain DDP must look for unused parameters, since phases freeze modules after the wrap."""
+    if name in ("ddp", "ddp_spawn", "ddp_fork"):
+        return f"{name}_find_unused_parameters_true"
+    return name
+
+
+def silence() -> None:
+    """Drop the messages of Lightning that do not concern a user of groove; everything else stays."""
+    for text in _NOISE:
+        warnings.filterwarnings("ignore", message=f".*{text}.*")
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.accelerators.cuda").setLevel(logging.WARNING)
+
+
+def class_weights(data: GrooveDataModule) -> Tensor:
+    """Return weights inverse to class frequency in the training split, mean 1, shape (C,)."""
+    count = np.bincount(data.train.labels.label, minlength=len(data.classes)).clip(min=1)
+    return torch.tensor(count.sum() / (len(count) * count), dtype=torch.float32)
+
+
+def audio_statistics(data: GrooveDataModule) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation (F,) of the audio features of training charts; 0 and 1 where none has audio."""
+    paths = sorted({path for path in data.train.audio_path if path})
+    chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(len(paths), _AUDIO_SAMPLE)).astype(int)]
+    if not chosen:
+        return torch.zeros(len(AUDIO_FEATURES)), torch.ones(len(AUDIO_FEATURES))
+    frames = np.concatenate([np.load(data.store / path).astype(np.float32) for path in chosen])
+    std = np.maximum(frames.std(axis=0), 1e-3)
+    return torch.from_numpy(frames.mean(axis=0)), torch.from_numpy(std)
+
+
+def check_resumable(path: Path, module: GrooveModule) -> None:
+    """Check that `path` is a checkpoint of this model and experiment.
+
+    Raises:
+        CheckpointError: otherwise, with the first difference.
+    """
+    checkpoint = read_checkpoint(path)
+    own = {name: tensor.shape for name, tensor in module.model.state_dict().items()}
+    there = {name: tensor.shape for name, tensor in checkpoint.weights.items()}
+    different = next((n for n in own | there if own.get(n) != there.get(n)), None)
+    if different:
+        raise CheckpointError(
+            f"{path} is of another model: {different} is {there.get(different)} there, {own.get(different)} here; "
+            "resume with the settings it was trained with"
+        )
+    stored = checkpoint.content["hyper_parameters"]["config"]
+    for key in ("experiment", "loss", "mining", "optimizer", "seed"):
+        if stored.get(key) != module.config[key]:
+            raise CheckpointError(
+                f"{path} was trained with {key}={stored.get(key)}, this run has {module.config[key]}; "
+                "a resumed run must have the settings it began with (start a new one with pretrained=...)"
+            )
+
+
+def write_run_json(fit: Fit) -> None:
+    """Write ``run.json``: what the report must know beside the numbers."""
+    experiment = fit.cfg.experiment
+    content = {
+        "experiment": experiment.name,
+        "verdict": experiment.verdict,
+        "seed": fit.cfg.seed,
+        "lr": fit.cfg.optimizer.lr,
+        "triplet_margin": fit.cfg.loss.triplet_margin,
+        "warmup_epochs": experiment.warmup_epochs,
+        "radar_in_projection": fit.module.model.radar_in_projection,
+        "classes": fit.data.classes,
+        "modules": fit.module.model.module_names,
+        "phases": [_phase_json(phase) for phase in fit.phases],
+        "parameters": {"total": sum(p.numel() for p in fit.module.model.parameters())},
+        "data": {
+            "train": len(fit.data.train),
+            "val": len(fit.data.val),
+            "train_songs": len(set(fit.data.train.labels.song)),
+            "val_songs": len(set(fit.data.val.labels.song)),
+            "pair_counts": fit.data.pair_counts,
+        },
+    }
+    (fit.folder / "run.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _phase_json(phase: Phase) -> dict[str, Any]:
+    return {
+        "name": phase.name,
+        "first_epoch": phase.first_epoch,
+        "last_epoch": phase.last_epoch,
+        "frozen": list(phase.frozen),
+        "weights": phase.weights,
+    }

@@ -1,0 +1,132 @@
+"""`GrooveModule`: the fusion model with both objectives; which of them counts is set by the phase callback.
+
+Dimension letters: B charts, C classes, E embedding size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import lightning as L
+import torch
+from hydra.utils import instantiate
+from torch import Tensor
+
+from groove.data.dataset import ChartBatch
+from groove.errors import NonFiniteLossError
+from groove.model.fusion import LateFusionClassifier, ModelOutput
+from groove.model.losses import TripletLossOutput
+
+
+class GrooveModule(L.LightningModule):
+    """Classification and contrastive loss on one forward pass per batch.
+
+    Attributes:
+        model: the `LateFusionClassifier`.
+        loss_weights: weight of each loss, set by `PhaseScheduler` at every epoch start.
+        base_lr: learning rate before schedule and phase factors.
+    """
+
+    def __init__(
+        self,
+        model: LateFusionClassifier,
+        config: Mapping[str, Any],
+        classes: Sequence[str],
+        scaler: Mapping[str, Sequence[float]],
+        class_weights: Tensor | None = None,
+    ) -> None:
+        """Train `model` as `config` (plain containers of a `TrainConfig`) says.
+
+        `classes` and `scaler` go into the checkpoint, with the model's own constructor arguments.
+        """
+        super().__init__()
+        self.model = model
+        self.config = dict(config)
+        self.contrastive_loss = instantiate(self.config["loss"])
+        self.miner = instantiate(self.config["mining"])
+        self.base_lr: float = self.config["optimizer"]["lr"]
+        self.loss_weights: dict[str, float] = {}
+        self.classes = list(classes)
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        model_config = {k: v for k, v in self.config["model"].items() if k != "_target_"}
+        self.save_hyperparameters(
+            {
+                "model": model_config | {"classes": len(self.classes)},
+                "config": self.config,
+                "classes": self.classes,
+                "radar_scaler": {key: list(value) for key, value in scaler.items()},
+            }
+        )
+
+    def forward(self, batch: ChartBatch) -> ModelOutput:
+        """Encode `batch`."""
+        return self.model(batch)
+
+    def transfer_batch_to_device(self, batch: ChartBatch, device: torch.device, dataloader_idx: int) -> ChartBatch:
+        """Move a `ChartBatch` as a whole."""
+        return batch.to(device)
+
+    def objectives(self, output: ModelOutput, batch: ChartBatch, triplets: Tensor) -> tuple[Tensor, TripletLossOutput]:
+        """Return the classification loss and the contrastive loss of one encoded batch, unweighted."""
+        smoothing = self.config["optimizer"]["label_smoothing"]
+        weights: Any = self.class_weights
+        classification = self.model.classifier_head.loss(output.logits, batch.label, weights, smoothing)
+        return classification, self.contrastive_loss(output.embedding, triplets, batch.radar)
+
+    def weighted(self, classification: Tensor, contrastive: Tensor) -> Tensor:
+        """Return the weighted sum; a loss of weight 0 contributes no gradient at all."""
+        terms = {"classification": classification, "contrastive": contrastive}
+        active = [weight * terms[name] for name, weight in self.loss_weights.items() if weight > 0]
+        return torch.stack(active).sum()
+
+    def training_step(self, batch: ChartBatch, batch_idx: int) -> Tensor:
+        """Return the weighted loss of one batch and log both objectives."""
+        output = self.model(batch)
+        triplets = self.miner(output.embedding.detach(), batch)
+        classification, contrastive = self.objectives(output, batch, triplets)
+        loss = self.weighted(classification, contrastive.loss)
+        if not torch.isfinite(loss):
+            raise NonFiniteLossError(f"loss {loss.item()}", batch.index.tolist())
+        accuracy = (self.model.predict(output.logits) == batch.label).float().mean()
+        self._log_step(batch, loss, classification, contrastive, accuracy, output.embedding)
+        return loss
+
+    def _log_step(
+        self,
+        batch: ChartBatch,
+        loss: Tensor,
+        classification: Tensor,
+        contrastive: TripletLossOutput,
+        accuracy: Tensor,
+        embedding: Tensor,
+    ) -> None:
+        """Log epoch means: per chart for the classifier, per triplet for what triplets decide."""
+        charts, triplets = len(batch.label), len(batch.triplets)
+        per_chart = {
+            "train/loss": loss,
+            "train/classification_loss": classification,
+            "train/accuracy": accuracy,
+            "train/embedding_norm": embedding.detach().norm(dim=1).mean(),
+        }
+        self.log_dict(per_chart, on_step=False, on_epoch=True, batch_size=charts)
+        if triplets:
+            per_triplet = {
+                "train/contrastive_loss": contrastive.loss,
+                "train/active_fraction": contrastive.active_fraction,
+                "train/margin": contrastive.margin,
+            }
+            self.log_dict(per_triplet, on_step=False, on_epoch=True, batch_size=triplets)
+
+    def validation_step(self, batch: ChartBatch, batch_idx: int) -> ModelOutput:  # type: ignore[override]
+        """Return the outputs; `DiagnosticsMonitor` gathers them and computes every held-out number."""
+        return self.model(batch)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW over all parameters from the start, one named group per module: phases only change flags and rates."""
+        settings = self.config["optimizer"]
+        groups = [
+            {"params": list(self.model.module(name).parameters()), "name": name} for name in self.model.module_names
+        ]
+        groups = [group for group in groups if group["params"]]
+        return torch.optim.AdamW(groups, lr=settings["lr"], weight_decay=settings["weight_decay"])

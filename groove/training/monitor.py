@@ -1,0 +1,263 @@
+"""`DiagnosticsMonitor`: every held-out number of every epoch, from epoch 0 on, into `metrics.csv` and TensorBoard.
+
+Epoch 0 is measured by ``trainer.validate`` before the first step, by the same code as every later epoch. Its embeddings
+and weights are the reference of every drift and travel in the checkpoint, so that a resumed run compares with the same
+ones and writes the same rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+
+from groove.data.datamodule import GrooveDataModule
+from groove.data.dataset import BatchRequest, ChartBatch
+from groove.model.fusion import ModelOutput
+from groove.retrieval.metrics import retrieval_gain
+from groove.training.diagnostics import (
+    drift,
+    gradient_norms,
+    knn_accuracy,
+    linear_probe_accuracy,
+    objective_gradients,
+    weight_change,
+)
+from groove.training.module import GrooveModule
+from groove.training.phases import PhaseScheduler, phase_at
+
+LEADING = (
+    "epoch",
+    "phase",
+    "weight/classification",
+    "weight/contrastive",
+    "train/loss",
+    "train/classification_loss",
+    "train/contrastive_loss",
+    "train/accuracy",
+    "train/active_fraction",
+    "train/margin",
+    "train/embedding_norm",
+    "val/accuracy",
+    "val/probe_accuracy",
+    "val/knn_accuracy",
+    "val/classification_loss",
+    "val/contrastive_loss",
+    "val/ap_dist",
+    "val/an_dist",
+    "val/triplet_margin",
+    "val/positive_margin_fraction",
+    "val/active_fraction",
+    "val/margin",
+    "val/embedding_norm",
+    "retrieval/gain/pooled",
+    "retrieval/gain/projection",
+)
+LAYERS = ("audio_encoder", "chart_encoder", "fusion_module", "backbone", "pooled", "projection")
+MONITORED = ("val/accuracy", "retrieval/gain/pooled", "combined")
+_GRADIENT_SEED = 7
+
+
+class DiagnosticsMonitor(L.Callback):
+    """Measures, records and logs; changes nothing that training sees.
+
+    Attributes:
+        rows: one dict per epoch, from epoch 0; what is not measured is absent.
+        reference: layer -> (N, D) outputs on the held-out charts at epoch 0.
+    """
+
+    def __init__(
+        self, folder: Path, data: GrooveDataModule, scheduler: PhaseScheduler, probe_charts: int, gradient_charts: int
+    ) -> None:
+        """Write to ``folder/metrics.csv``; `probe_charts`, `gradient_charts` are sizes of the fixed training probes."""
+        super().__init__()
+        self.folder, self.data, self.scheduler = folder, data, scheduler
+        self.rows: list[dict[str, Any]] = []
+        self.reference: dict[str, Tensor] = {}
+        self.initial: dict[str, Tensor] = {}
+        self.held_out: dict[str, Tensor] = {}
+        self._gathered: list[tuple[ModelOutput, Tensor]] = []
+        self._held_out_row: dict[str, float] = {}
+        self._step_norms: list[dict[str, float]] = []
+        generator = np.random.default_rng(_GRADIENT_SEED)
+        order = generator.permutation(len(data.train))
+        self._probe = data.train.take(np.sort(order[:probe_charts]))
+        request = BatchRequest(np.sort(order[:gradient_charts]).tolist(), (_GRADIENT_SEED,))
+        self._gradient_batch: ChartBatch = data.dataset(data.train).__getitems__(request)
+
+    # --- state: what a resumed run needs to write the same rows
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return rows and epoch-0 references as plain containers and tensors."""
+        return {"rows": self.rows, "reference": self.reference, "initial": self.initial}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue after the rows of a checkpoint."""
+        self.rows, self.reference, self.initial = state["rows"], state["reference"], state["initial"]
+
+    # --- gradients of the training steps
+
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Take the norms of a step's gradients: after accumulation, before clipping."""
+        self._step_norms.append(gradient_norms(pl_module.model))  # type: ignore[arg-type]
+
+    def _mean_step_norms(self) -> dict[str, float]:
+        names = dict.fromkeys(name for norms in self._step_norms for name in norms)
+        means = {f"grad_norm/{n}": float(np.mean([s[n] for s in self._step_norms if n in s])) for n in names}
+        self._step_norms = []
+        return means
+
+    # --- held-out charts
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start a new collection; before the first epoch, freeze and weigh as epoch 1 will."""
+        self._gathered = []
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self.scheduler.apply(pl_module, 0)
+            pl_module.eval()
+
+    def on_validation_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *args: Any
+    ) -> None:
+        """Keep the outputs of one batch."""
+        self._gathered.append((outputs, batch.index))
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Compute every held-out number of this epoch."""
+        assert isinstance(pl_module, GrooveModule)
+        self.held_out, logits = self._in_table_order()
+        if not self.reference:
+            self.reference = {name: value.clone() for name, value in self.held_out.items()}
+            self.initial = {n: p.detach().clone().cpu() for n, p in pl_module.model.named_parameters()}
+        row = self._accuracies(pl_module, logits) | self._triplet_numbers(pl_module, logits)
+        for name in ("pooled", "projection"):
+            row[f"retrieval/gain/{name}"] = retrieval_gain(self.held_out[name].double().numpy(), self.data.val.labels)
+        for name in LAYERS:
+            row |= {f"drift/{name}/{k}": v for k, v in drift(self.reference[name], self.held_out[name]).items()}
+        row |= weight_change({n: p.to(pl_module.device) for n, p in self.initial.items()}, pl_module.model)
+        row |= objective_gradients(pl_module, self._gradient_batch.to(pl_module.device))
+        self._held_out_row = row
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self._record(trainer, pl_module, 0, self._train_loss_at_epoch_0(pl_module) | row)
+            return
+        logged = {"val/accuracy": row["val/accuracy"], "retrieval/gain/pooled": row["retrieval/gain/pooled"]}
+        logged = {name: float(np.nan_to_num(value, nan=-1.0)) for name, value in logged.items()}
+        logged["combined"] = sum(logged.values())
+        pl_module.log_dict(logged, logger=False)
+
+    def _in_table_order(self) -> tuple[dict[str, Tensor], Tensor]:
+        """Return each layer's outputs, and the logits, in the order of the held-out table."""
+        order = torch.argsort(torch.cat([index for _, index in self._gathered])).cpu()
+        outputs = [output for output, _ in self._gathered]
+
+        def joined(parts: list[Tensor]) -> Tensor:
+            return torch.cat(parts).float().cpu()[order]
+
+        layers = {name: joined([o.layers[name] for o in outputs]) for name in outputs[0].layers}
+        layers |= {"pooled": joined([o.pooled for o in outputs]), "projection": joined([o.embedding for o in outputs])}
+        self._gathered = []
+        return layers, joined([o.logits for o in outputs])
+
+    def _accuracies(self, module: GrooveModule, logits: Tensor) -> dict[str, float]:
+        """Return the accuracy of the model's own head, of a fresh linear probe, and of k-NN, on pooled features."""
+        label = self.data.val.labels.label
+        own = float((module.model.predict(logits).numpy() == label).mean())
+        pooled, train_label = self._pooled_of_probe(module)
+        arguments = (pooled, train_label, self.held_out["pooled"].double().numpy(), label)
+        return {
+            "val/accuracy": own,
+            "val/probe_accuracy": linear_probe_accuracy(*arguments),
+            "val/knn_accuracy": knn_accuracy(*arguments),
+        }
+
+    @torch.no_grad()
+    def _pooled_of_probe(self, module: GrooveModule) -> tuple[np.ndarray, np.ndarray]:
+        loader = self.data.evaluation_loader(self._probe)
+        parts = [
+            (module(batch.to(module.device)).pooled.float().cpu().double().numpy(), batch.label) for batch in loader
+        ]
+        return np.concatenate([p for p, _ in parts]), np.concatenate([label.numpy() for _, label in parts])
+
+    def _triplet_numbers(self, module: GrooveModule, logits: Tensor) -> dict[str, float]:
+        """Return the losses and triplet distances on the fixed held-out triplets."""
+        labels = self.data.val.labels
+        label, radar = torch.from_numpy(labels.label), torch.from_numpy(labels.radar).float()
+        smoothing = module.config["optimizer"]["label_smoothing"]
+        row = {"val/classification_loss": float(module.model.classifier_head.loss(logits, label, None, smoothing))}
+        row["val/embedding_norm"] = float(self.held_out["projection"].norm(dim=1).mean())
+        triplets = torch.from_numpy(self.data.val_triplets)
+        if len(triplets) == 0:
+            return row
+        result = module.contrastive_loss(self.held_out["projection"], triplets, radar)
+        return row | {
+            "val/contrastive_loss": float(result.loss),
+            "val/ap_dist": float(result.ap_dist),
+            "val/an_dist": float(result.an_dist),
+            "val/triplet_margin": float(result.an_dist - result.ap_dist),
+            "val/positive_margin_fraction": float(result.positive_margin_fraction),
+            "val/active_fraction": float(result.active_fraction),
+            "val/margin": float(result.margin),
+        }
+
+    @torch.no_grad()
+    def _train_loss_at_epoch_0(self, module: GrooveModule) -> dict[str, float]:
+        """Return the training losses before the first step, on the fixed gradient batch (later: means of steps)."""
+        batch = self._gradient_batch.to(module.device)
+        output = module(batch)
+        classification, contrastive = module.objectives(output, batch, batch.triplets)
+        row = {
+            "train/loss": float(module.weighted(classification, contrastive.loss)),
+            "train/classification_loss": float(classification),
+            "train/accuracy": float((module.model.predict(output.logits) == batch.label).float().mean()),
+            "train/embedding_norm": float(output.embedding.norm(dim=1).mean()),
+        }
+        if len(batch.triplets):
+            row |= {
+                "train/contrastive_loss": float(contrastive.loss),
+                "train/active_fraction": float(contrastive.active_fraction),
+                "train/margin": float(contrastive.margin),
+            }
+        return row
+
+    # --- rows
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Join what the steps and the held-out charts gave into one row."""
+        train = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("train/")}
+        row = self._held_out_row | self._mean_step_norms() | train
+        self._record(trainer, pl_module, trainer.current_epoch + 1, row)
+
+    def _record(self, trainer: L.Trainer, module: L.LightningModule, epoch: int, row: dict[str, float]) -> None:
+        phase = phase_at(self.scheduler.phases, epoch)
+        # before the first step no weight has acted yet
+        weights = {f"weight/{name}": weight for name, weight in phase.weights.items()} if epoch else {}
+        trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
+        rate = trainer.optimizers[0].param_groups[0]["lr"] if trainer.optimizers else module.base_lr
+        finite = {name: value for name, value in row.items() if value == value}
+        extra = {"parameters/trainable": float(trainable), "lr": float(rate)}  # type: ignore[arg-type]
+        self.rows = [r for r in self.rows if r["epoch"] < epoch]
+        self.rows.append({"epoch": epoch, "phase": phase.name if epoch else "initial"} | weights | finite | extra)
+        self._write()
+        for logger in trainer.loggers:
+            logger.log_metrics({k: v for k, v in self.rows[-1].items() if k not in ("epoch", "phase")}, step=epoch)
+
+    @rank_zero_only
+    def _write(self) -> None:
+        """Write all rows to ``metrics.csv``: a temporary file, then renamed, so that a kill never leaves half of it."""
+        others = dict.fromkeys(name for row in self.rows for name in row if name not in LEADING)
+        temporary = self.folder / ".metrics.csv.tmp"
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=[*LEADING, *sorted(others)], restval="")
+            writer.writeheader()
+            writer.writerows(self.rows)
+        os.replace(temporary, self.folder / "metrics.csv")

@@ -1,0 +1,196 @@
+"""Phases: what is frozen, which losses weigh how much, and how fast each module learns, as a function of the epoch.
+
+Phases are data (a list in a config file). `PhaseScheduler` keeps no state: at every epoch start it derives the phase
+from ``current_epoch`` alone and sets everything again, so that it cannot be wrong after a resume (Lightning's
+``BaseFinetuning`` leaves a part frozen when resumed after its unfreeze epoch, Lightning issue 21901).
+Epochs are 1-based in everything a person reads; epoch 0 is the model before its first step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.utilities import rank_zero_only
+
+from groove.errors import ConfigError
+from groove.model.fusion import LateFusionClassifier
+
+LOSSES = ("classification", "contrastive")
+_TITLES = {"finetune": "Fine-tune"}
+_LR_WARMUP = 0.05
+"""Share of a cosine schedule during which the learning rate rises to its peak."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase, resolved against a model: epochs `first_epoch` to `last_epoch`, 1-based and inclusive."""
+
+    name: str
+    first_epoch: int
+    last_epoch: int
+    frozen: tuple[str, ...]
+    weights: dict[str, float]
+    lr_factor: dict[str, float]
+
+    @property
+    def title(self) -> str:
+        """Return the name as messages write it."""
+        return _TITLES.get(self.name, self.name.capitalize())
+
+
+def resolve_phases(phases: Sequence[Any], epochs: int, model: LateFusionClassifier) -> list[Phase]:
+    """Turn a list of `PhaseConfig` into phases that cover epochs 1 to `epochs` exactly.
+
+    Raises:
+        ConfigError: for a module or loss that does not exist, for both freeze and train_only in one phase, or for
+            epochs that do not add up.
+    """
+    lengths = _lengths([phase.epochs for phase in phases], epochs)
+    resolved: list[Phase] = []
+    first = 1
+    for phase, length in zip(phases, lengths, strict=True):
+        frozen = _frozen(phase, model)
+        weights = {loss: float(phase.weights[loss]) for loss in LOSSES}
+        _check_weights(phase.name, weights, frozen, model)
+        factors = {
+            module: float(f) for name, f in phase.lr_factor.items() for module in _factor_modules(phase, name, model)
+        }
+        if length:
+            resolved.append(Phase(phase.name, first, first + length - 1, tuple(frozen), weights, factors))
+        first += length
+    return resolved
+
+
+def _lengths(given: Sequence[int | None], epochs: int) -> list[int]:
+    open_ended = [i for i, n in enumerate(given) if n is None]
+    fixed = sum(n for n in given if n is not None)
+    if not given:
+        raise ConfigError("experiment.phases is empty: at least one phase is needed")
+    if len(open_ended) > 1 or any(n is not None and n < 0 for n in given):
+        raise ConfigError(
+            f"experiment.phases: epochs are {list(given)}; allowed: numbers >= 0, at most one null (the rest)"
+        )
+    if (open_ended and fixed >= epochs) or (not open_ended and fixed != epochs):
+        raise ConfigError(
+            f"experiment.phases: epochs {list(given)} do not add up to experiment.epochs={epochs} "
+            "(null takes what is left, which must be at least 1)"
+        )
+    return [epochs - fixed if n is None else n for n in given]
+
+
+def _frozen(phase: Any, model: LateFusionClassifier) -> list[str]:
+    if phase.freeze and phase.train_only:
+        raise ConfigError(f"phase '{phase.name}' has both freeze and train_only; give one of them")
+    if phase.train_only:
+        trained = model.matching(_present(phase.train_only, model), f"phase '{phase.name}': train_only")
+        return [module for module in model.module_names if module not in trained]
+    return model.matching(phase.freeze, f"phase '{phase.name}': freeze")
+
+
+def _present(names: Sequence[str], model: LateFusionClassifier) -> list[str]:
+    """Drop `radar_mlp` where the model has none: the seed lists it as "if present"."""
+    return [name for name in names if name != "radar_mlp" or "radar_mlp" in model.module_names]
+
+
+def _factor_modules(phase: Any, name: str, model: LateFusionClassifier) -> list[str]:
+    return model.matching([name], f"phase '{phase.name}': lr_factor")
+
+
+def _check_weights(name: str, weights: dict[str, float], frozen: Sequence[str], model: LateFusionClassifier) -> None:
+    if any(weight < 0 for weight in weights.values()) or not any(weights.values()):
+        raise ConfigError(f"phase '{name}': weights are {weights}; allowed: numbers >= 0, at least one above 0")
+    if len(frozen) == len(model.module_names):
+        raise ConfigError(f"phase '{name}' freezes every module: nothing is left to train")
+    trained = [module for module in model.module_names if module not in frozen]
+    if not any(_reaches(loss, module, model) for loss, weight in weights.items() if weight for module in trained):
+        raise ConfigError(
+            f"phase '{name}' trains only {', '.join(trained)}, which no loss of its weights reaches: {weights}"
+        )
+
+
+def _reaches(loss: str, module: str, model: LateFusionClassifier) -> bool:
+    """Return whether the gradient of `loss` reaches `module`: each loss sees its own head, and what both share."""
+    if module == "radar_mlp":
+        return loss == "classification" or model.radar_in_projection
+    return module != {"classification": "projection_head", "contrastive": "classifier_head"}[loss]
+
+
+def phase_at(phases: Sequence[Phase], epoch: int) -> Phase:
+    """Return the phase of the 1-based `epoch`; the first phase for epoch 0, the last beyond the end."""
+    for phase in phases:
+        if epoch <= phase.last_epoch:
+            return phase
+    return phases[-1]
+
+
+def lr_schedule(schedule: str, progress: float) -> float:
+    """Return the factor on the learning rate at `progress` (0 to 1) of the fit.
+
+    Raises:
+        ConfigError: for a schedule that does not exist.
+    """
+    if schedule == "constant":
+        return 1.0
+    if schedule == "cosine":
+        rise = min(1.0, (progress + 1e-3) / _LR_WARMUP)
+        return rise * 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
+    raise ConfigError(f"optimizer.schedule is '{schedule}'; allowed: constant, cosine")
+
+
+class PhaseScheduler(L.Callback):
+    """Applies the phase of the current epoch; a pure function of the epoch, without state."""
+
+    def __init__(self, phases: Sequence[Phase], schedule: str = "constant") -> None:
+        """Schedule `phases`; `schedule` shapes the learning rate over the whole fit."""
+        self.phases = list(phases)
+        self.schedule = schedule
+        lr_schedule(schedule, 0.0)
+
+    def apply(self, module: Any, epoch: int) -> Phase:
+        """Freeze and weigh as the phase of the 1-based `epoch` says; return it."""
+        phase = phase_at(self.phases, epoch)
+        module.model.freeze(phase.frozen)
+        module.loss_weights = dict(phase.weights)
+        return phase
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Make everything trainable before DDP wraps it: what is frozen at the wrap never synchronises later."""
+        if stage == "fit":
+            pl_module.model.freeze(())  # type: ignore[union-attr,operator]
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Set the phase of this epoch and say so where one begins."""
+        epoch = trainer.current_epoch + 1
+        phase = self.apply(pl_module, epoch)
+        if epoch == phase.first_epoch:
+            self._announce(phase, pl_module)
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Set each parameter group's learning rate: base x schedule x the phase's factor of its module."""
+        phase = phase_at(self.phases, trainer.current_epoch + 1)
+        done = trainer.current_epoch + batch_idx / max(1, trainer.num_training_batches)
+        factor = lr_schedule(self.schedule, done / self.phases[-1].last_epoch)
+        for group in trainer.optimizers[0].param_groups:
+            group["lr"] = pl_module.base_lr * factor * phase.lr_factor.get(group["name"], 1.0)  # type: ignore[operator]
+
+    @rank_zero_only
+    def _announce(self, phase: Phase, module: Any) -> None:
+        position = self.phases.index(phase)
+        if position:
+            print(f"PHASE TRANSITION: {self.phases[position - 1].title} → {phase.title}", flush=True)
+        if phase.frozen:
+            print(f"{phase.name.upper()} PHASE: Freezing {', '.join(phase.frozen)}", flush=True)
+        trainable = sum(p.numel() for p in module.model.parameters() if p.requires_grad)
+        total = sum(p.numel() for p in module.model.parameters())
+        weights = ", ".join(f"{name} {weight:g}" for name, weight in phase.weights.items())
+        print(
+            f"  epochs {phase.first_epoch}-{phase.last_epoch}: {trainable:,} of {total:,} parameters trainable; "
+            f"loss weights: {weights}",
+            flush=True,
+        )

@@ -1,0 +1,215 @@
+"""The steps of ``python -m groove.train``, in the order they run; `groove/train.py` is their table of contents."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from omegaconf import OmegaConf
+
+from groove.config import TrainConfig, checked, plain
+from groove.data.datamodule import GrooveDataModule, check_data_settings
+from groove.errors import ConfigError, GrooveError
+from groove.features.catalogue import Catalogue
+from groove.model.checkpoint import LoadReport, read_checkpoint
+from groove.model.fusion import LateFusionClassifier
+from groove.prepare import prepared
+from groove.training.fit import Fit, audio_statistics, build_model
+from groove.training.phases import lr_schedule, resolve_phases
+from groove.training.results import retrieval_report, write_embeddings, write_retrieval
+
+FRESH_MODULES = ("projection_head",)
+"""Modules that a fine-tuning starts anew: the classifier's checkpoint holds an untrained projection head."""
+
+
+def check_settings(cfg: Any) -> None:
+    """Check everything that needs no song: model, phases, slots, checkpoints. A typo costs seconds, not an epoch.
+
+    Raises:
+        GrooveError: with the first mistake.
+    """
+    check_data_settings(cfg.data)
+    if not 0 <= cfg.seed < 2**32:
+        raise ConfigError(f"seed is {cfg.seed}; allowed: 0 to 4294967295")
+    lr_schedule(cfg.optimizer.schedule, 0.0)
+    model = build_model(cfg, len(cfg.data.classes))
+    resolve_phases(cfg.experiment.phases, cfg.experiment.epochs, model)
+    for key in ("pretrained", "ckpt_path"):
+        if cfg[key]:
+            read_checkpoint(Path(cfg[key]))
+    if cfg.pretrained and cfg.ckpt_path:
+        raise ConfigError("both pretrained and ckpt_path are given: one starts a new run, the other resumes an old one")
+
+
+def load_data(cfg: Any) -> tuple[GrooveDataModule, Catalogue]:
+    """Prepare the library, split it, and print what there is to learn from."""
+    catalogue = prepared(cfg.data, cfg.features)
+    data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, cfg.model.max_frames, cfg.seed)
+    print_data(data)
+    return data, catalogue
+
+
+def print_data(data: GrooveDataModule) -> None:
+    """Print sizes of the splits, anchors without a pair per class, classes without triplets, and radar outliers."""
+    for split, table in (("train", data.train), ("val", data.val)):
+        songs = len(set(table.labels.song))
+        counts = ", ".join(
+            f"{name} {n['charts']} ({n['without_pair']} without a pair)" for name, n in data.pair_counts[split].items()
+        )
+        print(f"{split}: {len(table)} charts of {songs} songs: {counts}")
+    for split in ("train", "val"):
+        lacking = data.classes_without_triplets(split)
+        if lacking:
+            print(
+                f"no {split} triplets in {len(lacking)} of {len(data.classes)} classes: {', '.join(lacking)}; "
+                "a class needs several songs that differ in their radar"
+            )
+    outliers = data.scaler.outliers(data.train.radar)
+    if len(outliers):
+        named = ", ".join(data.train.chart_id[i] for i in outliers[:5]) + (", ..." if len(outliers) > 5 else "")
+        print(f"{len(outliers)} training charts have an extreme radar (kept): {named}")
+    sys.stdout.flush()
+
+
+def starting_model(cfg: Any, data: GrooveDataModule, catalogue: Catalogue) -> LateFusionClassifier:
+    """Return the model that the experiment starts from: untrained, from `pretrained`, or pretrained now and cached."""
+    model = build_model(cfg, len(data.classes))
+    model.set_audio_statistics(*audio_statistics(data))
+    if cfg.ckpt_path or (not cfg.experiment.needs_pretrained and not cfg.pretrained):
+        return model
+    path = Path(cfg.pretrained) if cfg.pretrained else pretrained_checkpoint(cfg, data, catalogue)
+    constructor = {k: v for k, v in plain(cfg)["model"].items() if k != "_target_"}
+    sizes = {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}
+    fresh = build_model(cfg, len(data.classes))  # seeds torch: the new projection head is a function of the seed
+    del fresh
+    model, report = LateFusionClassifier.from_pretrained(path, new=FRESH_MODULES, **constructor, **sizes)
+    print_load(path, report)
+    return model
+
+
+def print_load(path: Path, report: LoadReport) -> None:
+    """Print what a checkpoint gave."""
+    print(f"starting from {path}")
+    for line in report.lines():
+        print(line, flush=True)
+
+
+def pretrained_checkpoint(cfg: Any, data: GrooveDataModule, catalogue: Catalogue) -> Path:
+    """Return the classifier of this data and model, pretraining it if it is not there; an interrupted one goes on."""
+    pretrain_cfg = pretraining_config(cfg)
+    key = pretraining_key(pretrain_cfg, data.fingerprint(catalogue.fingerprint))
+    folder = Path(cfg.pretrain.root) / key
+    done = folder / "checkpoints" / "last.ckpt"
+    if (folder / "verdict.json").is_file() and done.is_file():
+        print(f"pretrained classifier of this data and model: {folder} (reused)", flush=True)
+        return done
+    print(f"no pretrained classifier for this data and model: pretraining one into {folder}", flush=True)
+    resume = _readable(done)
+    own = GrooveDataModule(catalogue.table, catalogue.store, pretrain_cfg.data, cfg.model.max_frames, cfg.seed)
+    model = build_model(pretrain_cfg, len(data.classes))
+    model.set_audio_statistics(*audio_statistics(own))
+    fit = Fit(pretrain_cfg, model, own, folder)
+    fit.run(resume)
+    report_run(fit)
+    return done
+
+
+def _readable(path: Path) -> str | None:
+    """Return `path` if it holds a checkpoint that an interrupted pretraining can go on from."""
+    try:
+        read_checkpoint(path)
+    except GrooveError:
+        return None
+    return str(path)
+
+
+def pretraining_config(cfg: Any) -> Any:
+    """Return the settings of ``experiment=pretrain`` with this run's data, features, model, trainer and seed."""
+    base = compose(config_name="train", overrides=["experiment=pretrain"])
+    base.data.split_seed = cfg.data.split_seed
+    merged: Any = OmegaConf.merge(OmegaConf.structured(TrainConfig), base)
+    for key in ("features", "model", "trainer", "pretrain", "diagnostics", "seed"):
+        merged[key] = cfg[key]
+    own = {"batch_size": cfg.pretrain.batch_size, "passes_per_epoch": 1, "triplets": merged.data.triplets}
+    merged.data = OmegaConf.merge(cfg.data, own)
+    return checked(merged, TrainConfig)
+
+
+def pretraining_key(cfg: Any, data_fingerprint: str) -> str:
+    """Return a name for the classifier: a hash of everything that decides its weights."""
+    settings = plain(cfg)
+    parts = {key: settings[key] for key in ("features", "model", "optimizer", "experiment", "seed")}
+    parts |= {"data": data_fingerprint, "batch_size": cfg.data.batch_size, "precision": cfg.trainer.precision}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def fit_experiment(cfg: Any, model: LateFusionClassifier, data: GrooveDataModule, folder: Path) -> Fit:
+    """Train; on the way out of an interruption say how to go on."""
+    fit = Fit(cfg, model, data, folder)
+    print(f"run folder: {folder}", flush=True)
+    try:
+        fit.run(cfg.ckpt_path)
+    except (KeyboardInterrupt, SystemExit):
+        last = folder / "checkpoints" / "last.ckpt"
+        if last.is_file():
+            print(f"interrupted; go on with: ckpt_path={last}", file=sys.stderr)
+        raise
+    return fit
+
+
+def report_run(fit: Fit) -> None:
+    """Write retrieval, embeddings, verdict and figure of a finished fit, show them, and say where they lie."""
+    from rich.console import Console
+
+    from groove.report.figure import write_figure
+    from groove.report.run_folder import load_run
+    from groove.report.verdict import judge, verdict_table, write_verdict
+
+    untrained = build_model(fit.cfg, len(fit.data.classes))
+    untrained.set_audio_statistics(*audio_statistics(fit.data))
+    write_retrieval(retrieval_report(fit, untrained), fit.folder)
+    write_embeddings(fit)
+    run = load_run(fit.folder)
+    verdict = judge(run)
+    figure = write_figure(run, fit.folder)
+    log_to_tensorboard(fit, verdict, run)
+    console = Console(width=max(100, min(160, shutil.get_terminal_size((140, 40)).columns)))
+    console.print(verdict_table(verdict))
+    console.print(verdict.summary)
+    write_verdict(verdict, fit.folder)  # last: its presence says that the run is complete
+    print(f"verdict: {fit.folder / 'verdict.json'}\nfigure:  {figure}", flush=True)
+
+
+def log_to_tensorboard(fit: Fit, verdict: Any, run: Any) -> None:
+    """Add figure, verdict, hyperparameters and final metrics to the run's TensorBoard files."""
+    from groove.report.figure import training_curves
+
+    writer = fit.logger.experiment
+    epochs = fit.cfg.experiment.epochs
+    writer.add_figure("training_curves", training_curves(run), global_step=epochs)
+    rows = "\n".join(f"| {i.name} | {i.value} | {i.bound} | {i.passed} | {i.hint} |" for i in verdict.indicators)
+    writer.add_text("verdict", f"| indicator | value | bound | passed | hint |\n|---|---|---|---|---|\n{rows}", epochs)
+    last = fit.monitor.rows[-1]
+    final = {
+        f"final/{k}": last[k] for k in ("val/accuracy", "retrieval/gain/pooled", "drift/pooled/cosine") if k in last
+    }
+    fit.logger.log_hyperparams(_flat(plain(fit.cfg)), final)
+    fit.logger.save()
+    writer.flush()
+
+
+def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
+    """Return nested settings as one level of dotted keys, lists as text."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = str(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+    return flat

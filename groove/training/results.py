@@ -1,0 +1,93 @@
+"""After the last epoch: held-out retrieval with its reference points, and every chart's embedding."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from groove.data.datamodule import GrooveDataModule
+from groove.data.dataset import ChartTable
+from groove.features.frames import CHART_FEATURES
+from groove.model.fusion import LateFusionClassifier
+from groove.retrieval.metrics import retrieval_metrics
+from groove.training.fit import Fit
+
+
+@torch.no_grad()
+def encode(model: LateFusionClassifier, data: GrooveDataModule, table: ChartTable) -> dict[str, NDArray[np.float64]]:
+    """Return pooled (N, D) and projection (N, E) outputs of `table`'s charts, in eval mode, in the table's order."""
+    model.eval()
+    device = next(model.parameters()).device
+    pooled, projection, index = [], [], []
+    for batch in data.evaluation_loader(table):
+        output = model(batch.to(device))
+        pooled.append(output.pooled.float().cpu().numpy())
+        projection.append(output.embedding.float().cpu().numpy())
+        index.append(batch.index.numpy())
+    order = np.argsort(np.concatenate(index))
+    return {
+        "pooled": np.concatenate(pooled)[order].astype(float),
+        "projection": np.concatenate(projection)[order].astype(float),
+    }
+
+
+def raw_features(data: GrooveDataModule, table: ChartTable) -> NDArray[np.float64]:
+    """Return the mean of each chart's frames and of its rates per second, standardised, (N, 2 F): no network."""
+    rows = []
+    for path in table.chart_path:
+        frames = np.load(data.store / path, mmap_mode="r").astype(np.float64)
+        seconds = max(float(frames[:, CHART_FEATURES.index("seconds")].sum()), 1e-6)
+        rows.append(np.concatenate([frames.mean(axis=0), frames.sum(axis=0) / seconds]))
+    raw = np.stack(rows)
+    return (raw - raw.mean(axis=0)) / (raw.std(axis=0) + 1e-9)
+
+
+def retrieval_report(fit: Fit, untrained: LateFusionClassifier) -> dict[str, Any]:
+    """Return held-out retrieval within a difficulty and across, for the model and its reference points."""
+    val = fit.data.val
+    untrained_outputs = encode(untrained, fit.data, val)
+    spaces = {
+        "pooled": fit.monitor.held_out["pooled"].double().numpy(),
+        "projection": fit.monitor.held_out["projection"].double().numpy(),
+        "epoch0_pooled": fit.monitor.reference["pooled"].double().numpy(),
+        "epoch0_projection": fit.monitor.reference["projection"].double().numpy(),
+        "untrained_pooled": untrained_outputs["pooled"],
+        "raw_features": raw_features(fit.data, val),
+        "radar": val.labels.radar,
+    }
+    within = {name: retrieval_metrics(x, val.labels) for name, x in spaces.items()}
+    across = {name: retrieval_metrics(x, val.labels, within=False) for name, x in spaces.items()}
+    return {"split": "val", "charts": len(val), "within_difficulty": within, "across_difficulties": across}
+
+
+def write_retrieval(report: dict[str, Any], folder: Path) -> Path:
+    """Write ``retrieval.json``; what is undefined (too few charts) is null."""
+    path = folder / "retrieval.json"
+    path.write_text(json.dumps(_without_nan(report), indent=2, allow_nan=False) + "\n")
+    return path
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    return None if isinstance(value, float) and value != value else value
+
+
+def write_embeddings(fit: Fit) -> Path:
+    """Write ``embeddings.parquet``: chart_id, split, pooled and projection vectors of every chart with a class."""
+    tables = []
+    for split, table in (("train", fit.data.train), ("val", fit.data.val)):
+        vectors = encode(fit.module.model, fit.data, table)
+        columns: dict[str, Any] = {"chart_id": table.chart_id, "split": [split] * len(table)}
+        columns |= {name: list(x.astype(np.float32)) for name, x in vectors.items()}
+        tables.append(pa.table(columns))
+    path = fit.folder / "embeddings.parquet"
+    pq.write_table(pa.concat_tables(tables), path)
+    return path

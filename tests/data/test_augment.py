@@ -1,0 +1,103 @@
+"""Mirrors move panels and leave everything else; audio masks silence one span."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from groove.charts.radar import groove_radar
+from groove.data.augment import PANEL_FEATURES, Augmenter, mirror_columns
+from groove.features.frames import CHART_FEATURES, chart_frames
+from tests.batches import frames
+from tests.builders import chart_of, measures, ssc_text
+
+LEFT_RIGHT, UP_DOWN = (3, 1, 2, 0), (0, 2, 1, 3)
+
+
+def column(name: str) -> int:
+    return CHART_FEATURES.index(name)
+
+
+@pytest.mark.parametrize("panels", [LEFT_RIGHT, UP_DOWN])
+def test_a_mirror_moves_each_panel_of_each_feature(panels):
+    chart, _ = frames(12)
+    moved = chart[:, mirror_columns(CHART_FEATURES, panels)]
+    for feature in PANEL_FEATURES:
+        for panel in range(4):
+            np.testing.assert_array_equal(
+                moved[:, column(f"{feature}_{panel}")], chart[:, column(f"{feature}_{panels[panel]}")]
+            )
+    others = [i for i, name in enumerate(CHART_FEATURES) if not name.startswith(PANEL_FEATURES)]
+    assert len(others) == 8
+    np.testing.assert_array_equal(moved[:, others], chart[:, others])
+
+
+@pytest.mark.parametrize("panels", [LEFT_RIGHT, UP_DOWN])
+def test_a_mirrored_simfile_has_the_mirrored_frames_and_the_same_radar(panels, tmp_path: Path):
+    rows = "1000 0100 2000 3010 0200 0301 M011 1001 0020 1030 0001 0110".split()
+    charts = []
+    for name, order in (("original", (0, 1, 2, 3)), ("mirrored", panels)):
+        written = ["".join(row[source] for source in order) for row in rows]
+        text = ssc_text([("Hard", 9, measures(*(" ".join(written[i : i + 4]) for i in (0, 4, 8))))])
+        charts.append(chart_of(tmp_path / name, text))
+    original, mirrored = (chart_frames(chart, 4) for chart in charts)
+    assert not np.array_equal(original, mirrored)
+    np.testing.assert_array_equal(original[:, mirror_columns(CHART_FEATURES, panels)], mirrored)
+    radars = [groove_radar(chart) for chart in charts]
+    np.testing.assert_array_equal(radars[0].konami, radars[1].konami)
+    np.testing.assert_array_equal(radars[0].stepmania, radars[1].stepmania)
+
+
+def test_sums_over_panels_stay_in_every_draw():
+    augment = Augmenter(CHART_FEATURES, mirror=True, audio_mask=0.0)
+    chart, audio = frames(9)
+    seen = set()
+    for seed in range(40):
+        moved, same = augment(chart, audio, np.random.default_rng(seed))
+        for feature in PANEL_FEATURES:
+            own = [column(f"{feature}_{panel}") for panel in range(4)]
+            np.testing.assert_array_equal(moved[:, own].sum(axis=1), chart[:, own].sum(axis=1))
+        assert same is audio
+        seen.add(moved.tobytes())
+    left_right, up_down = (mirror_columns(CHART_FEATURES, panels) for panels in (LEFT_RIGHT, UP_DOWN))
+    mirrored = (chart, chart[:, left_right], chart[:, up_down], chart[:, left_right][:, up_down])
+    assert seen == {version.tobytes() for version in mirrored} and len(seen) == 4
+
+
+def test_everything_off_is_the_identity():
+    augment = Augmenter(CHART_FEATURES, mirror=False, audio_mask=0.0)
+    chart, audio = frames(9)
+    for seed in range(5):
+        moved, masked = augment(chart, audio, np.random.default_rng(seed))
+        assert moved is chart and masked is audio
+
+
+def test_the_audio_mask_silences_one_span_of_at_most_its_share():
+    augment = Augmenter(CHART_FEATURES, mirror=False, audio_mask=0.4)
+    chart, audio = frames(50)
+    kept = audio.copy()
+    silenced = []
+    for seed in range(200):
+        _, masked = augment(chart, audio, np.random.default_rng(seed))
+        rows = np.flatnonzero((masked == 0).all(axis=1))
+        silenced.append(len(rows))
+        assert len(rows) == 0 or rows[-1] - rows[0] + 1 == len(rows)
+        others = np.setdiff1d(np.arange(50), rows)
+        np.testing.assert_array_equal(masked[others], audio[others])
+    np.testing.assert_array_equal(audio, kept)  # the store's array is not written to
+    assert max(silenced) <= 20 and max(silenced) >= 17 and min(silenced) <= 2
+
+
+def test_an_empty_audio_array_is_left_alone():
+    augment = Augmenter(CHART_FEATURES, mirror=False, audio_mask=0.9)
+    _, masked = augment(*frames(0), np.random.default_rng(0))
+    assert masked.shape == (0, 23)
+
+
+def test_the_same_generator_gives_the_same_frames():
+    augment = Augmenter(CHART_FEATURES, mirror=True, audio_mask=0.5)
+    first, second = (augment(*frames(30), np.random.default_rng(3)) for _ in range(2))
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -1,0 +1,142 @@
+"""Batches from the store, and the samplers that ask for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from groove.data.augment import Augmenter
+from groove.data.dataset import BatchRequest, ChartBatch, ChartDataset, EpochSampler, InOrderSampler
+from groove.data.triplets import PairRule
+from groove.features.frames import CHART_FEATURES
+from tests.batches import frames, labels, table
+
+LENGTHS = [5, 9, 3, 12, 7, 4]
+
+
+def dataset(folder: Path, silent: tuple[int, ...] = (), **settings) -> ChartDataset:
+    facts = labels(len(LENGTHS))
+    return ChartDataset(table(folder, LENGTHS, facts, silent), folder, PairRule.fit(facts, 1, 40, 60), **settings)
+
+
+def test_a_batch_holds_the_stored_frames_and_zeros_after_them(tmp_path):
+    batch = dataset(tmp_path).__getitems__(BatchRequest([3, 0, 2], (0,)))
+    assert batch.chart.shape == (3, 12, 20) and batch.audio.shape == (3, 12, 23)
+    assert batch.lengths.tolist() == [12, 5, 3] and batch.index.tolist() == [3, 0, 2]
+    for row, chart in enumerate([3, 0, 2]):
+        steps, audio = (x.astype(np.float16).astype(np.float32) for x in frames(LENGTHS[chart], chart))
+        np.testing.assert_array_equal(batch.chart[row, : len(steps)], steps)
+        np.testing.assert_array_equal(batch.audio[row, : len(audio)], audio)
+        assert not batch.chart[row, len(steps) :].any() and not batch.audio[row, len(steps) :].any()
+    assert {batch.chart.dtype, batch.audio.dtype, batch.radar.dtype, batch.has_audio.dtype} == {torch.float32}
+
+
+def test_labels_radar_and_pairs_are_those_of_the_charts_asked_for(tmp_path):
+    data = dataset(tmp_path)
+    request = [5, 1, 4, 0]
+    batch = data.__getitems__(BatchRequest(request, (0,)))
+    facts = data.table.labels
+    np.testing.assert_allclose(batch.radar, facts.radar[request], rtol=1e-6)
+    np.testing.assert_array_equal(batch.label, facts.label[request])
+    for own, whole in zip((batch.positive, batch.negative), data.rule.masks(facts), strict=True):
+        np.testing.assert_array_equal(own, whole[np.ix_(request, request)])
+    assert len(batch.triplets)
+    for a, p, n in batch.triplets.tolist():
+        assert batch.positive[a, p] and batch.negative[a, n]
+
+
+def test_long_charts_are_cut_at_max_frames(tmp_path):
+    batch = dataset(tmp_path, max_frames=6).__getitems__(BatchRequest([3, 0], (0,)))
+    assert batch.lengths.tolist() == [6, 5] and batch.chart.shape[1] == batch.audio.shape[1] == 6
+    np.testing.assert_array_equal(batch.chart[0], frames(12, 3)[0][:6].astype(np.float16).astype(np.float32))
+    np.testing.assert_array_equal(batch.audio[0], frames(12, 3)[1][:6].astype(np.float16).astype(np.float32))
+
+
+def test_missing_audio_is_zeros_and_a_flag(tmp_path):
+    batch = dataset(tmp_path, silent=(1,)).__getitems__(BatchRequest([0, 1], (0,)))
+    assert batch.has_audio.tolist() == [1.0, 0.0]
+    assert not batch.audio[1].any() and batch.audio[0].any() and batch.chart[1].any()
+
+
+def test_audio_that_ends_before_the_chart_is_zeros_after_it(tmp_path):
+    data = dataset(tmp_path)
+    np.save(tmp_path / "audio_3.npy", np.ones((4, 23), dtype=np.float16))
+    audio = data.__getitems__(BatchRequest([3], (0,))).audio[0]
+    assert (audio[:4] == 1).all() and not audio[4:].any()
+
+
+def same(a: ChartBatch, b: ChartBatch) -> bool:
+    return all(torch.equal(getattr(a, name), getattr(b, name)) for name in vars(a))
+
+
+def test_the_same_request_gives_the_same_batch_another_seed_another(tmp_path):
+    settings = {"augmenter": Augmenter(CHART_FEATURES, True, 0.5), "per_anchor": 3}
+    first, again = (dataset(tmp_path, **settings) for _ in range(2))
+    request = BatchRequest([0, 1, 2, 3, 4, 5], (4, 1, 0))
+    batch = first.__getitems__(request)
+    first.__getitems__(BatchRequest([0], (1,)))  # what was asked before does not matter
+    assert same(batch, again.__getitems__(request)) and same(batch, first.__getitems__(request))
+    other = first.__getitems__(BatchRequest(request.indices, (4, 2, 0)))
+    assert not torch.equal(batch.triplets, other.triplets) and not torch.equal(batch.chart, other.chart)
+    assert torch.equal(batch.radar, other.radar)
+
+
+def test_a_batch_moves_as_a_whole(tmp_path):
+    batch = dataset(tmp_path).__getitems__(BatchRequest([0, 1], (0,)))
+    assert same(batch, batch.to(torch.device("cpu")))
+    assert {value.device.type for value in vars(batch.to(torch.device("meta"))).values()} == {"meta"}
+
+
+def flat(sampler: EpochSampler) -> list[int]:
+    return [i for request in sampler for i in request.indices]
+
+
+@pytest.mark.parametrize(("charts", "size"), [(1, 8), (7, 8), (50, 8), (64, 8), (51, 50), (3, 1)])
+@pytest.mark.parametrize("passes", [1, 3])
+def test_an_epoch_visits_each_chart_once_per_pass(charts, size, passes):
+    sampler = EpochSampler(charts, size, 0, 0, passes)
+    batches = list(sampler)
+    assert len(batches) == len(sampler) and len(batches) % passes == 0
+    per_pass = len(batches) // passes
+    for p in range(passes):
+        part = batches[p * per_pass : (p + 1) * per_pass]
+        assert sorted(i for request in part for i in request.indices) == list(range(charts))
+        sizes = [len(request.indices) for request in part]
+        assert max(sizes) - min(sizes) <= 1 and max(sizes) <= 1.5 * size
+    assert len({request.seed for request in batches}) == len(batches)
+
+
+def test_the_order_is_a_function_of_seed_epoch_and_pass():
+    assert flat(EpochSampler(40, 8, 1, 2)) == flat(EpochSampler(40, 8, 1, 2))
+    orders = [flat(EpochSampler(40, 8, *key)) for key in ((1, 2), (1, 3), (2, 2))]
+    two = flat(EpochSampler(40, 8, 1, 2, passes=2))
+    assert two[:40] == orders[0]
+    assert len({tuple(order) for order in [*orders, two[40:]]}) == 4
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 4])
+@pytest.mark.parametrize("charts", [24, 25, 47])
+def test_ranks_share_an_epoch_in_equal_numbers_of_batches(charts, world_size):
+    ranks = [EpochSampler(charts, 4, 0, 5, 2, rank, world_size) for rank in range(world_size)]
+    batches = [list(sampler) for sampler in ranks]
+    assert len({len(part) for part in batches}) == 1 and len(batches[0]) == len(ranks[0])
+    assert len({sum(len(r.indices) for r in part) for part in batches}) == 1
+    first_pass = [i for part in batches for request in part[: len(part) // 2] for i in request.indices]
+    # every chart is there; beyond disjoint shares only the few charts that fill the last round are twice
+    assert set(first_pass) == set(range(charts))
+    assert len(first_pass) - charts == -charts % world_size
+    seeds = [request.seed for part in batches for request in part]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_the_evaluation_order_covers_all_by_length():
+    lengths = np.array([30, 10, 20, 10, 40, 5, 25])
+    sampler = InOrderSampler(lengths, 3)
+    order = [i for request in sampler for i in request.indices]
+    assert len(list(sampler)) == len(sampler) == 3
+    assert sorted(order) == list(range(7))
+    assert lengths[order].tolist() == sorted(lengths)
+    assert [r.indices for r in sampler] == [r.indices for r in InOrderSampler(lengths, 3)]

@@ -1,0 +1,208 @@
+"""Which pairs are positive or negative, and how triplets are drawn from them, against loops over pairs."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from groove.data import triplets as module
+from groove.data.triplets import ChartLabels, PairRule, class_counts, draw_triplets
+from groove.errors import ConfigError
+from tests.batches import labels
+
+
+def pairs_of(charts: ChartLabels, keep) -> list[float]:
+    """Radar distances of all pairs of different songs that `keep` wants, one by one."""
+    return [
+        float(np.sqrt(sum((charts.radar[i] - charts.radar[j]) ** 2)))
+        for i, j in itertools.combinations(range(len(charts)), 2)
+        if charts.song[i] != charts.song[j] and keep(i, j)
+    ]
+
+
+@pytest.mark.parametrize("percentiles", [(15.0, 85.0), (20.0, 80.0), (50.0, 50.0)])
+def test_bounds_are_percentiles_of_the_pairs_of_each_class(percentiles):
+    charts = labels(30, classes=3, songs=12)
+    rule = PairRule.fit(charts, 3, *percentiles)
+    for c in range(3):
+        distances = pairs_of(charts, lambda i, j, c=c: charts.label[i] == charts.label[j] == c)
+        assert rule.nearest[c] == pytest.approx(np.percentile(distances, percentiles[0]))
+        assert rule.farthest[c] == pytest.approx(np.percentile(distances, percentiles[1]))
+
+
+def test_across_difficulties_one_bound_over_all_pairs_with_a_class():
+    charts = labels(24, classes=3, songs=12)
+    charts.label[5] = -1
+    rule = PairRule.fit(charts, 3, 15, 85, same_difficulty_only=False)
+    distances = pairs_of(charts, lambda i, j: charts.label[i] >= 0 and charts.label[j] >= 0)
+    np.testing.assert_allclose(rule.nearest, np.percentile(distances, 15))
+    np.testing.assert_allclose(rule.farthest, np.percentile(distances, 85))
+
+
+@pytest.mark.parametrize("same_difficulty_only", [True, False])
+def test_masks_against_a_loop(same_difficulty_only):
+    charts = labels(40, classes=3, songs=15, seed=1)
+    charts.label[[3, 7]] = -1
+    rule = PairRule.fit(charts, 3, 15, 85, same_difficulty_only)
+    positive, negative = rule.masks(charts)
+    for i, j in itertools.product(range(40), repeat=2):
+        distance = np.linalg.norm(charts.radar[i] - charts.radar[j])
+        allowed = charts.song[i] != charts.song[j] and charts.label[i] >= 0 and charts.label[j] >= 0
+        if same_difficulty_only:
+            allowed = allowed and charts.label[i] == charts.label[j]
+        assert positive[i, j] == (allowed and distance <= rule.nearest[charts.label[i]] + 1e-9), (i, j)
+        assert negative[i, j] == (allowed and distance >= rule.farthest[charts.label[i]] - 1e-9), (i, j)
+    assert positive.any() and negative.any()
+    across = charts.label[:, None] != charts.label[None, :]
+    assert (positive & across).any() == (not same_difficulty_only)
+
+
+def test_the_same_song_is_neither_positive_nor_negative():
+    charts = labels(20, songs=4)  # 5 charts of each song
+    positive, negative = PairRule.fit(charts, 1, 40, 60).masks(charts)
+    same = charts.song[:, None] == charts.song[None, :]
+    assert not (positive & same).any() and not (negative & same).any()
+    assert positive.sum() > 0 and negative.sum() > 0
+
+
+def test_a_higher_negative_percentile_means_farther_negatives():
+    charts = labels(60)
+    easier, harder = (PairRule.fit(charts, 1, 15, p).masks(charts)[1] for p in (95, 80))
+    assert easier.sum() < harder.sum() and (harder | ~easier).all()
+
+
+def test_masks_against_other_charts_are_a_block_of_the_whole():
+    charts = labels(30, classes=2)
+    rule = PairRule.fit(charts, 2, 15, 85)
+    part = np.array([4, 9, 21])
+    for own, whole in zip(rule.masks(charts.take(part), charts), rule.masks(charts), strict=True):
+        np.testing.assert_array_equal(own, whole[part])
+
+
+def test_equal_radars_are_positive_and_never_both():
+    charts = ChartLabels(np.ones((6, 5)), np.zeros(6, dtype=np.int64), np.arange(6))
+    positive, negative = PairRule.fit(charts, 1, 15, 85).masks(charts)
+    assert not (positive & negative).any() and not negative.any()
+
+
+@pytest.mark.parametrize("percentiles", [(0.0, 85.0), (15.0, 100.0), (85.0, 15.0), (-1.0, 50.0), (float("nan"), 50.0)])
+def test_percentiles_out_of_range_are_named(percentiles):
+    with pytest.raises(ConfigError, match=r"allowed: 0 < positive_percentile <= negative_percentile < 100"):
+        PairRule.fit(labels(10), 1, *percentiles)
+
+
+def test_a_class_without_pairs_has_no_bounds_and_no_masks():
+    charts = ChartLabels(labels(4).radar, np.array([0, 0, 0, 1]), np.arange(4))  # one chart in class 1, none in 2
+    rule = PairRule.fit(charts, 3, 15, 85)
+    assert np.isnan(rule.nearest).tolist() == [False, True, True]
+    assert np.isnan(rule.farthest).tolist() == [False, True, True]
+    positive, negative = rule.masks(charts)
+    assert not positive[3].any() and not negative[3].any() and not positive[:, 3].any()
+
+
+def test_large_classes_are_estimated_on_a_spread_of_their_charts(monkeypatch):
+    charts = labels(400)
+    exact = PairRule.fit(charts, 1, 15, 85)
+    monkeypatch.setattr(module, "_SAMPLED_CHARTS", 150)
+    estimate = PairRule.fit(charts, 1, 15, 85)
+    assert estimate.nearest[0] != exact.nearest[0]
+    np.testing.assert_allclose([estimate.nearest, estimate.farthest], [exact.nearest, exact.farthest], rtol=0.1)
+
+
+def test_anchors_in_blocks_are_those_of_the_whole():
+    charts = labels(50, classes=2, seed=2)
+    rule = PairRule.fit(charts, 2, 10, 90)
+    positive, negative = rule.masks(charts)
+    expected = [bool(positive[i].any() and negative[i].any()) for i in range(50)]
+    assert 0 < sum(expected) < 50
+    assert rule.anchors(charts, block=7).tolist() == expected == rule.anchors(charts).tolist()
+    assert rule.anchors(charts.take(np.arange(0))).shape == (0,)
+
+
+def test_every_drawn_triplet_is_valid_and_every_anchor_is_served():
+    charts = labels(60, classes=3, songs=20, seed=3)
+    positive, negative = PairRule.fit(charts, 3, 15, 85).masks(charts)
+    drawn = draw_triplets(positive, negative, 4, np.random.default_rng(0))
+    for a, p, n in drawn:
+        assert positive[a, p] and negative[a, n]
+        assert charts.label[a] == charts.label[p] == charts.label[n]
+        assert charts.song[a] not in (charts.song[p], charts.song[n])
+    served = {i: int((drawn[:, 0] == i).sum()) for i in range(60)}
+    assert served == {i: 4 * int(positive[i].any() and negative[i].any()) for i in range(60)}
+
+
+def test_draws_are_fresh_per_generator_and_reproducible():
+    charts = labels(60, seed=4)
+    masks = PairRule.fit(charts, 1, 15, 85).masks(charts)
+    first, again, other = (draw_triplets(*masks, 3, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first[:, 0] == other[:, 0]).all() and (first != other).any(axis=1).mean() > 0.5
+    generator = np.random.default_rng(0)
+    assert (draw_triplets(*masks, 3, generator) != draw_triplets(*masks, 3, generator)).any()
+
+
+def test_candidates_repeat_only_after_all_have_been_used():
+    positive, negative = np.zeros((2, 8, 8), dtype=bool)
+    positive[0, [1, 2, 3]] = True
+    negative[0, [4, 5, 6, 7]] = True
+    for seed in range(20):
+        drawn = draw_triplets(positive, negative, 5, np.random.default_rng(seed))
+        assert len(set(drawn[:3, 1])) == 3 and len(set(drawn[:4, 2])) == 4
+        assert sorted(np.bincount(drawn[:, 1])[1:4]) == [1, 2, 2]
+        assert sorted(np.bincount(drawn[:, 2])[4:8]) == [1, 1, 1, 2]
+
+
+def test_a_hub_is_not_everyones_negative():
+    # 20 anchors; chart 40 is an extreme that all may use, charts 20-39 serve one anchor each
+    positive, negative = np.zeros((2, 41, 41), dtype=bool)
+    for anchor in range(20):
+        positive[anchor, (anchor + 1) % 20] = True
+        negative[anchor, [20 + anchor, 40]] = True
+    uses, uniform = np.zeros(41), np.zeros(41)
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        uses += np.bincount(draw_triplets(positive, negative, 1, generator)[:, 2], minlength=41)
+        for anchor in range(20):
+            uniform[generator.choice(np.flatnonzero(negative[anchor]))] += 1
+    # uniform drawing: half of all draws; weights 1/20 against 1: 1/21 of them
+    assert uniform[40] / uniform.sum() == pytest.approx(1 / 2, abs=0.03)
+    assert uses[40] / uses.sum() == pytest.approx(1 / 21, abs=0.015)
+
+
+def test_usage_of_negatives_is_more_even_than_uniform_drawing_on_random_charts():
+    charts = labels(150, seed=5)
+    positive, negative = PairRule.fit(charts, 1, 15, 85).masks(charts)
+    uses, uniform = np.zeros(150), np.zeros(150)
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        drawn = draw_triplets(positive, negative, 2, generator)
+        uses += np.bincount(drawn[:, 2], minlength=150)
+        for anchor in drawn[:, 0]:
+            uniform[generator.choice(np.flatnonzero(negative[anchor]))] += 1
+    assert uses.sum() == uniform.sum()
+    assert uses.max() < 0.85 * uniform.max() and uses.std() < 0.85 * uniform.std()
+
+
+def test_no_pairs_give_no_triplets_of_the_right_shape():
+    nothing = np.zeros((5, 5), dtype=bool)
+    everything = ~np.eye(5, dtype=bool)
+    for masks in ((nothing, nothing), (everything, nothing), (nothing, everything), (nothing[:0, :0], nothing[:0, :0])):
+        drawn = draw_triplets(*masks, 4, np.random.default_rng(0))
+        assert drawn.shape == (0, 3) and drawn.dtype == np.int64
+
+
+def test_class_counts_by_hand():
+    # on a line at 0, 1, 10 of three songs: positives 0-1, negatives 1-10 and 0-10 are cut at the percentiles
+    radar = np.zeros((5, 5))
+    radar[:, 0] = [0, 1, 10, 0, 5]
+    charts = ChartLabels(radar, np.array([0, 0, 0, 1, -1]), np.arange(5))
+    rule = PairRule.fit(charts, 2, 10, 60)
+    # distances of class 0: 1, 9, 10; the 10th percentile is 2.6, the 60th 9.2: positive 0-1, negative 0-10
+    assert rule.nearest[0] == pytest.approx(2.6) and rule.farthest[0] == pytest.approx(9.2)
+    # chart 0 has both; chart 1 has no negative; chart 2 no positive; class 1 has one chart
+    assert class_counts(rule, charts, ["Easy", "Hard"]) == {
+        "Easy": {"charts": 3, "without_pair": 2},
+        "Hard": {"charts": 1, "without_pair": 1},
+    }

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from groove.report.compare import comparison_rows, comparison_table, retrieval_table, write_comparison
+from groove.report.figure import write_figure
+from groove.report.run_folder import Run, load_run
+
+from .builders import PHASES_A, good_a, good_b, good_pretrain, rigid_baseline
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Run]:
+    """Two seeds of a (final accuracy 0.80 and 0.82), one b, one baseline."""
+    folders = [
+        good_a(tmp_path / "a1", {"val/accuracy": {20: 0.82}}, seed=1),
+        good_b(tmp_path / "b"),
+        good_a(tmp_path / "a0", {"val/accuracy": {20: 0.80}}, seed=0),
+        rigid_baseline(tmp_path / "baseline"),
+    ]
+    return [load_run(folder) for folder in folders]
+
+
+def shown(renderable: object) -> str:
+    console = Console(width=220, record=True, file=io.StringIO())
+    console.print(renderable)
+    return console.export_text()
+
+
+def test_a_row_per_run_and_mean_and_spread_per_group(runs: list[Run]) -> None:
+    rows = comparison_rows(runs)
+    assert [(row["row"], row["experiment"]) for row in rows] == [
+        ("run", "a"),
+        ("run", "a"),
+        ("mean", "a"),
+        ("spread", "a"),
+        ("run", "b"),
+        ("run", "baseline"),
+    ]
+    assert [row["seed"] for row in rows[:2]] == [0, 1]
+    assert rows[2]["accuracy_final"] == pytest.approx(0.81)
+    assert rows[3]["accuracy_final"] == pytest.approx(math.sqrt(2 * 0.01**2 / 1)), "sample standard deviation"
+    assert rows[3]["pooled_cosine"] == 0.0 and rows[2]["state"] == "healthy" and rows[2]["runs"] == 2
+
+
+def test_the_numbers_of_a_row(runs: list[Run]) -> None:
+    row = comparison_rows(runs)[0]
+    expected = {
+        "accuracy_epoch0": 0.81,
+        "accuracy_lowest": 0.73,
+        "accuracy_final": 0.80,
+        "pooled_cosine": 0.90,
+        "margin_before": 0.1,
+        "margin_after": 1.2,
+        "positive_fraction": 0.9,
+        "gain_pooled_before": 0.3,
+        "gain_pooled_after": 0.45,
+        "gain_projection_before": 0.1,
+        "gain_projection_after": 0.5,
+        "indicators_passed": 21,
+    }
+    assert {key: row[key] for key in expected} == pytest.approx(expected)
+    assert row["indicators_counted"] == 21 and row["passed"] is True and row["phases"] == "warmup 5 + finetune 15"
+
+
+def test_other_settings_are_another_group(tmp_path: Path) -> None:
+    folders = [good_a(tmp_path / str(number), seed=number) for number in range(3)]
+    for folder, weight in zip(folders, ("0.1", "0.1", "0.5"), strict=True):
+        (folder / ".hydra").mkdir()
+        overrides = f"- experiment=a\n- seed={folder.name}\n- trainer.devices=1\n- loss.margin_scale={weight}\n"
+        (folder / ".hydra" / "overrides.yaml").write_text(overrides)
+    rows = comparison_rows([load_run(folder) for folder in folders])
+    assert [row["row"] for row in rows] == ["run", "run", "mean", "spread", "run"]
+    assert rows[0]["settings"] == "loss.margin_scale=0.1" and rows[4]["settings"] == "loss.margin_scale=0.5"
+
+
+def test_a_seed_met_twice_is_no_spread(tmp_path: Path) -> None:
+    runs = [load_run(good_a(tmp_path / str(number), seed=seed)) for number, seed in enumerate((0, 1, 0))]
+    assert [(row["row"], row["seed"]) for row in comparison_rows(runs) if row["row"] == "run"] == [
+        ("run", 0),
+        ("run", 1),
+        ("run", 0),
+    ]
+    assert [row["row"] for row in comparison_rows(runs)] == ["run", "run", "mean", "spread", "run"]
+    text = shown(comparison_table(runs))
+    assert "#1" in text and "#2" in text
+
+
+def test_other_phases_are_another_group_with_another_label(tmp_path: Path) -> None:
+    longer = [{**PHASES_A[0], "last_epoch": 10}, {**PHASES_A[1], "first_epoch": 11}]
+    runs = [load_run(good_a(tmp_path / "1")), load_run(good_a(tmp_path / "2", phases=longer))]
+    assert [row["row"] for row in comparison_rows(runs)] == ["run", "run"]
+    text = shown(comparison_table(runs))
+    assert "warmup 5" in text and "warmup 10" in text
+
+
+def test_the_table_shows_spread_and_where_the_figures_lie(runs: list[Run]) -> None:
+    write_figure(runs[0], runs[0].folder)
+    text = shown(comparison_table(runs))
+    for fragment in ("0.810 ± 0.014", "2 of 2 pass", "FAIL 9/12", "rigid"):
+        assert fragment in text
+    assert "".join(str(runs[0].folder / "training_curves.png").split()) in "".join(text.split())
+
+
+def test_what_was_not_measured_is_blank(tmp_path: Path) -> None:
+    run = load_run(good_pretrain(tmp_path / "run"))
+    assert comparison_rows([run])[0]["margin_after"] is None
+    path = write_comparison([run], tmp_path / "out")
+    (row,) = csv.DictReader(path.open())
+    assert row["margin_after"] == "" and row["state"] == "disrupted"
+    assert "- -> -" in shown(comparison_table([run]))
+
+
+def test_files(runs: list[Run], tmp_path: Path) -> None:
+    path = write_comparison(runs, tmp_path / "out")
+    assert sorted(file.name for file in path.parent.iterdir()) == ["comparison.csv", "comparison.png"]
+    rows = list(csv.DictReader(path.open()))
+    assert len(rows) == 6 and float(rows[0]["accuracy_final"]) == 0.80
+
+
+def test_retrieval_table_shows_what_is_there(runs: list[Run]) -> None:
+    text = shown(retrieval_table(runs[0]))
+    assert "within_difficulty/radar" in text and "1.000" in text and "recall_at_5" in text
+    assert retrieval_table(Run(runs[0].folder, runs[0].metrics, runs[0].info, None)) is None

@@ -1,0 +1,197 @@
+"""The whole recipe on a tiny library: every experiment to its verdict, frozen modules, resume, reuse, messages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
+from groove.training.fit import EpochSeed
+from groove.training.module import GrooveModule
+from tests.runs import composed, rows, run, write_library
+
+CONTRACT = (
+    "epoch phase val/accuracy train/contrastive_loss val/contrastive_loss grad_norm/backbone grad_norm/classifier_head "
+    "drift/pooled/cosine drift/pooled/l2 drift/projection/cosine drift/projection/l2 val/ap_dist val/an_dist "
+    "val/triplet_margin val/positive_margin_fraction retrieval/gain/pooled retrieval/gain/projection "
+    "weight/classification weight/contrastive"
+).split()
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory) -> Path:
+    return write_library(tmp_path_factory.mktemp("songs"))
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory) -> Path:
+    """One store and one pretrained classifier for all tests of this module."""
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def run_a(work, songs) -> Path:
+    return run(work, songs, "a", "experiment=a", "experiment.warmup_epochs=1")
+
+
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    return torch.load(checkpoint, weights_only=True)["state_dict"]
+
+
+@pytest.fixture(scope="module")
+def pretrained_checkpoint(work, run_a) -> Path:
+    """The classifier that `run_a` started from: the first one in the cache."""
+    (folder,) = (work / "pretrained").iterdir()
+    return folder / "checkpoints" / "last.ckpt"
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], prefix: str) -> bool:
+    names = [name for name in a if name.startswith(prefix)]
+    assert names
+    return all(torch.equal(a[name], b[name]) for name in names)
+
+
+def test_a_writes_everything_the_contract_names(run_a):
+    written = {path.name for path in run_a.iterdir()}
+    expected = {"metrics.csv", "verdict.json", "retrieval.json", "training_curves.png", "checkpoints", "run.json"}
+    assert expected | {"embeddings.parquet", "tensorboard"} <= written
+    table = rows(run_a)
+    assert set(CONTRACT) <= set(table[0])
+    assert [row["epoch"] for row in table] == ["0", "1", "2", "3"]
+    assert [row["phase"] for row in table] == ["initial", "warmup", "finetune", "finetune"]
+    assert [row["weight/classification"] for row in table] == ["", "0.0", "0.3", "0.3"]
+    verdict = json.loads((run_a / "verdict.json").read_text())
+    assert {"name", "value", "bound", "passed", "hint"} <= set(verdict["indicators"][0])
+    kept = {path.name for path in (run_a / "checkpoints").iterdir()}
+    assert kept == {"last.ckpt", "best_accuracy.ckpt", "best_retrieval.ckpt", "best_combined.ckpt"}
+
+
+def test_epoch_0_is_the_pretrained_model(run_a, pretrained_checkpoint):
+    first = rows(run_a)[0]
+    assert float(first["drift/pooled/cosine"]) == pytest.approx(1.0, abs=1e-6)
+    assert first["val/accuracy"] == rows(pretrained_checkpoint.parent.parent)[-1]["val/accuracy"]
+
+
+def test_the_head_is_frozen_in_the_warmup_and_moves_after(run_a):
+    change = [float(row["weight_change/classifier_head"]) for row in rows(run_a)]
+    assert change[1] == 0.0 and change[2] > 0.0
+    assert rows(run_a)[1]["grad_norm/classifier_head"] == ""
+    assert float(rows(run_a)[1]["weight_change/backbone"]) > 0.0
+
+
+def test_b_leaves_the_encoders_bit_identical(work, songs, pretrained_checkpoint):
+    folder = run(work, songs, "b", "experiment=b")
+    last, before = weights(folder / "checkpoints" / "last.ckpt"), weights(pretrained_checkpoint)
+    assert same(last, before, "model.audio_encoder") and same(last, before, "model.chart_encoder")
+    assert not same(last, before, "model.backbone")
+    assert {row["weight_change/chart_encoder"] for row in rows(folder)} == {"0.0"}
+
+
+def test_baseline_reuses_the_pretrained_classifier(work, songs, run_a, capsys):
+    before = set((work / "pretrained").iterdir())
+    run(work, songs, "baseline", "experiment=baseline")
+    assert "(reused)" in capsys.readouterr().out
+    assert set((work / "pretrained").iterdir()) == before
+
+
+def test_phase_messages_are_verbatim(work, songs, capsys):
+    run(work, songs, "messages", "experiment=a", "experiment.warmup_epochs=2")
+    out = capsys.readouterr().out
+    assert "WARMUP PHASE: Freezing classifier_head" in out
+    assert "PHASE TRANSITION: Warmup → Fine-tune" in out
+    assert out.count("parameters trainable") == 2
+
+
+def test_tensorboard_holds_scalars_figure_and_verdict(run_a):
+    events = EventAccumulator(str(run_a / "tensorboard"), size_guidance={"images": 1})
+    events.Reload()
+    tags = events.Tags()
+    assert [e.step for e in events.Scalars("val/accuracy")] == [0, 1, 2, 3]
+    assert "training_curves" in tags["images"]
+    assert any("verdict" in tag for tag in tags["tensors"])
+
+
+@pytest.mark.parametrize("killed_in", [1, 2])
+def test_a_killed_run_resumes_to_the_same_result(killed_in, work, songs, run_a, monkeypatch):
+    """Killed in the epoch at either side of the transition (epochs are 0-based inside Lightning)."""
+    original = EpochSeed.on_train_epoch_start
+
+    def kill(self, trainer, module):
+        if trainer.current_epoch == killed_in:
+            raise RuntimeError("killed")
+        original(self, trainer, module)
+
+    monkeypatch.setattr(EpochSeed, "on_train_epoch_start", kill)
+    name = f"killed{killed_in}"
+    with pytest.raises(RuntimeError, match="killed"):
+        run(work, songs, name, "experiment=a", "experiment.warmup_epochs=1")
+    monkeypatch.setattr(EpochSeed, "on_train_epoch_start", original)
+    last = work / name / "checkpoints" / "last.ckpt"
+    assert len(rows(work / name)) == killed_in + 1
+    resumed = run(work, songs, f"resumed{killed_in}", "experiment=a", "experiment.warmup_epochs=1", f"ckpt_path={last}")
+    assert rows(resumed) == rows(run_a)
+    for kept in ("last", "best_accuracy", "best_retrieval"):
+        ours, theirs = (weights(folder / "checkpoints" / f"{kept}.ckpt") for folder in (resumed, run_a))
+        assert same(ours, theirs, "model."), kept
+
+
+def test_the_same_seed_gives_the_same_run(work, songs, run_a):
+    again = run(work, songs, "again", "experiment=a", "experiment.warmup_epochs=1")
+    assert rows(again) == rows(run_a)
+
+
+def test_another_seed_gives_another_run(work, songs, run_a):
+    other = run(work, songs, "other", "experiment=a", "experiment.warmup_epochs=1", "seed=1", "data.split_seed=0")
+    assert rows(other)[1]["val/contrastive_loss"] != rows(run_a)[1]["val/contrastive_loss"]
+
+
+def test_a_resumed_run_must_keep_its_settings(work, songs, run_a):
+    last = run_a / "checkpoints" / "last.ckpt"
+    with pytest.raises(CheckpointError, match="trained with optimizer"):
+        run(work, songs, "x", "experiment=a", "experiment.warmup_epochs=1", "optimizer.lr=0.5", f"ckpt_path={last}")
+
+
+def test_a_library_too_small_for_triplets_still_ends_in_a_verdict(tmp_path, capsys):
+    songs = write_library(tmp_path / "songs", songs=3)
+    folder = run(tmp_path, songs, "a", "experiment=a", "experiment.warmup_epochs=1")
+    out = capsys.readouterr().out
+    assert "no train triplets in 4 of 4 classes: Beginner (" in out
+    assert json.loads((folder / "verdict.json").read_text())["passed"] is False
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_charts_and_a_checkpoint(
+    work, songs, pretrained_checkpoint, monkeypatch
+):
+    original = GrooveModule.weighted
+
+    def infinite(self, classification, contrastive):
+        loss = original(self, classification, contrastive)
+        return loss * float("nan") if self.training else loss
+
+    monkeypatch.setattr(GrooveModule, "weighted", infinite)
+    with pytest.raises(NonFiniteLossError, match=r"gradient_clip_val.*Charts of the batch: Pack/Song"):
+        run(work, songs, "nan", "experiment=a", "experiment.warmup_epochs=1")
+    before = weights(work / "nan" / "checkpoints" / "before_nonfinite.ckpt")
+    assert same(before, weights(pretrained_checkpoint), "model.backbone")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("experiment.phases.0.freeze=[clasifier_head]", "names 'clasifier_head': did you mean 'classifier_head'?"),
+        ("experiment.epochs=1", "do not add up"),
+        ("pretrained=nowhere.ckpt", "no checkpoint at nowhere.ckpt"),
+        ("model.pooling=median", "model.pooling is 'median'"),
+        ("optimizer.schedule=linear", "optimizer.schedule is 'linear'"),
+    ],
+)
+def test_mistakes_are_found_before_any_song_is_read(override, message, work, tmp_path):
+    from groove.training.recipe import check_settings
+
+    with pytest.raises((ConfigError, CheckpointError), match="") as caught:
+        check_settings(composed(work, tmp_path / "no songs", "experiment=a", "experiment.warmup_epochs=1", override))
+    assert message in str(caught.value) and "\n" not in str(caught.value)

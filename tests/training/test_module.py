@@ -1,0 +1,237 @@
+"""Both objectives on one forward pass, and frozen modules under a real optimizer."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+
+import pytest
+import torch
+from torch.nn import functional
+
+from groove.errors import NonFiniteLossError
+from groove.training.module import GrooveModule
+from tests.batches import SLOTS, batch, tiny_module
+
+LENGTHS = [12, 20, 9, 16, 30, 7, 14, 11, 25, 18, 13, 10]
+
+
+def logged(module: GrooveModule, monkeypatch) -> dict[str, tuple[float, int]]:
+    """Collect what a module logs: name -> value, batch size."""
+    seen: dict[str, tuple[float, int]] = {}
+
+    def record(values, on_step, on_epoch, batch_size):
+        assert (on_step, on_epoch) == (False, True)
+        seen.update({name: (float(value.detach()), batch_size) for name, value in values.items()})
+
+    monkeypatch.setattr(module, "log_dict", record)
+    return seen
+
+
+def test_objectives_are_the_two_losses_by_hand():
+    module, data = tiny_module("experiment=a"), batch(LENGTHS, classes=4)
+    out = module(data)
+    classification, contrastive = module.objectives(out, data, data.triplets)
+    torch.testing.assert_close(classification, functional.cross_entropy(out.logits, data.label))
+    terms = []
+    for a, p, n in data.triplets.tolist():
+        gap = (out.embedding[a] - out.embedding[p]).norm() - (out.embedding[a] - out.embedding[n]).norm()
+        terms.append(torch.relu(gap + 2.0 + (data.radar[a] - data.radar[n]).norm()))
+    assert len(terms) > 0
+    torch.testing.assert_close(contrastive.loss, torch.stack(terms).mean())
+
+
+def test_class_weights_and_smoothing_enter_the_classification_loss():
+    weights = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    module = tiny_module("optimizer.label_smoothing=0.2", class_weights=weights)
+    data = batch(LENGTHS)
+    out = module(data)
+    expected = functional.cross_entropy(out.logits, data.label, weight=weights, label_smoothing=0.2)
+    torch.testing.assert_close(module.objectives(out, data, data.triplets)[0], expected)
+
+
+@pytest.mark.parametrize(("weights", "expected"), [((0.3, 2.0), 0.3 * 5 + 2 * 7), ((0.0, 2.0), 14.0), ((0.8, 0), 4.0)])
+def test_the_weighted_sum_by_hand(weights, expected):
+    found = tiny_module(weights=weights).weighted(torch.tensor(5.0), torch.tensor(7.0))
+    assert float(found) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("silent", ["classification", "contrastive"])
+def test_a_silent_loss_contributes_nothing_at_all(silent):
+    values = {
+        "classification": torch.tensor(3.0, requires_grad=True),
+        "contrastive": torch.tensor(4.0, requires_grad=True),
+    }
+    values[silent] = torch.tensor(float("nan"), requires_grad=True)
+    module = tiny_module(weights=(0.0, 2.0) if silent == "classification" else (2.0, 0.0))
+    loss = module.weighted(**values)
+    loss.backward()
+    assert torch.isfinite(loss) and values[silent].grad is None
+
+
+def test_a_training_step_is_the_weighted_sum_and_logs_both_objectives(monkeypatch):
+    module, data = tiny_module("experiment=a"), batch(LENGTHS)
+    seen = logged(module, monkeypatch)
+    loss = module.training_step(data, 0)
+    out = module(data)
+    classification, contrastive = module.objectives(out, data, data.triplets)
+    torch.testing.assert_close(loss, 0.3 * classification + 2.0 * contrastive.loss)
+    n, m = len(LENGTHS), len(data.triplets)
+    expected = {
+        "train/loss": (loss, n),
+        "train/classification_loss": (classification, n),
+        "train/accuracy": ((out.logits.argmax(dim=1) == data.label).float().mean(), n),
+        "train/embedding_norm": (out.embedding.norm(dim=1).mean(), n),
+        "train/contrastive_loss": (contrastive.loss, m),
+        "train/active_fraction": (contrastive.active_fraction, m),
+        "train/margin": (contrastive.margin, m),
+    }
+    assert set(seen) == set(expected)
+    for name, (value, size) in expected.items():
+        assert seen[name][0] == pytest.approx(float(value.detach())) and seen[name][1] == size, name
+
+
+def test_a_batch_without_triplets_trains_on_and_logs_no_triplet(monkeypatch):
+    module = tiny_module()
+    data = dataclasses.replace(batch(LENGTHS), triplets=torch.zeros(0, 3, dtype=torch.long))
+    seen = logged(module, monkeypatch)
+    module.training_step(data, 0).backward()
+    assert set(seen) == {"train/loss", "train/classification_loss", "train/accuracy", "train/embedding_norm"}
+    only = tiny_module(weights=(0.0, 2.0))
+    logged(only, monkeypatch)
+    loss = only.training_step(data, 0)
+    loss.backward()
+    assert float(loss.detach()) == 0.0
+
+
+def test_the_configured_miner_is_used(monkeypatch):
+    module, data = tiny_module("mining=hard"), batch(LENGTHS, percentiles=(40.0, 50.0), classes=2)
+    seen = logged(module, monkeypatch)
+    module.training_step(data, 0)
+    out = module(data)
+    mined = module.miner(out.embedding.detach(), data)
+    assert (mined != data.triplets).any()
+    expected = module.objectives(out, data, mined)[1].loss
+    assert seen["train/contrastive_loss"][0] == pytest.approx(float(expected.detach()))
+
+
+def test_a_loss_that_is_not_finite_names_the_charts_of_the_batch(monkeypatch):
+    module = tiny_module()
+    data = dataclasses.replace(batch(LENGTHS), index=torch.arange(100, 112))
+    data.chart[3, 0, 0] = float("nan")
+    logged(module, monkeypatch)
+    with pytest.raises(NonFiniteLossError) as caught:
+        module.training_step(data, 0)
+    assert caught.value.charts == list(range(100, 112))
+
+
+def test_validation_gives_the_outputs():
+    module, data = tiny_module(), batch([8, 12])
+    assert torch.equal(module.validation_step(data, 0).pooled, module.model(data).pooled)
+
+
+def test_one_named_group_per_module_holds_every_parameter_once():
+    module = tiny_module("optimizer.lr=0.5", "optimizer.weight_decay=0.25", radar_mlp=True)
+    module.model.freeze(["backbone"])  # what is frozen at the start may train later
+    optimizer = module.configure_optimizers()
+    groups = {group["name"]: group for group in optimizer.param_groups}
+    assert list(groups) == module.model.module_names
+    assert {(g["lr"], g["weight_decay"]) for g in groups.values()} == {(0.5, 0.25)}
+    inside = [id(p) for group in groups.values() for p in group["params"]]
+    assert sorted(inside) == sorted(id(p) for p in module.model.parameters())
+
+
+def test_hyper_parameters_are_plain_and_rebuild_the_model():
+    module = tiny_module("experiment=b")
+    stored = dict(module.hparams)
+    assert stored["classes"] == list(SLOTS) and stored["model"]["classes"] == 4
+    assert stored["config"]["experiment"]["name"] == "b" and set(stored["radar_scaler"]) == {"center", "scale"}
+    assert b"omegaconf" not in pickle.dumps(
+        {key: stored[key] for key in ("model", "config", "classes", "radar_scaler")}
+    )
+    type(module.model)(**stored["model"]).load_state_dict(module.model.state_dict())
+
+
+# --- frozen means frozen
+
+
+def steps(module: GrooveModule, optimizer: torch.optim.Optimizer, count: int, monkeypatch) -> None:
+    logged(module, monkeypatch)
+    for step in range(count):
+        optimizer.zero_grad()
+        module.training_step(batch(LENGTHS, seed=step), step).backward()
+        optimizer.step()
+
+
+def snapshot(module: GrooveModule) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in module.model.state_dict().items()}
+
+
+@pytest.mark.parametrize("frozen", [["classifier_head"], ["audio_encoder", "chart_encoder"], ["backbone", "pooling"]])
+def test_frozen_modules_are_bit_identical_after_steps_with_weight_decay(frozen, monkeypatch):
+    module = tiny_module("optimizer.lr=0.01", "optimizer.weight_decay=0.5")
+    optimizer = module.configure_optimizers()
+    module.model.freeze([])
+    steps(module, optimizer, 2, monkeypatch)  # AdamW has momentum for every module now
+    module.model.freeze(frozen)
+    before = snapshot(module)
+    steps(module, optimizer, 3, monkeypatch)
+    buffers = {name for name, _ in module.model.named_buffers()}
+    for name, value in module.model.state_dict().items():
+        unchanged = name.split(".")[0] in frozen or name in buffers
+        assert torch.equal(value, before[name]) == unchanged, name
+
+
+def test_a_frozen_module_gives_the_same_output_for_the_same_input_also_in_training(monkeypatch):
+    module = tiny_module("optimizer.lr=0.01", dropout=0.5)
+    optimizer = module.configure_optimizers()
+    module.train()
+    module.model.freeze(["audio_encoder", "chart_encoder", "classifier_head"])
+    data, features = batch(LENGTHS), torch.randn(5, 16)
+    before, logits = module(data).layers, module.model.classifier_head(features)
+    steps(module, optimizer, 3, monkeypatch)
+    after = module(data).layers
+    assert torch.equal(module.model.classifier_head(features), logits)
+    assert all(torch.equal(before[name], after[name]) for name in ("audio_encoder", "chart_encoder"))
+    assert not any(torch.equal(before[name], after[name]) for name in ("fusion_module", "backbone"))
+
+
+def test_what_is_unfrozen_trains_again(monkeypatch):
+    module = tiny_module("optimizer.lr=0.01")
+    optimizer = module.configure_optimizers()
+    module.model.freeze(["backbone", "classifier_head"])
+    steps(module, optimizer, 2, monkeypatch)
+    module.model.freeze([])
+    before = snapshot(module)
+    steps(module, optimizer, 1, monkeypatch)
+    for name, parameter in module.model.named_parameters():
+        assert not torch.equal(parameter, before[name]), name
+
+
+def test_freezing_between_backward_and_step_keeps_a_leftover_gradient_from_acting(monkeypatch):
+    module = tiny_module("optimizer.lr=0.01")
+    optimizer = module.configure_optimizers()
+    module.model.freeze([])
+    logged(module, monkeypatch)
+    module.training_step(batch(LENGTHS), 0).backward()
+    module.model.freeze(["backbone"])
+    before = snapshot(module)
+    optimizer.step()
+    assert all(torch.equal(p, before[f"backbone.{n}"]) for n, p in module.model.backbone.named_parameters())
+
+
+def test_a_few_steps_of_contrastive_training_lower_its_loss(monkeypatch):
+    module = tiny_module("optimizer.lr=0.01", weights=(0.0, 2.0))
+    data = batch(LENGTHS, classes=2)
+    optimizer = module.configure_optimizers()
+
+    def loss() -> float:
+        return float(module.objectives(module(data), data, data.triplets)[1].loss.detach())
+
+    before = loss()
+    logged(module, monkeypatch)
+    for _ in range(30):
+        optimizer.zero_grad()
+        module.training_step(data, 0).backward()
+        optimizer.step()
+    assert loss() < 0.7 * before
