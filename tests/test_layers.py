@@ -1,0 +1,59 @@
+"""Data flows one way: a package imports only what lies to its left, and light layers never load heavy libraries."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import groove
+
+ROOT = Path(groove.__file__).parent
+ALLOWED = {
+    "charts": {"errors"},
+    "features": {"errors", "charts"},
+    "data": {"errors", "charts", "features"},
+    "model": {"errors", "charts", "features", "data"},
+    "retrieval": {"errors", "charts", "features", "data", "model"},
+    "report": {"errors"},  # reads a run folder; its entry point alone knows the configuration
+    "training": {"errors", "charts", "features", "data", "model", "retrieval", "config"},
+}
+RECIPES = {"training/recipe.py": {"report", "prepare"}, "report/__main__.py": {"config"}}
+LIGHT = ("charts", "features", "report")
+
+
+def imported(path: Path) -> set[str]:
+    """Return the dotted names that `path` imports anywhere in its text."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+@pytest.mark.parametrize("package", sorted(ALLOWED))
+def test_a_package_imports_nothing_to_its_right(package):
+    for path in (ROOT / package).glob("*.py"):
+        ours = {name.split(".")[1] for name in imported(path) if name.startswith("groove.")}
+        allowed = ALLOWED[package] | {package} | RECIPES.get(path.relative_to(ROOT).as_posix(), set())
+        assert ours <= allowed, f"{path.name} imports {ours - allowed}"
+
+
+@pytest.mark.parametrize("package", LIGHT)
+def test_light_packages_never_import_torch(package):
+    for path in (ROOT / package).glob("*.py"):
+        assert not {name.split(".")[0] for name in imported(path)} & {"torch", "lightning", "hydra"}, path
+
+
+@pytest.mark.parametrize("module", ["groove.train", "groove.radar", "groove.prepare", "groove.report.__main__"])
+def test_a_config_error_does_not_pay_for_heavy_imports(module):
+    code = (
+        f"import sys, {module}; print([m for m in ('torch', 'lightning', 'librosa', 'matplotlib') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
