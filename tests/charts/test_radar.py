@@ -17,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groove.charts.chart import NoteKind
+from groove.charts.konami import KONAMI_PIECES
 from groove.charts.library import scan
-from groove.charts.radar import KONAMI_PIECES, RADAR_AXES, GrooveRadar, groove_radar, played_beats
+from groove.charts.radar import RADAR_AXES, GrooveRadar, groove_radar
+from groove.charts.rows import played_beats
 from groove.charts.simfiles import read_simfile
 from tests.builders import chart_of, measures, sm_text, ssc_text, steady
 

@@ -16,7 +16,10 @@ from simfile.timing import Beat, TimingData
 from simfile.timing.engine import TimingEngine
 
 from groove.charts.chart import Chart, NoteKind, Notes
-from groove.charts.simfiles import beat_values, build_timing, decode, parse_notes, read_simfile
+from groove.charts.decoding import decode
+from groove.charts.notes import parse_notes
+from groove.charts.simfiles import read_simfile
+from groove.charts.timing import beat_values, build_timing
 from tests.builders import chart_of, measures, sm_text, ssc_text, write_song
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
