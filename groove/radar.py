@@ -13,7 +13,8 @@ from pathlib import Path
 from omegaconf import MISSING
 
 from groove.charts.chart import Chart
-from groove.charts.library import Library, count_reasons, scan, song_identities, write_csv, write_left_out
+from groove.charts.files import write_csv
+from groove.charts.library import Library, count_reasons, reasons_line, scan, song_identities, write_left_out
 from groove.charts.radar import FAMILIES, RADAR_AXES, GrooveRadar, groove_radar
 from groove.config import run_main
 from groove.errors import LibraryError
@@ -45,7 +46,9 @@ def run(cfg: RadarConfig) -> None:
     }
     radars = [groove_radar(chart, lengths.get(chart.music or "")) for chart in library.charts]
     if not radars:
-        raise LibraryError(f"no {' or '.join(cfg.steps_types)} chart in '{cfg.songs}': {_reasons(library)}")
+        raise LibraryError(
+            f"no {' or '.join(cfg.steps_types)} chart in '{cfg.songs}': {reasons_line(library.left_out)}"
+        )
     left_out_path = out.with_name("left_out.csv")
     try:
         write_csv(out, _header(radars[0]), (_row(*pair) for pair in zip(library.charts, radars, strict=True)))
@@ -83,13 +86,6 @@ def _header(radar: GrooveRadar) -> tuple[str, ...]:
 def _row(chart: Chart, radar: GrooveRadar) -> list[object]:
     values = [*radar.konami.tolist(), *radar.stepmania.tolist(), *radar.elements.values()]
     return [*(getattr(chart, column) for column in CHART_COLUMNS), *(round(value, DECIMALS) for value in values)]
-
-
-def _reasons(library: Library) -> str:
-    counts = count_reasons(library.left_out)
-    return (
-        "; ".join(f"{count} x {reason}" for reason, count in list(counts.items())[:5]) or "nothing was left out either"
-    )
 
 
 def _report(library: Library, lengths: dict[str, float | None], out: Path, left_out_path: Path) -> None:

@@ -153,3 +153,8 @@ class Chart:
     def chart_id(self) -> str:
         """Return ``simfile#index``: unique in a library."""
         return f"{self.simfile}#{self.index}"
+
+    @property
+    def label(self) -> str:
+        """Return how ``left_out.csv`` calls the chart, beside its simfile."""
+        return f"#{self.index} {self.steps_type} {self.difficulty} {self.meter}"

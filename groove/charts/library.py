@@ -6,10 +6,8 @@ so that two scans of one folder agree, and the names that `song_identities` give
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
-import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +18,7 @@ from types import MappingProxyType
 import numpy as np
 
 from groove.charts.chart import PANELS, Chart
+from groove.charts.files import write_csv
 from groove.charts.music import relative_to
 from groove.charts.simfiles import LeftOut, read_simfile
 from groove.errors import LibraryError, did_you_mean
@@ -119,8 +118,7 @@ def _format_reason(path: Path) -> str:
 
 
 def _of_other_type(chart: Chart) -> LeftOut:
-    label = f"#{chart.index} {chart.steps_type} {chart.difficulty} {chart.meter}"
-    return LeftOut(chart.simfile, label, f"steps type '{chart.steps_type}' is not among steps_types")
+    return LeftOut(chart.simfile, chart.label, f"steps type '{chart.steps_type}' is not among steps_types")
 
 
 def _what_is_there(files: Sequence[Path]) -> str:
@@ -139,25 +137,15 @@ def count_reasons(left_out: Iterable[LeftOut]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
+def reasons_line(left_out: Iterable[LeftOut]) -> str:
+    """Return the five most frequent reasons with their counts, for an error line about a library without charts."""
+    counts = list(count_reasons(left_out).items())[:5]
+    return "; ".join(f"{count} x {reason}" for reason, count in counts) or "nothing was left out either"
+
+
 def write_left_out(left_out: Iterable[LeftOut], path: Path) -> None:
     """Write `left_out` to the CSV file `path` (columns path, chart, reason), whole or not at all."""
     write_csv(path, LeftOut._fields, left_out)
-
-
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file under a temporary name, then rename it: a reader never sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(header)
-            writer.writerows(rows)
-        os.chmod(temporary, 0o644)  # mkstemp made it private
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 # ---- which charts are one song -------------------------------------------------------------------

@@ -18,13 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groove.charts.chart import Chart
-from groove.charts.library import count_reasons, scan, song_identities, write_left_out
+from groove.charts.library import reasons_line, scan, song_identities, write_left_out
 from groove.charts.radar import RADAR_AXES
 from groove.charts.simfiles import LeftOut
 from groove.errors import AudioError, ConfigError, LibraryError, did_you_mean
 from groove.features.record import SimfileTask
 from groove.features.settings import FeatureSettings
-from groove.features.sources import DigestCache, audio_sources, chart_label, simfile_tasks, without_twins
+from groove.features.sources import DigestCache, audio_sources, simfile_tasks, without_twins
 from groove.features.store import FeatureStore, write_if_changed
 from groove.features.workers import compute_all
 
@@ -112,7 +112,7 @@ def prepare_library(
         left_out += unusable
         left_out += [LeftOut(task.charts[0].simfile, "", failed[task.key]) for task in tasks if task.key in failed]
         if not rows:
-            raise LibraryError(f"no chart to use in '{root}': {_reasons(left_out)}")
+            raise LibraryError(f"no chart to use in '{root}': {reasons_line(left_out)}")
         _add_identities(rows, {music: source.digest for music, source in sources.items() if music and source.digest})
         return _save(rows, files, sorted(set(left_out)), computed)
     except OSError as error:
@@ -157,7 +157,7 @@ def _rows(tasks: Iterable[SimfileTask], store: FeatureStore, missing_audio: str)
     for task in tasks:
         for chart, entry in zip(task.charts, store.read(task.key), strict=True):
             if "left_out" in entry:
-                left_out.append(LeftOut(chart.simfile, chart_label(chart), entry["left_out"]))
+                left_out.append(LeftOut(chart.simfile, chart.label, entry["left_out"]))
                 continue
             if not entry["has_audio"]:
                 silent.append((chart, entry["audio_reason"]))
@@ -213,18 +213,11 @@ def _require_audio(silent: Sequence[tuple[Chart, str]]) -> None:
 def _silent(silent: Iterable[tuple[Chart, str]], missing_audio: str) -> list[LeftOut]:
     """Return the lines for charts without audio: every chart if they are skipped, else the files that are no audio."""
     if missing_audio == "skip":
-        return [
-            LeftOut(chart.simfile, chart_label(chart), f"{reason}, and missing_audio=skip") for chart, reason in silent
-        ]
+        return [LeftOut(chart.simfile, chart.label, f"{reason}, and missing_audio=skip") for chart, reason in silent]
     broken = {chart.music: reason for chart, reason in silent if chart.music is not None}
     return [
         LeftOut(music, "", f"audio {reason}; its charts are kept without audio") for music, reason in broken.items()
     ]
-
-
-def _reasons(left_out: Iterable[LeftOut]) -> str:
-    counts = list(count_reasons(left_out).items())[:5]
-    return "; ".join(f"{count} x {reason}" for reason, count in counts) or "nothing was left out either"
 
 
 def _save(rows: list[Row], store: FeatureStore, left_out: list[LeftOut], computed: int) -> Catalogue:

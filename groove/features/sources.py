@@ -54,13 +54,8 @@ def without_twins(charts: Iterable[Chart]) -> tuple[list[Chart], list[LeftOut]]:
             used.append(chart)
         else:
             name = PurePosixPath(twin).name
-            left_out.append(LeftOut(chart.simfile, chart_label(chart), f"twin of {name}, which StepMania prefers"))
+            left_out.append(LeftOut(chart.simfile, chart.label, f"twin of {name}, which StepMania prefers"))
     return used, left_out
-
-
-def chart_label(chart: Chart) -> str:
-    """Return how a chart is called in ``left_out.csv``."""
-    return f"#{chart.index} {chart.steps_type} {chart.difficulty} {chart.meter}"
 
 
 def audio_sources(charts: Iterable[Chart], root: Path, cache: DigestCache) -> dict[str | None, AudioSource]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from groove.charts.files import write_bytes
 from groove.features.settings import FeatureSettings
 
 FEATURE_VERSION = 1
@@ -104,15 +104,5 @@ class FeatureStore:
 
 def write_if_changed(path: Path, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all, unless it is there already."""
-    if path.is_file() and path.read_bytes() == content:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)  # mkstemp made it private
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    if not path.is_file() or path.read_bytes() != content:
+        write_bytes(path, content)

@@ -7,8 +7,6 @@ ones and writes the same rows.
 
 from __future__ import annotations
 
-import csv
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
+from groove.charts.files import write_csv
 from groove.data.datamodule import GrooveDataModule
 from groove.data.dataset import BatchRequest, ChartBatch
 from groove.model.fusion import ModelOutput
@@ -253,11 +252,7 @@ class DiagnosticsMonitor(L.Callback):
 
     @rank_zero_only
     def _write(self) -> None:
-        """Write all rows to ``metrics.csv``: a temporary file, then renamed, so that a kill never leaves half of it."""
+        """Write all rows to ``metrics.csv``."""
         others = dict.fromkeys(name for row in self.rows for name in row if name not in LEADING)
-        temporary = self.folder / ".metrics.csv.tmp"
-        with temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=[*LEADING, *sorted(others)], restval="")
-            writer.writeheader()
-            writer.writerows(self.rows)
-        os.replace(temporary, self.folder / "metrics.csv")
+        header = [*LEADING, *sorted(others)]
+        write_csv(self.folder / "metrics.csv", header, ([row.get(name, "") for name in header] for row in self.rows))
