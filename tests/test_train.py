@@ -139,6 +139,15 @@ def test_a_killed_run_resumes_to_the_same_result(killed_in, work, songs, run_a, 
         assert same(ours, theirs, "model."), kept
 
 
+def test_resuming_a_finished_run_only_reports_it(work, songs, run_a):
+    """What a kill between the last epoch and the verdict leaves: nothing to train, everything to write."""
+    last = run_a / "checkpoints" / "last.ckpt"
+    again = run(work, songs, "finished", "experiment=a", "experiment.warmup_epochs=1", f"ckpt_path={last}")
+    assert rows(again) == rows(run_a)
+    for name in ("verdict.json", "retrieval.json"):
+        assert (again / name).read_text() == (run_a / name).read_text()
+
+
 def test_the_same_seed_gives_the_same_run(work, songs, run_a):
     again = run(work, songs, "again", "experiment=a", "experiment.warmup_epochs=1")
     assert rows(again) == rows(run_a)

@@ -84,6 +84,11 @@ class GrooveDataModule(L.LightningDataModule):
             settings.same_difficulty_only,
         )
 
+    @property
+    def tables(self) -> dict[str, ChartTable]:
+        """Return the table of each split by name."""
+        return {"train": self.train, "val": self.val}
+
     def classes_without_triplets(self, split: str) -> list[str]:
         """Return ``'Hard (2 charts)'`` for each class none of whose charts has both a positive and a negative."""
         return [

@@ -62,7 +62,7 @@ class EpochLine(L.Callback):
     def __init__(self, monitor: DiagnosticsMonitor, epochs: int) -> None:
         """Report the rows of `monitor`, of a fit of `epochs`."""
         self.monitor, self.epochs = monitor, epochs
-        self._started = self._first = 0.0
+        self._started = 0.0
         self._done = 0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

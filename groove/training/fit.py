@@ -59,7 +59,7 @@ def build_model(cfg: Any, classes: int) -> LateFusionClassifier:
 
 
 class Fit:
-    """One run folder being made: `run` trains, `outputs` holds what the report and retrieval read afterwards.
+    """One run folder being made: `run` trains and writes what the report reads.
 
     Attributes:
         folder: the run folder.
@@ -107,6 +107,7 @@ class Fit:
                 self.trainer.validate(self.module, self.data, verbose=False)
                 print(epoch_line(self.monitor.rows[-1], self.cfg.experiment.epochs), flush=True)
             self.trainer.fit(self.module, datamodule=self.data, ckpt_path=ckpt_path, weights_only=True)
+            self.monitor.write()  # a finished run that is resumed trains no epoch that would write its rows
         except NonFiniteLossError as error:
             raise self._explained(error) from error
 
@@ -197,6 +198,13 @@ def audio_statistics(data: GrooveDataModule) -> tuple[Tensor, Tensor]:
     frames = np.concatenate([np.load(data.store / path).astype(np.float32) for path in chosen])
     std = np.maximum(frames.std(axis=0), 1e-3)
     return torch.from_numpy(frames.mean(axis=0)), torch.from_numpy(std)
+
+
+def untrained_model(cfg: Any, data: GrooveDataModule) -> LateFusionClassifier:
+    """Return an untrained model that knows the audio statistics of the training split of `data`."""
+    model = build_model(cfg, len(data.classes))
+    model.set_audio_statistics(*audio_statistics(data))
+    return model
 
 
 def check_resumable(path: Path, module: GrooveModule) -> None:

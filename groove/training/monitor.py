@@ -246,12 +246,12 @@ class DiagnosticsMonitor(L.Callback):
         extra = {"parameters/trainable": float(trainable), "lr": float(rate)}  # type: ignore[arg-type]
         self.rows = [r for r in self.rows if r["epoch"] < epoch]
         self.rows.append({"epoch": epoch, "phase": phase.name if epoch else "initial"} | weights | finite | extra)
-        self._write()
+        self.write()
         for logger in trainer.loggers:
             logger.log_metrics({k: v for k, v in self.rows[-1].items() if k not in ("epoch", "phase")}, step=epoch)
 
     @rank_zero_only
-    def _write(self) -> None:
+    def write(self) -> None:
         """Write all rows to ``metrics.csv``."""
         others = dict.fromkeys(name for row in self.rows for name in row if name not in LEADING)
         header = [*LEADING, *sorted(others)]

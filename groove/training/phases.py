@@ -57,7 +57,9 @@ def resolve_phases(phases: Sequence[Any], epochs: int, model: LateFusionClassifi
         weights = {loss: float(phase.weights[loss]) for loss in LOSSES}
         _check_weights(phase.name, weights, frozen, model)
         factors = {
-            module: float(f) for name, f in phase.lr_factor.items() for module in _factor_modules(phase, name, model)
+            module: float(factor)
+            for name, factor in phase.lr_factor.items()
+            for module in model.matching([name], f"phase '{phase.name}': lr_factor")
         }
         if length:
             resolved.append(Phase(phase.name, first, first + length - 1, tuple(frozen), weights, factors))
@@ -94,10 +96,6 @@ def _frozen(phase: Any, model: LateFusionClassifier) -> list[str]:
 def _present(names: Sequence[str], model: LateFusionClassifier) -> list[str]:
     """Drop `radar_mlp` where the model has none: the seed lists it as "if present"."""
     return [name for name in names if name != "radar_mlp" or "radar_mlp" in model.module_names]
-
-
-def _factor_modules(phase: Any, name: str, model: LateFusionClassifier) -> list[str]:
-    return model.matching([name], f"phase '{phase.name}': lr_factor")
 
 
 def _check_weights(name: str, weights: dict[str, float], frozen: Sequence[str], model: LateFusionClassifier) -> None:

@@ -20,9 +20,9 @@ from groove.features.catalogue import Catalogue
 from groove.model.checkpoint import LoadReport, read_checkpoint
 from groove.model.fusion import LateFusionClassifier
 from groove.prepare import prepared
-from groove.training.fit import Fit, audio_statistics, build_model
+from groove.training.fit import Fit, build_model, untrained_model
 from groove.training.phases import lr_schedule, resolve_phases
-from groove.training.results import retrieval_report, write_embeddings, write_retrieval
+from groove.training.results import encode, retrieval_report, write_embeddings, write_retrieval
 
 FRESH_MODULES = ("projection_head",)
 """Modules that a fine-tuning starts anew: the classifier's checkpoint holds an untrained projection head."""
@@ -57,7 +57,7 @@ def load_data(cfg: Any) -> tuple[GrooveDataModule, Catalogue]:
 
 def print_data(data: GrooveDataModule) -> None:
     """Print sizes of the splits, anchors without a pair per class, classes without triplets, and radar outliers."""
-    for split, table in (("train", data.train), ("val", data.val)):
+    for split, table in data.tables.items():
         songs = len(set(table.labels.song))
         counts = ", ".join(
             f"{name} {n['charts']} ({n['without_pair']} without a pair)" for name, n in data.pair_counts[split].items()
@@ -79,15 +79,12 @@ def print_data(data: GrooveDataModule) -> None:
 
 def starting_model(cfg: Any, data: GrooveDataModule, catalogue: Catalogue) -> LateFusionClassifier:
     """Return the model that the experiment starts from: untrained, from `pretrained`, or pretrained now and cached."""
-    model = build_model(cfg, len(data.classes))
-    model.set_audio_statistics(*audio_statistics(data))
     if cfg.ckpt_path or (not cfg.experiment.needs_pretrained and not cfg.pretrained):
-        return model
+        return untrained_model(cfg, data)
     path = Path(cfg.pretrained) if cfg.pretrained else pretrained_checkpoint(cfg, data, catalogue)
     constructor = {k: v for k, v in plain(cfg)["model"].items() if k != "_target_"}
     sizes = {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}
-    fresh = build_model(cfg, len(data.classes))  # seeds torch: the new projection head is a function of the seed
-    del fresh
+    build_model(cfg, len(data.classes))  # for torch's state after it: the new projection head is a function of the seed
     model, report = LateFusionClassifier.from_pretrained(path, new=FRESH_MODULES, **constructor, **sizes)
     print_load(path, report)
     return model
@@ -112,9 +109,7 @@ def pretrained_checkpoint(cfg: Any, data: GrooveDataModule, catalogue: Catalogue
     print(f"no pretrained classifier for this data and model: pretraining one into {folder}", flush=True)
     resume = _readable(done)
     own = GrooveDataModule(catalogue.table, catalogue.store, pretrain_cfg.data, cfg.model.max_frames, cfg.seed)
-    model = build_model(pretrain_cfg, len(data.classes))
-    model.set_audio_statistics(*audio_statistics(own))
-    fit = Fit(pretrain_cfg, model, own, folder)
+    fit = Fit(pretrain_cfg, untrained_model(pretrain_cfg, own), own, folder)
     fit.run(resume)
     report_run(fit)
     return done
@@ -171,10 +166,9 @@ def report_run(fit: Fit) -> None:
     from groove.report.run_folder import load_run
     from groove.report.verdict import judge, verdict_table, write_verdict
 
-    untrained = build_model(fit.cfg, len(fit.data.classes))
-    untrained.set_audio_statistics(*audio_statistics(fit.data))
-    write_retrieval(retrieval_report(fit, untrained), fit.folder)
-    write_embeddings(fit)
+    vectors = {split: encode(fit.module.model, fit.data, table) for split, table in fit.data.tables.items()}
+    write_retrieval(retrieval_report(fit, vectors["val"], untrained_model(fit.cfg, fit.data)), fit.folder)
+    write_embeddings(fit, vectors)
     run = load_run(fit.folder)
     verdict = judge(run)
     figure = write_figure(run, fit.folder)

@@ -19,9 +19,12 @@ from groove.model.fusion import LateFusionClassifier
 from groove.retrieval.metrics import retrieval_metrics
 from groove.training.fit import Fit
 
+Vectors = dict[str, NDArray[np.float64]]
+"""``pooled`` (N, D) and ``projection`` (N, E) of N charts."""
+
 
 @torch.no_grad()
-def encode(model: LateFusionClassifier, data: GrooveDataModule, table: ChartTable) -> dict[str, NDArray[np.float64]]:
+def encode(model: LateFusionClassifier, data: GrooveDataModule, table: ChartTable) -> Vectors:
     """Return pooled (N, D) and projection (N, E) outputs of `table`'s charts, in eval mode, in the table's order."""
     model.eval()
     device = next(model.parameters()).device
@@ -49,16 +52,15 @@ def raw_features(data: GrooveDataModule, table: ChartTable) -> NDArray[np.float6
     return (raw - raw.mean(axis=0)) / (raw.std(axis=0) + 1e-9)
 
 
-def retrieval_report(fit: Fit, untrained: LateFusionClassifier) -> dict[str, Any]:
-    """Return held-out retrieval within a difficulty and across, for the model and its reference points."""
+def retrieval_report(fit: Fit, final: Vectors, untrained: LateFusionClassifier) -> dict[str, Any]:
+    """Return retrieval on the held-out charts within a difficulty and across, for `final` and its reference points."""
     val = fit.data.val
-    untrained_outputs = encode(untrained, fit.data, val)
     spaces = {
-        "pooled": fit.monitor.held_out["pooled"].double().numpy(),
-        "projection": fit.monitor.held_out["projection"].double().numpy(),
+        "pooled": final["pooled"],
+        "projection": final["projection"],
         "epoch0_pooled": fit.monitor.reference["pooled"].double().numpy(),
         "epoch0_projection": fit.monitor.reference["projection"].double().numpy(),
-        "untrained_pooled": untrained_outputs["pooled"],
+        "untrained_pooled": encode(untrained, fit.data, val)["pooled"],
         "raw_features": raw_features(fit.data, val),
         "radar": val.labels.radar,
     }
@@ -80,13 +82,12 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and value != value else value
 
 
-def write_embeddings(fit: Fit) -> Path:
-    """Write ``embeddings.parquet``: chart_id, split, pooled and projection vectors of every chart with a class."""
+def write_embeddings(fit: Fit, vectors: dict[str, Vectors]) -> Path:
+    """Write ``embeddings.parquet``: chart_id, split, and the `vectors` by split of every chart with a class."""
     tables = []
-    for split, table in (("train", fit.data.train), ("val", fit.data.val)):
-        vectors = encode(fit.module.model, fit.data, table)
+    for split, table in fit.data.tables.items():
         columns: dict[str, Any] = {"chart_id": table.chart_id, "split": [split] * len(table)}
-        columns |= {name: list(x.astype(np.float32)) for name, x in vectors.items()}
+        columns |= {name: list(x.astype(np.float32)) for name, x in vectors[split].items()}
         tables.append(pa.table(columns))
     path = fit.folder / "embeddings.parquet"
     pq.write_table(pa.concat_tables(tables), path)
