@@ -28,7 +28,7 @@ from groove.charts.synthesize_steps import STEP_STYLES, Habits, draw_targets, st
 from groove.charts.synthesize_text import Entry, Pack, StepChart, ssc_text
 from groove.errors import LibraryError
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 MARKER = "generated.json"
 SONGS_PER_PACK = 20
 SLOTS = ("Beginner", "Easy", "Medium", "Hard", "Challenge")

@@ -6,11 +6,13 @@ starts (its attack is under 2 ms) exactly at the time that the simfile's timing 
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from groove.charts.ogg import with_serial
 from groove.charts.synthesize_song import TICKS, Layer, Song
 
 SAMPLE_RATE = 22050
@@ -51,12 +53,17 @@ def render(song: Song) -> Samples:
 
 
 def write_ogg(samples: Samples, path: Path) -> None:
-    """Write `samples` (N,) as OGG Vorbis, a second at a time: libsndfile crashes on one long block."""
+    """Write `samples` (N,) as OGG Vorbis, the same bytes every time.
+
+    A second at a time, since libsndfile crashes on one long block.
+    """
     import soundfile
 
-    with soundfile.SoundFile(path, "w", SAMPLE_RATE, 1, format="OGG", subtype="VORBIS") as file:
+    encoded = io.BytesIO()
+    with soundfile.SoundFile(encoded, "w", SAMPLE_RATE, 1, format="OGG", subtype="VORBIS") as file:
         for start in range(0, len(samples), SAMPLE_RATE):
             file.write(samples[start : start + SAMPLE_RATE])
+    path.write_bytes(with_serial(encoded.getvalue(), serial=1))
 
 
 def _held(tones: dict[tuple[int, int], Samples], layer: Layer, pitch: int, voice: str, count: int) -> Samples:

@@ -41,7 +41,7 @@ def simfiles(root: Path) -> list[Path]:
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in simfiles(root)}
+    return {path.name: path.read_bytes() for path in sorted(root.glob("*/*/*"))}
 
 
 def engine(path: Path) -> TimingEngine:
@@ -105,13 +105,11 @@ def test_fast_rows_alternate_feet(library: Path) -> None:
             assert all(1 <= len(columns) <= 2 for columns in rows.values())
 
 
-def test_same_seed_gives_the_same_songs_whatever_the_workers(library: Path, tmp_path: Path) -> None:
+def test_same_seed_gives_the_same_bytes_whatever_the_workers(library: Path, tmp_path: Path) -> None:
     write_library(tmp_path / "again", seed=7, songs=SONGS, workers=2)
-    assert contents(tmp_path / "again") == contents(library)
-    for path in simfiles(library):
-        first, _ = soundfile.read(path.with_suffix(".ogg"))
-        other = next((tmp_path / "again").glob(f"*/{path.stem}/*.ogg"))
-        assert np.array_equal(first, soundfile.read(other)[0])
+    again = contents(tmp_path / "again")
+    assert len(again) == 2 * SONGS
+    assert again == contents(library)
 
 
 def test_another_seed_gives_other_songs_and_replaces_the_library(library: Path, tmp_path: Path) -> None:
