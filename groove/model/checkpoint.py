@@ -57,9 +57,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"no checkpoint at {path}: give a .ckpt file that groove.train wrote")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except PermissionError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
     except Exception as error:  # damaged bytes make the unpickler raise almost anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise CheckpointError(f"{path} is not a readable checkpoint: {reason}") from error
+        raise CheckpointError(
+            f"{path} ({path.stat().st_size} bytes) is not a readable checkpoint: damaged, cut short, or another kind "
+            "of file; give a .ckpt file that groove.train wrote"
+        ) from error
     state, config = _dict(content, "state_dict"), _dict(_dict(content, "hyper_parameters"), "model")
     weights = {k.removeprefix(_PREFIX): v for k, v in state.items() if k.startswith(_PREFIX)}
     if not weights or not config:

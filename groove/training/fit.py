@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import warnings
@@ -19,6 +18,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
+from groove.charts.files import write_json
 from groove.config import plain
 from groove.data.datamodule import GrooveDataModule
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
@@ -254,7 +254,7 @@ def write_run_json(fit: Fit) -> None:
             "pair_counts": fit.data.pair_counts,
         },
     }
-    (fit.folder / "run.json").write_text(json.dumps(content, indent=2) + "\n")
+    write_json(fit.folder / "run.json", content)
 
 
 def _phase_json(phase: Phase) -> dict[str, Any]:

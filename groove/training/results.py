@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
+from groove.charts.files import write_bytes, write_json
 from groove.data.datamodule import GrooveDataModule
 from groove.data.dataset import ChartTable
 from groove.features.frames import CHART_FEATURES
@@ -72,7 +72,7 @@ def retrieval_report(fit: Fit, final: Vectors, untrained: LateFusionClassifier) 
 def write_retrieval(report: dict[str, Any], folder: Path) -> Path:
     """Write ``retrieval.json``; what is undefined (too few charts) is null."""
     path = folder / "retrieval.json"
-    path.write_text(json.dumps(_without_nan(report), indent=2, allow_nan=False) + "\n")
+    write_json(path, _without_nan(report))
     return path
 
 
@@ -90,5 +90,7 @@ def write_embeddings(fit: Fit, vectors: dict[str, Vectors]) -> Path:
         columns |= {name: list(x.astype(np.float32)) for name, x in vectors[split].items()}
         tables.append(pa.table(columns))
     path = fit.folder / "embeddings.parquet"
-    pq.write_table(pa.concat_tables(tables), path)
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.concat_tables(tables), sink)
+    write_bytes(path, sink.getvalue().to_pybytes())
     return path
