@@ -24,7 +24,19 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 from groove.errors import ConfigError, GrooveError, did_you_mean
 
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
-PATH_KEYS = ("songs", "out", "data.songs", "data.store", "pretrained", "ckpt_path", "runs", "run", "hydra.run.dir")
+PATH_KEYS = (
+    "songs",
+    "out",
+    "index",
+    "compare",
+    "data.songs",
+    "data.store",
+    "pretrained",
+    "ckpt_path",
+    "runs",
+    "run",
+    "hydra.run.dir",
+)
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """Write the groove radar of every chart of a library: ``python -m groove.radar songs=DIR out=radar.csv``.
 
-One row per chart: where it is from, both radars (`konami_*` and `stepmania_*`, different features that share names) and
-the raw elements behind them. Next to `out` lies ``left_out.csv``: every file and chart that was not read, and why.
+One row per chart: where it is from, both radars (`konami_*` and `stepmania_*`, different features that share names),
+the raw elements behind them, and which song it is of. Next to `out` lies ``left_out.csv``: every file and chart that
+was not read, and why. ``compare=stored`` compares with the values in the simfiles, ``compare=FILE.csv`` with official
+ones.
 """
 
 from __future__ import annotations
@@ -10,100 +12,160 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from omegaconf import MISSING
 
-from groove.charts.chart import Chart
-from groove.charts.files import write_csv
-from groove.charts.library import Library, count_reasons, reasons_line, scan, song_identities, write_left_out
-from groove.charts.radar import FAMILIES, RADAR_AXES, GrooveRadar, groove_radar
+from groove.charts.files import write_bytes
+from groove.charts.index import RadarTable, radar_table
+from groove.charts.library import count_reasons, reasons_line, write_left_out
 from groove.config import run_main
 from groove.errors import LibraryError
 
-CHART_COLUMNS = ("simfile", "pack", "title", "artist", "steps_type", "difficulty", "meter")
-RADAR_COLUMNS = tuple(f"{family}_{axis}" for family in FAMILIES for axis in RADAR_AXES)
 DECIMALS = 6
+STORED = "stored"
+WORST = 10
+"""How many of the charts that disagree are listed."""
 
 
 @dataclass
 class RadarConfig:
-    """Schema of `conf/radar.yaml`; both paths are relative to the current directory."""
+    """Schema of `conf/radar.yaml`; paths are relative to the current directory."""
 
     songs: str = MISSING
     out: str = "radar.csv"
     steps_types: list[str] = field(default_factory=lambda: ["dance-single"])
+    song_end: str = "song"
+    index: str | None = "outputs/index"
+    workers: int = 2
+    compare: str | None = None
 
 
 def run(cfg: RadarConfig) -> None:
     """Scan, compute, write and say what was done.
 
     Raises:
-        LibraryError: if there is no song folder, no simfile or no chart in it, or `out` cannot be written.
+        LibraryError: if there is no song folder, no simfile or no chart in it, or a file cannot be read or written.
     """
     out = Path(cfg.out)
-    library = _scan(Path(cfg.songs), list(cfg.steps_types))
-    lengths = {
-        music: audio_seconds(library.root / music) for music in {chart.music for chart in library.charts} if music
-    }
-    radars = [groove_radar(chart, lengths.get(chart.music or "")) for chart in library.charts]
-    if not radars:
-        raise LibraryError(
-            f"no {' or '.join(cfg.steps_types)} chart in '{cfg.songs}': {reasons_line(library.left_out)}"
-        )
+    radars = _radars(cfg)
+    if not len(radars.table):
+        raise LibraryError(f"no {' or '.join(cfg.steps_types)} chart in '{cfg.songs}': {reasons_line(radars.left_out)}")
     left_out_path = out.with_name("left_out.csv")
     try:
-        write_csv(out, _header(radars[0]), (_row(*pair) for pair in zip(library.charts, radars, strict=True)))
-        write_left_out(library.left_out, left_out_path)
+        write_bytes(out, as_csv(radars))
+        write_left_out(radars.left_out, left_out_path)
     except OSError as error:
         raise LibraryError(f"out='{out}' cannot be written: {error.strerror}") from error
-    _report(library, lengths, out, left_out_path)
+    _report(radars)
+    if cfg.compare is not None:
+        _compare(radars, cfg.compare)
+    print(f"radar:    {out}\nleft out: {left_out_path}")
 
 
-def _scan(root: Path, steps_types: list[str]) -> Library:
+def _radars(cfg: RadarConfig) -> RadarTable:
     from rich.console import Console
     from rich.progress import Progress
 
+    index = Path(cfg.index) if cfg.index else None
     console = Console(stderr=True)
-    with Progress(transient=True, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("simfiles", total=None)
-        return scan(root, steps_types, lambda done, total: progress.update(task, completed=done, total=total))
-
-
-def audio_seconds(path: Path) -> float | None:
-    """Return the length of an audio file in seconds from its header, or None if it cannot be told."""
-    import soundfile
-
     try:
-        seconds = float(soundfile.info(str(path)).duration)
-    except (soundfile.SoundFileError, OSError):
-        return None
-    return seconds if seconds > 0 else None
+        with Progress(transient=True, console=console, disable=not console.is_terminal) as progress:
+            task = progress.add_task("song folders", total=None)
+            return radar_table(
+                Path(cfg.songs),
+                list(cfg.steps_types),
+                cfg.song_end,
+                index,
+                max(cfg.workers, 1),
+                lambda done, total: progress.update(task, completed=done, total=total),
+            )
+    except OSError as error:
+        raise LibraryError(f"index='{index}' cannot be used: {error.strerror or error}") from error
 
 
-def _header(radar: GrooveRadar) -> tuple[str, ...]:
-    return (*CHART_COLUMNS, *RADAR_COLUMNS, *radar.elements)
+def as_csv(radars: RadarTable) -> bytes:
+    """Return the table's columns for users as CSV; file names that UTF-8 cannot hold keep their bytes."""
+    import io
+
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.csv as pacsv
+
+    columns = {}
+    for name in radars.shown:
+        column = radars.table[name].combine_chunks()
+        if pa.types.is_floating(column.type):
+            column = pc.round(column, DECIMALS)
+        elif pa.types.is_binary(column.type):  # taken for text without a check, so that any bytes pass
+            column = pa.StringArray.from_buffers(len(column), column.buffers()[1], column.buffers()[2])
+        columns[name] = column
+    sink = io.BytesIO()
+    pacsv.write_csv(pa.table(columns), sink)
+    return sink.getvalue()
 
 
-def _row(chart: Chart, radar: GrooveRadar) -> list[object]:
-    values = [*radar.konami.tolist(), *radar.stepmania.tolist(), *radar.elements.values()]
-    return [*(getattr(chart, column) for column in CHART_COLUMNS), *(round(value, DECIMALS) for value in values)]
-
-
-def _report(library: Library, lengths: dict[str, float | None], out: Path, left_out_path: Path) -> None:
-    """Print what was found, what was left out and where the files lie."""
-    songs = len(set(song_identities(library.charts)))
-    difficulties = Counter(chart.difficulty for chart in library.charts)
-    print(
-        f"{len(library.charts)} charts of {songs} songs: "
-        + ", ".join(f"{n} {name}" for name, n in difficulties.items())
-    )
-    unread = sum(seconds is None for seconds in lengths.values())
-    without = sum(not lengths.get(chart.music or "") for chart in library.charts)
-    print(f"{without} charts without a known audio length ({unread} audio files unreadable): ", end="")
-    print("their stepmania values take #MUSICLENGTH, else the end of the last measure")
-    print(f"{len(library.left_out)} left out:")
-    for reason, count in count_reasons(library.left_out).items():
+def _report(radars: RadarTable) -> None:
+    """Print what was found and what was left out."""
+    table = radars.table
+    songs = len(set(radars.text("identity")))
+    difficulties = Counter(radars.text("difficulty"))
+    print(f"{len(table)} charts of {songs} songs: " + ", ".join(f"{n} {name}" for name, n in difficulties.items()))
+    print(f"{radars.read} of {radars.folders} song folders read, the others are as the index knows them")
+    copies = duplicates(radars)
+    print(f"{len(copies)} songs lie in more than one folder" + (":" if copies else ""))
+    for folders in copies[:WORST]:
+        print(f"  {' = '.join(folders)}")
+    if len(copies) > WORST:
+        print(f"  and {len(copies) - WORST} more: see the column identity")
+    without = len(table) - int(np.count_nonzero(table["length_known"].to_numpy()))
+    print(f"{without} charts without audio or #MUSICLENGTH: their stepmania values take the end of the last measure")
+    print(f"{len(radars.left_out)} left out:")
+    for reason, count in count_reasons(radars.left_out).items():
         print(f"  {count:6d}  {reason}")
-    print(f"radar:    {out}\nleft out: {left_out_path}")
+
+
+def duplicates(radars: RadarTable) -> list[list[str]]:
+    """Return the folders of every song that lies in more than one, sorted."""
+    folders: dict[str, set[str]] = {}
+    for identity, simfile in zip(radars.text("identity"), radars.text("simfile"), strict=True):
+        folders.setdefault(identity, set()).add(simfile.rpartition("/")[0])
+    return sorted(sorted(found) for found in folders.values() if len(found) > 1)
+
+
+def _compare(radars: RadarTable, what: str) -> None:
+    """Print the table of agreement, and the charts that disagree most."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from groove.charts.compare import cause, compare_official, compare_stored
+    from groove.charts.radar import RADAR_AXES
+
+    stored = what == STORED
+    found = compare_stored(radars) if stored else compare_official(radars, Path(what))
+    title = "stepmania, within 0.002 of the simfile's" if stored else "konami, within 1 point of the official ones"
+    table = Table("charts", "", *RADAR_AXES, title=f"share of values: {title}")
+    rows = found.shares()
+    if not stored:  # the game shows integers
+        rows |= {f"{name}, floored": share for name, share in found.floored().shares().items()}
+    for name, (count, shares) in rows.items():
+        table.add_row(str(count), name, *("-" if np.isnan(share) else f"{share:.3f}" for share in shares))
+    console = Console(width=max(Console().width, 120))
+    console.print(table)
+    if not found.groups:
+        print("no simfile holds values other than zero")
+    simfiles, difficulties = radars.text("simfile"), radars.text("difficulty")
+    for index in found.worst(WORST):
+        place = int(found.places[index])
+        digits = 3 if stored else 1
+        pairs = (
+            f"{axis} {ours:.{digits}f} here, {theirs:g} there"
+            for axis, ours, theirs, agrees in zip(
+                RADAR_AXES, found.ours[index], found.theirs[index], found.agrees[index], strict=True
+            )
+            if not agrees and not np.isnan(theirs)
+        )
+        why = "" if stored else f" ({cause(radars, place, found.theirs[index].tolist())})"
+        print(f"  {simfiles[place]} [{difficulties[place]}]: {', '.join(pairs)}{why}")
 
 
 if __name__ == "__main__":

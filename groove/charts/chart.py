@@ -132,6 +132,7 @@ class Chart:
         music: path of the audio file relative to the library's root, or None if there is none.
         music_length_s: the ``#MUSICLENGTH`` tag in seconds, or None.
         stored_radar: values written in the simfile, possibly all zeros, possibly empty: a cross-check only.
+        song_end: beat at which the song ends by all charts of the simfile (`song_end.py`), or None if unknown.
     """
 
     simfile: str
@@ -148,6 +149,7 @@ class Chart:
     music: str | None = None
     music_length_s: float | None = None
     stored_radar: tuple[float, ...] = ()
+    song_end: float | None = None
 
     @property
     def chart_id(self) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from groove.charts.chart import Chart, Timing
-from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, Holds, Rows, played_beats, song_end
+from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, Holds, Rows, played_beats
+from groove.charts.song_end import last_row
 
 VOLTAGE_WINDOW = 4.0
 """Beats; the end of the window is left out."""
@@ -49,8 +50,11 @@ KONAMI_PIECES = {
 
 
 def konami_radar(chart: Chart, rows: Rows, holds: Holds) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the konami radar by axis and its elements; all zero without rows or without time."""
-    end = song_end(chart)
+    """Return the konami radar by axis and its elements; all zero without rows or without time.
+
+    T ends at `Chart.song_end`, without one at the last row.
+    """
+    end = last_row(chart) if chart.song_end is None else chart.song_end
     start_s, end_s = chart.timing.time_at(np.array([0.0, end]))
     seconds = float(end_s - start_s)
     song_beats = round(float(played_beats(np.array([end]), chart.timing)[0]))

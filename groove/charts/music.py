@@ -10,23 +10,45 @@ from pathlib import Path
 AUDIO_SUFFIXES = (".ogg", ".mp3", ".wav", ".flac", ".oga", ".opus")
 
 
+class OutsideError(Exception):
+    """A ``#MUSIC`` that leads out of the library."""
+
+
 def find_music(name: str, folder: Path, root: Path) -> str | None:
     """Return the audio file of a song relative to `root`, or None.
 
     `name` (the ``#MUSIC`` field) is matched in `folder` without regard to case; if there is no such file, the only
-    audio file of the folder is taken. A name that leads out of `root` (``..``, absolute, a link) is never used.
+    audio file of the folder is taken. The library is what lies below `root`, and the folder itself where a link leads
+    to it.
+
+    Raises:
+        OutsideError: if the name leads out of the library (``..``, absolute, a link); its file is not even looked for.
     """
-    top = root.resolve()
+    here = folder.resolve()
+    tops = (root.resolve(), here)
     name = name.replace("\\", "/")
-    outside = re.match(r"/|[A-Za-z]:/", name) or not _below(Path(os.path.normpath(folder.resolve() / name)), top)
-    if name and outside:
-        return None
-    parts = name.split("/") if name else []
-    found = _match(folder, parts) if parts else None
+    if name and (re.match(r"/|[A-Za-z]:/", name) or not _below(Path(os.path.normpath(here / name)), tops)):
+        raise OutsideError
+    found = _match(folder, name.split("/")) if name else None
     if found is None:
         audio = [entry for entry in _entries(folder) if entry.suffix.lower() in AUDIO_SUFFIXES and entry.is_file()]
         found = audio[0] if len(audio) == 1 else None
-    return relative_to(found, root) if found is not None and _below(found.resolve(), top) else None
+    if found is None:
+        return None
+    if not _below(found.resolve(), tops):
+        raise OutsideError
+    return relative_to(found, root)
+
+
+def audio_seconds(path: Path) -> float | None:
+    """Return the length of an audio file in seconds from its header, or None if it cannot be told."""
+    import soundfile
+
+    try:
+        seconds = float(soundfile.info(os.fsencode(path)).duration)
+    except (soundfile.SoundFileError, OSError):
+        return None
+    return seconds if seconds > 0 else None
 
 
 def _match(folder: Path, parts: Sequence[str]) -> Path | None:
@@ -50,8 +72,8 @@ def _entries(folder: Path) -> list[Path]:
         return []
 
 
-def _below(path: Path, top: Path) -> bool:
-    return path.is_relative_to(top)
+def _below(path: Path, tops: Sequence[Path]) -> bool:
+    return any(path.is_relative_to(top) for top in tops)
 
 
 def relative_to(path: Path, root: Path) -> str:

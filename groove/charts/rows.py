@@ -112,12 +112,3 @@ def played_beats(beats: NDArray[np.float64], timing: Timing) -> NDArray[np.float
     inside = np.where(index > 0, np.maximum(end[last] - np.maximum(beats, start[last]), 0.0), 0.0)
     skipped = before[index] - inside
     return beats - np.where(np.isfinite(skipped), skipped, before[last] + beats - start[last])
-
-
-def song_end(chart: Chart) -> float:
-    """Return the beat at which the konami radar's song ends: the chart's last non-empty row.
-
-    The one free quantity of the definition, as no simfile holds the arcade's song end. This is the place to change it.
-    """
-    notes = judged_notes(chart)
-    return float(notes.beats.max()) if len(notes) else 0.0

@@ -12,16 +12,18 @@ import unicodedata
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from groove.charts.chart import PANELS, Chart, Timing
 from groove.charts.decoding import decode
-from groove.charts.music import find_music, relative_to
+from groove.charts.music import OutsideError, find_music, relative_to
 from groove.charts.notes import parse_notes
 from groove.charts.rows import is_arrow
+from groove.charts.song_end import with_song_end
 from groove.charts.timing import beat_values, build_timing
+from groove.charts.walk import LeftOut
 from groove.errors import SimfileError
 
 with warnings.catch_warnings():  # of fs, on which simfile depends
@@ -41,14 +43,6 @@ _OLD_DIFFICULTIES = {
 }
 
 
-class LeftOut(NamedTuple):
-    """Something a scan did not read: `chart` is empty where the whole file is meant; `path` is relative to the root."""
-
-    path: str
-    chart: str
-    reason: str
-
-
 def read_simfile(path: Path, root: Path) -> tuple[list[Chart], list[LeftOut]]:
     """Return every chart of `path` with a steps type of `PANELS`, and what was left out with the reason.
 
@@ -59,16 +53,18 @@ def read_simfile(path: Path, root: Path) -> tuple[list[Chart], list[LeftOut]]:
         simfile, broken = _parse(path)
     except SimfileError as error:
         return [], [LeftOut(name, "", str(error))]
+    reader = _Reader(simfile, path, root)
     left_out = [LeftOut(name, label, reason) for label, reason in broken]
     charts: list[Chart] = []
     for index, fields in enumerate(simfile.charts):
         try:
-            charts.append(_chart(simfile, fields, index, path, root))
+            charts.append(reader.chart(fields, index))
         except SimfileError as error:
             left_out.append(LeftOut(name, _label(fields, index), str(error)))
     if not simfile.charts and not broken:
         left_out.append(LeftOut(name, "", "no charts"))
-    return charts, left_out
+    left_out += [LeftOut(name, "", reason) for reason in reader.music_outside]
+    return with_song_end(charts), left_out
 
 
 # ---- the file ------------------------------------------------------------------------------------
@@ -117,62 +113,82 @@ def _parse(path: Path) -> tuple[Any, list[tuple[str, str]]]:
 # ---- one chart -----------------------------------------------------------------------------------
 
 
-def _chart(simfile: Any, fields: Any, index: int, path: Path, root: Path) -> Chart:
-    """Build one chart.
+class _Reader:
+    """Builds the charts of one simfile; what they share (timing, audio) is made once."""
 
-    Raises:
-        SimfileError: if its steps type is not in `PANELS`, or it has no arrows.
-    """
-    steps_type = _text(fields.stepstype).lower()
-    if steps_type not in PANELS:
-        raise SimfileError(f"steps type '{steps_type[:40]}' is not read, only {', '.join(PANELS)} are")
-    notes = parse_notes(fields.notes or "", PANELS[steps_type])
-    if not is_arrow(notes).any():
-        raise SimfileError("empty chart: no arrows")
-    timing = _timing(simfile, fields)
-    meter = _meter(fields.meter)
-    description = _text(fields.get("DESCRIPTION")) or _text(fields.get("CHARTNAME"))
-    folders = Path(relative_to(path, root)).parts[:-1]
-    return Chart(
-        simfile=relative_to(path, root),
-        index=index,
-        pack=folders[-2] if len(folders) > 1 else root.resolve().name,
-        title=_text(simfile.get("TITLE")) or _text(simfile.get("TITLETRANSLIT")),
-        artist=_text(simfile.get("ARTIST")) or _text(simfile.get("ARTISTTRANSLIT")),
-        steps_type=steps_type,
-        difficulty=_difficulty(_text(fields.difficulty), description, meter),
-        meter=meter,
-        description=description,
-        notes=notes,
-        timing=timing,
-        music=find_music(_text(_own(fields, "MUSIC")) or _text(simfile.get("MUSIC")), path.parent, root),
-        music_length_s=_positive(simfile.get("MUSICLENGTH")),
-        stored_radar=_floats(fields.get("RADARVALUES")),
-    )
+    def __init__(self, simfile: Any, path: Path, root: Path) -> None:
+        self._simfile = simfile
+        self._folder = path.parent
+        self._root = root
+        self._path = relative_to(path, root)
+        folders = self._path.split("/")[:-1]
+        self._pack = folders[-2] if len(folders) > 1 else root.resolve().name
+        self._timings: dict[tuple[str | None, ...], Timing] = {}
+        self._music: dict[str, str | None] = {}
+        self.music_outside: list[str] = []
 
+    def chart(self, fields: Any, index: int) -> Chart:
+        """Build one chart.
 
-def _timing(simfile: Any, fields: Any) -> Timing:
-    """Return the timing of a chart: its own in an `.ssc` with split timing, else the song's.
+        Raises:
+            SimfileError: if its steps type is not in `PANELS`, or it has no arrows.
+        """
+        simfile = self._simfile
+        steps_type = _text(fields.stepstype).lower()
+        if steps_type not in PANELS:
+            raise SimfileError(f"steps type '{steps_type[:40]}' is not read, only {', '.join(PANELS)} are")
+        notes = parse_notes(fields.notes or "", PANELS[steps_type])
+        if not is_arrow(notes).any():
+            raise SimfileError("empty chart: no arrows")
+        meter = _meter(fields.meter)
+        description = _text(fields.get("DESCRIPTION")) or _text(fields.get("CHARTNAME"))
+        return Chart(
+            simfile=self._path,
+            index=index,
+            pack=self._pack,
+            title=_text(simfile.get("TITLE")) or _text(simfile.get("TITLETRANSLIT")),
+            artist=_text(simfile.get("ARTIST")) or _text(simfile.get("ARTISTTRANSLIT")),
+            steps_type=steps_type,
+            difficulty=_difficulty(_text(fields.difficulty), description, meter),
+            meter=meter,
+            description=description,
+            notes=notes,
+            timing=self._timing(fields),
+            music=self._find_music(_text(_own(fields, "MUSIC")) or _text(simfile.get("MUSIC"))),
+            music_length_s=_positive(simfile.get("MUSICLENGTH")),
+            stored_radar=_floats(fields.get("RADARVALUES")),
+        )
 
-    As in StepMania, a chart without an offset of its own has the song's; so it is with the tempo.
-    """
-    try:
-        source = timing_source(simfile, fields)
-    except ValueError:  # a #VERSION that is no number
-        source = simfile
-    if isinstance(simfile, SMSimfile):
-        tags: Mapping[str, str | None] = {**simfile, "STOPS": simfile.stops}
-    else:
-        tags = {key: source.get(key) for key in ("STOPS", "DELAYS", "WARPS", "FAKES")}
-        tags |= {key: source.get(key) or simfile.get(key) for key in ("BPMS", "OFFSET")}
-    return build_timing(
-        bpms=beat_values(tags.get("BPMS")),
-        stops=beat_values(tags.get("STOPS")),
-        delays=beat_values(tags.get("DELAYS")),
-        warps=beat_values(tags.get("WARPS")),
-        fakes=beat_values(tags.get("FAKES")),
-        offset=(*_floats(tags.get("OFFSET")), 0.0)[0],
-    )
+    def _find_music(self, name: str) -> str | None:
+        if name not in self._music:
+            self._music[name] = None
+            try:
+                self._music[name] = find_music(name, self._folder, self._root)
+            except OutsideError:
+                reason = f"audio '{name[:80]}' leads out of the library and is not read"
+                self.music_outside.append(reason)
+        return self._music[name]
+
+    def _timing(self, fields: Any) -> Timing:
+        """Return the timing of a chart: its own in an `.ssc` with split timing, else the song's.
+
+        As in StepMania, a chart without an offset of its own has the song's; so it is with the tempo.
+        """
+        simfile = self._simfile
+        if isinstance(simfile, SMSimfile):
+            tags: Mapping[str, str | None] = {**simfile, "STOPS": simfile.stops}
+        else:
+            try:
+                source = timing_source(simfile, fields)
+            except ValueError:  # a #VERSION that is no number
+                source = simfile
+            tags = {key: source.get(key) for key in ("STOPS", "DELAYS", "WARPS", "FAKES")}
+            tags |= {key: source.get(key) or simfile.get(key) for key in ("BPMS", "OFFSET")}
+        texts = tuple(tags.get(key) for key in ("BPMS", "STOPS", "DELAYS", "WARPS", "FAKES", "OFFSET"))
+        if texts not in self._timings:
+            bpms, stops, delays, warps, fakes = (beat_values(text) for text in texts[:5])
+            self._timings[texts] = build_timing(bpms, stops, delays, warps, fakes, (*_floats(texts[5]), 0.0)[0])
+        return self._timings[texts]
 
 
 def _own(fields: Any, key: str) -> str | None:

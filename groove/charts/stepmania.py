@@ -26,7 +26,8 @@ def stepmania_radar(judged: Notes, holds: int, seconds: float) -> tuple[dict[str
     """Return the stepmania radar by axis and its elements, at the engine's resolution; all zero without time.
 
     Chaos counts rows with any note, mines as well: the engine does (stored values of 513 charts agree only so). It also
-    counts rows in warps and fake segments there; here no axis does.
+    counts rows in warps and fake segments there; here no axis does. Builds before 5.1 count hold heads twice in stream:
+    that value is an element of its own.
     """
     arrow_ticks = np.round(judged.beats[is_arrow(judged)] * ROWS_PER_BEAT).astype(np.int64)
     ticks, arrows = np.unique(arrow_ticks, return_counts=True)
@@ -44,6 +45,7 @@ def stepmania_radar(judged: Notes, holds: int, seconds: float) -> tuple[dict[str
         values["freeze"] = holds / seconds
         values["chaos"] = 0.5 * fine_rows / seconds
     elements = {
+        "stepmania_stream_before_5_1": (arrows.sum() + holds) / seconds / 7 if seconds > 0 else 0.0,
         "stepmania_peak_arrows": peak,
         "stepmania_fine_rows": fine_rows,
         "stepmania_last_beat": last_beat,

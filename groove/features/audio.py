@@ -7,6 +7,7 @@ Dimension letters: S samples, H hops, T frames, F = 23 features.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
     import soxr
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:  # bytes: names need not be UTF-8
             native_rate = file.samplerate
             blocks = [block.mean(axis=1) for block in file.blocks(_BLOCK, dtype="float32", always_2d=True)]
     except (soundfile.SoundFileError, OSError, ValueError) as error:

@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groove.charts.chart import Chart
-from groove.charts.library import reasons_line, scan, song_identities, write_left_out
+from groove.charts.identity import notes_digest, song_identities
+from groove.charts.library import reasons_line, scan, write_left_out
 from groove.charts.radar import RADAR_AXES
-from groove.charts.simfiles import LeftOut
+from groove.charts.walk import LeftOut
 from groove.errors import AudioError, ConfigError, LibraryError, did_you_mean
 from groove.features.record import SimfileTask
 from groove.features.settings import FeatureSettings
@@ -113,7 +114,8 @@ def prepare_library(
         left_out += [LeftOut(task.charts[0].simfile, "", failed[task.key]) for task in tasks if task.key in failed]
         if not rows:
             raise LibraryError(f"no chart to use in '{root}': {reasons_line(left_out)}")
-        _add_identities(rows, {music: source.digest for music, source in sources.items() if music and source.digest})
+        rows, copies = _one_of_each(rows, {music: source.digest for music, source in sources.items() if source.digest})
+        left_out += copies
         return _save(rows, files, sorted(set(left_out)), computed)
     except OSError as error:
         raise LibraryError(f"'{error.filename or store}' cannot be used: {error.strerror or error}") from error
@@ -189,11 +191,23 @@ def _printable(value: Any) -> Any:
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if isinstance(value, str) else value
 
 
-def _add_identities(rows: list[Row], audio_digests: dict[str, str]) -> None:
-    """Set `identity` in every row, and drop the chart that it is made from."""
-    identities = song_identities([row.pop("chart") for row in rows], audio_digests)
-    for row, identity in zip(rows, identities, strict=True):
+def _one_of_each(rows: list[Row], audio_digests: dict[str | None, str]) -> tuple[list[Row], list[LeftOut]]:
+    """Set `identity` in every row; return one row of each chart of a song, and the copies in other simfiles.
+
+    A copy has the same notes. The one with audio stays, else the first by its `chart_id`.
+    """
+    charts: list[Chart] = [row.pop("chart") for row in rows]
+    known = {music: digest for music, digest in audio_digests.items() if music}
+    kept: dict[tuple[str, str], Row] = {}
+    copies: dict[str, LeftOut] = {}
+    for row, identity in zip(rows, song_identities(charts, known), strict=True):
         row["identity"] = identity
+    for row, chart in sorted(zip(rows, charts, strict=True), key=lambda pair: not pair[0]["has_audio"]):
+        first = kept.setdefault((row["identity"], notes_digest(chart)), row)
+        if first["simfile"] != row["simfile"]:
+            reason = f"same notes as in another simfile; kept: {first['chart_id']}"
+            copies[row["chart_id"]] = LeftOut(chart.simfile, chart.label, reason)
+    return [row for row in rows if row["chart_id"] not in copies], list(copies.values())
 
 
 def _missing_files(tasks: Iterable[SimfileTask]) -> list[tuple[Chart, str]]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import Chart, Timing
-from groove.charts.library import notes_digest
+from groove.charts.identity import notes_digest
 from groove.charts.radar import groove_radar
 from groove.charts.rows import judged_notes
 from groove.errors import AudioError, SimfileError

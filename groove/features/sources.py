@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from groove.charts.chart import Chart
-from groove.charts.library import audio_digest
-from groove.charts.simfiles import LeftOut
+from groove.charts.identity import audio_digest
+from groove.charts.walk import LeftOut
 from groove.features.record import AudioSource, SimfileTask, content_digest
 from groove.features.settings import FeatureSettings
 from groove.features.store import record_key, write_if_changed
@@ -54,7 +54,8 @@ def without_twins(charts: Iterable[Chart]) -> tuple[list[Chart], list[LeftOut]]:
             used.append(chart)
         else:
             name = PurePosixPath(twin).name
-            left_out.append(LeftOut(chart.simfile, chart.label, f"twin of {name}, which StepMania prefers"))
+            reason = f"twin of an .ssc file, which StepMania prefers; kept: {name}"
+            left_out.append(LeftOut(chart.simfile, chart.label, reason))
     return used, left_out
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from groove.charts.files import write_bytes
 from groove.features.settings import FeatureSettings
 
-FEATURE_VERSION = 1
+FEATURE_VERSION = 2
 """To be raised with every change to the numbers of `frames`, `audio`, `record` or `groove.charts.radar`."""
 STALE_S = 3600.0
 _RECORD = "record.json"

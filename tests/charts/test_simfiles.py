@@ -419,18 +419,33 @@ def test_music(tmp_path, files: list[str], tag: str, expected: str | None) -> No
     for file in [*files, "../Other/b.ogg", "../../../secret.ogg"]:
         (song.parent / file).parent.mkdir(exist_ok=True)
         (song.parent / file).write_bytes(b"x")
-    (chart,), _ = read_simfile(song, root)
+    (chart,), left_out = read_simfile(song, root)
     wanted = None if expected is None else (song.parent / expected).resolve().relative_to(root.resolve()).as_posix()
     assert chart.music == wanted
+    outside = "secret" in tag or "/etc" in tag or ":" in tag
+    assert [entry.reason.endswith("leads out of the library and is not read") for entry in left_out] == [True] * outside
 
 
 def test_music_link_out_of_the_library_is_not_used(tmp_path) -> None:
     root = tmp_path / "root"
     (tmp_path / "outside.ogg").write_bytes(b"x")
-    song = write_song(root, music="a.ogg")
-    (song.parent / "a.ogg").symlink_to(tmp_path / "outside.ogg")
-    (chart,), _ = read_simfile(song, root)
-    assert chart.music is None
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "b.ogg").write_bytes(b"x")
+    for name, link, target in (("a.ogg", "a.ogg", "outside.ogg"), ("sub/b.ogg", "sub", "folder")):
+        song = write_song(root, song=link, charts=[("Easy", 3, "1000"), ("Hard", 3, "0100")], music=name)
+        (song.parent / link).symlink_to(tmp_path / target)
+        charts, (left_out,) = read_simfile(song, root)
+        assert [chart.music for chart in charts] == [None, None]
+        assert left_out.reason == f"audio '{name}' leads out of the library and is not read"
+
+
+def test_music_of_a_song_that_is_linked_into_the_library(tmp_path) -> None:
+    write_song(tmp_path / "outside", music_seconds=1)
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "Linked").symlink_to(tmp_path / "outside" / "Pack")
+    (chart,), left_out = read_simfile(root / "Linked" / "Song" / "Song.ssc", root)
+    assert chart.music == "Linked/Song/Song.wav" and not left_out
 
 
 # ---- bytes ------------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from groove.charts.library import scan
+from groove.charts.library import count_reasons, scan
 from groove.charts.radar import RADAR_AXES, groove_radar
+from groove.charts.walk import LeftOut
 from groove.errors import AudioError, ConfigError, LibraryError
 from groove.features import record, workers
 from groove.features.catalogue import load, prepare_library
@@ -18,6 +19,7 @@ from tests.builders import measures, ssc_text, steady, write_song
 
 EASY = ("Easy", 2, steady(4, 2))
 HARD = ("Hard", 9, steady(32, 3))
+COPY = "same notes as in another simfile"
 SECONDS = 7
 
 
@@ -175,23 +177,37 @@ def test_audio_that_cannot_be_decoded(songs, content):
         prepare(songs, missing_audio="skip")
 
 
+def test_copies_in_other_simfiles_are_one_entry(songs):
+    notes = steady(8, 4)
+    write_song(songs, "A", "Copy", [("Hard", 9, notes), ("Easy", 2, steady(4, 4))], artist="X")
+    write_song(songs, "B", "Copy", [("Challenge", 10, notes)], artist="Y", title="Other", music_seconds=SECONDS)
+    write_song(songs, "C", "Else", [("Hard", 9, steady(8, 4, "0110"))], artist="Z")
+    catalogue = prepare(songs)
+    assert ("Other", "Challenge") in rows(catalogue) and ("Copy", "Hard") not in rows(catalogue)
+    assert rows(catalogue)["Copy", "Easy"]["identity"] == rows(catalogue)["Other", "Challenge"]["identity"]
+    (copy,) = [entry for entry in catalogue.left_out if entry.reason.startswith("same notes")]
+    assert copy == LeftOut("A/Copy/Copy.ssc", "#0 dance-single Hard 9", f"{COPY}; kept: B/Copy/Copy.ssc#0")
+    assert count_reasons([copy]) == {COPY: 1}
+
+
 def test_twins_and_unusable_charts_are_listed(songs):
     write_song(songs, song="Loud", charts=[EASY], fmt="sm")
     write_song(songs, song="Fake", charts=[EASY], extra="#FAKES:0=99;")
     catalogue = prepare(songs)
     assert len(catalogue.table) == 3
     reasons = {entry.path: entry.reason for entry in catalogue.left_out}
-    assert reasons["Pack/Loud/Loud.sm"] == "twin of Loud.ssc, which StepMania prefers"
+    assert reasons["Pack/Loud/Loud.sm"] == "twin of an .ssc file, which StepMania prefers; kept: Loud.ssc"
     assert reasons["Pack/Fake/Fake.ssc"] == "no note that counts"
 
 
-def test_the_same_chart_elsewhere_is_kept_as_the_same_song(songs):
+def test_a_copy_of_a_folder_changes_nothing(songs):
+    before = prepare(songs)
     write_song(songs, pack="Copies", song="Loud", charts=[EASY, HARD], music_seconds=SECONDS, offset=-0.5)
     catalogue = prepare(songs)
-    table = catalogue.table.to_pylist()
-    assert len(table) == 5
-    assert len({row["identity"] for row in table if row["title"] == "Loud"}) == 1
-    assert catalogue.computed == 2  # equal files share a record
+    assert len(catalogue.table) == len(before.table) == 3
+    assert catalogue.fingerprint == before.fingerprint
+    assert [entry.path for entry in catalogue.left_out] == ["Pack/Loud/Loud.ssc"] * 2
+    assert catalogue.computed == 0  # equal files share a record
 
 
 def test_double_charts_are_used_when_asked_for(songs):

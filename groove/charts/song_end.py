@@ -1,0 +1,57 @@
+"""Where a song ends, as far as its charts can tell: the free quantity T of the konami radar.
+
+No simfile says when the arcade song ends. It is one moment a song, nearly always on a measure line. On the 543 charts
+whose official values are known, the best line of each song explains 98 % of them; which line it is has no visible
+rule, but a song goes on for a while after its last row, longer after a step than after the release of a freeze. The
+two durations were fitted on one of the two packs that have official values and checked on the other (README).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from groove.charts.chart import Chart
+from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, is_arrow, judged_notes
+
+AFTER_RELEASE_S = 1.2
+AFTER_STEP_S = 2.1
+"""Seconds that a song goes on, in the middle, after its last release or step."""
+FARTHEST_S = 8.0
+"""A measure line that is farther from there than this says nothing (tempos of next to 0 exist)."""
+MOST_LINES = 1024
+
+
+def last_row(chart: Chart) -> float:
+    """Return the beat of the chart's last judged row, tails included; 0 without one."""
+    notes = judged_notes(chart)
+    return float(notes.beats.max()) if len(notes) else 0.0
+
+
+def with_song_end(charts: Sequence[Chart]) -> list[Chart]:
+    """Return the charts of one simfile with `Chart.song_end` set: the same moment for all, each on its own beats."""
+    release, step = -math.inf, -math.inf
+    for chart in charts:
+        notes = judged_notes(chart)
+        if len(notes):
+            times = chart.timing.time_at(notes.beats)
+            release = max(release, float(times.max()))
+            step = max(step, float(times[is_arrow(notes)].max(initial=-math.inf)))
+    if not math.isfinite(release):
+        return list(charts)
+    expected = release + (AFTER_STEP_S if step >= release - EPSILON else AFTER_RELEASE_S)
+    return [replace(chart, song_end=_measure_line(chart, release, expected)) for chart in charts]
+
+
+def _measure_line(chart: Chart, earliest: float, expected: float) -> float:
+    """Return the measure line of `chart`, not before `earliest` (seconds), that is nearest to `expected`."""
+    own = last_row(chart)
+    first = math.ceil(own / BEATS_PER_MEASURE - EPSILON)
+    lines = BEATS_PER_MEASURE * (first + np.arange(MOST_LINES, dtype=np.float64))
+    times = chart.timing.time_at(lines)
+    distance = np.where(times >= earliest - EPSILON, np.abs(times - expected), np.inf)
+    nearest = int(distance.argmin())
+    return float(lines[nearest]) if distance[nearest] <= FARTHEST_S else own
