@@ -64,7 +64,7 @@ def balance_holds(notes: Notes) -> Notes:
     """Return `notes` in which every hold or roll head has exactly one tail after it in its column.
 
     A tail closes the last note before it in its column if that is a head (keysounds between do not matter); any other
-    tail is dropped. A head that nothing closes, or that another note interrupts, becomes a tap: the arrow is kept.
+    tail is dropped, and so is a head that nothing closes or that another note interrupts.
     """
     solid = np.flatnonzero(notes.kind != NoteKind.KEYSOUND)
     order = solid[np.argsort(notes.column[solid], kind="stable")]  # by column, then beat
@@ -74,6 +74,6 @@ def balance_holds(notes: Notes) -> Notes:
     closed[:-1] = head[:-1] & (kind[1:] == NoteKind.TAIL) & (column[1:] == column[:-1])
     closing = np.roll(closed, 1)
     kinds = notes.kind.copy()
-    kinds[order[head & ~closed]] = NoteKind.TAP
+    kinds[order[head & ~closed]] = 0
     kinds[order[(kind == NoteKind.TAIL) & ~closing]] = 0
     return Notes(notes.numerator, notes.denominator, notes.column, kinds).select(kinds != 0)

@@ -107,15 +107,15 @@ def test_keysounds_equal_notedata() -> None:
     [
         ("2003", "2003"),  # 1: balanced
         ("4003", "4003"),  # 2: a roll
-        ("2000", "1000"),  # 3: head without tail
+        ("2000", "0000"),  # 3: head without tail
         ("0030", "0000"),  # 4: tail without head
-        ("2023", "1023"),  # 5: a head while a hold is open
+        ("2023", "0023"),  # 5: a head while a hold is open
         ("2033", "2030"),  # 6: two tails
-        ("2103", "1100"),  # 7: a tap within
-        ("2M03", "1M00"),  # 8: a mine within
+        ("2103", "0100"),  # 7: a tap within
+        ("2M03", "0M00"),  # 8: a mine within
         ("2K03", "2K03"),  # 9: a keysound does not matter
         ("2300", "2300"),  # 10: shortest
-        ("3232", "0231"),  # 11: mixed
+        ("3232", "0230"),  # 11: mixed
     ],
 )
 def test_holds_are_balanced(column: str, expected: str) -> None:
