@@ -7,7 +7,7 @@ Dimension letters: N notes, K queried beats, S timing segments.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from enum import IntEnum
 from functools import cached_property
 
@@ -36,12 +36,24 @@ class NoteKind(IntEnum):
 
 @dataclass(frozen=True)
 class Notes:
-    """N notes, sorted by beat, then column. All arrays have shape (N,)."""
+    """N notes, sorted by beat, then column, in whatever order they are given. All arrays have shape (N,)."""
 
     numerator: NDArray[np.int64]
     denominator: NDArray[np.int64]
     column: NDArray[np.int8]
     kind: NDArray[np.int8]
+    known_sorted: InitVar[bool] = False
+
+    def __post_init__(self, known_sorted: bool) -> None:
+        """Sort what is not sorted."""
+        if known_sorted:
+            return
+        before, beats, column = self.beats[:-1], self.beats[1:], self.column
+        if not ((beats > before) | ((beats == before) & (column[1:] >= column[:-1]))).all():
+            order = np.lexsort((self.column, self.beats))
+            for name in ("numerator", "denominator", "column", "kind"):
+                object.__setattr__(self, name, getattr(self, name)[order])
+            del self.__dict__["beats"]
 
     def __len__(self) -> int:
         return len(self.column)
@@ -53,7 +65,8 @@ class Notes:
 
     def select(self, mask: NDArray[np.bool_]) -> Notes:
         """Return the notes where `mask` (N,) is true."""
-        return Notes(self.numerator[mask], self.denominator[mask], self.column[mask], self.kind[mask])
+        fields = (self.numerator[mask], self.denominator[mask], self.column[mask], self.kind[mask])
+        return Notes(*fields, known_sorted=True)
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,8 @@ class Timing:
 
     def judged(self, beats: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return whether notes at `beats` (K,) count: in no fake segment, in no warp unless on the beat of a stop."""
+        if len(self.warps) == len(self.fakes) == 0:  # nearly always, and this is asked often
+            return np.ones(len(beats), dtype=bool)
         unjudged = inside(beats, self.warps) & ~np.isin(beats, self.stops[:, 0])
         return ~(unjudged | inside(beats, self.fakes))
 

@@ -17,6 +17,7 @@ _SYMBOLS = {"1": 1, "2": 2, "3": 3, "4": 4, "M": 5, "L": 6, "F": 7, "K": 8, "A":
 _KINDS = np.zeros(256, dtype=np.int8)
 for _symbol, _kind in _SYMBOLS.items():
     _KINDS[ord(_symbol)] = NoteKind(_kind)
+_BLANK = re.compile(r"[^\S\n]")
 _EXTRAS = re.compile(r"\[[^\]]*\]?|\{[^}]*\}?|<[^>]*>?")
 """What may follow a note within a line: a keysound index, an attack, an item."""
 
@@ -45,18 +46,20 @@ def parse_notes(text: str, columns: int) -> Notes:
 
 def _lines(text: str, columns: int) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
     """Return R lines of exactly `columns` symbols; per measure (M,) the index of its first line; and their number."""
+    tidy = _BLANK.search(text) is None
     measures = [part for place, part in enumerate(text.split(",")) if part or place == 0]
     lines: list[str] = []
     sizes = np.zeros(len(measures), dtype=np.int64)
     for place, part in enumerate(measures):
-        found = [line for line in map(str.strip, part.split("\n")) if line]
+        found = part.split() if tidy else [line for line in map(str.strip, part.split("\n")) if line]
         if len(found) == 1 and len(found[0]) > columns and len(found[0]) % columns == 0 and found[0].isalnum():
             found = [found[0][start : start + columns] for start in range(0, len(found[0]), columns)]
         sizes[place] = len(found)
         lines += found
     if any(mark in text for mark in "[{<"):
         lines = [_EXTRAS.sub("", line) for line in lines]
-    lines = [line if len(line) == columns else line[:columns].ljust(columns, "0") for line in lines]
+    if set(map(len, lines)) != {columns}:
+        lines = [line if len(line) == columns else line[:columns].ljust(columns, "0") for line in lines]
     return lines, np.cumsum(sizes) - sizes, sizes
 
 

@@ -19,6 +19,12 @@ EPSILON = 1e-9
 """Closer than any two rows can be; keeps floors and window ends from falling on the wrong side of a float."""
 
 
+_IS_ARROW = np.isin(
+    np.arange(max(NoteKind) + 1),
+    (NoteKind.TAP, NoteKind.HOLD_HEAD, NoteKind.ROLL_HEAD, NoteKind.LIFT, NoteKind.ATTACK),
+)
+
+
 @dataclass(frozen=True)
 class Rows:
     """The R rows of a chart that hold an arrow or a shock, in order of beat. All arrays have shape (R,).
@@ -63,7 +69,7 @@ def judged_notes(chart: Chart) -> Notes:
 
 def is_arrow(notes: Notes) -> NDArray[np.bool_]:
     """Return which notes (N,) are arrows."""
-    return np.isin(notes.kind, (NoteKind.TAP, NoteKind.HOLD_HEAD, NoteKind.ROLL_HEAD, NoteKind.LIFT, NoteKind.ATTACK))
+    return _IS_ARROW[notes.kind]
 
 
 def chart_rows(notes: Notes, timing: Timing, panels: int) -> Rows:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from groove.charts.chart import Chart
+from groove.charts.chart import Chart, Timing
 from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, is_arrow, judged_notes
 
 AFTER_RELEASE_S = 1.2
@@ -22,7 +22,8 @@ AFTER_STEP_S = 2.1
 """Seconds that a song goes on, in the middle, after its last release or step."""
 FARTHEST_S = 8.0
 """A measure line that is farther from there than this says nothing (tempos of next to 0 exist)."""
-MOST_LINES = 1024
+MOST_LINES = (16, 1024)
+"""How many lines are looked at first, and where those do not reach far enough."""
 
 
 def last_row(chart: Chart) -> float:
@@ -34,24 +35,31 @@ def last_row(chart: Chart) -> float:
 def with_song_end(charts: Sequence[Chart]) -> list[Chart]:
     """Return the charts of one simfile with `Chart.song_end` set: the same moment for all, each on its own beats."""
     release, step = -math.inf, -math.inf
+    rows = []
     for chart in charts:
         notes = judged_notes(chart)
+        rows.append(float(notes.beats[-1]) if len(notes) else 0.0)
         if len(notes):
-            times = chart.timing.time_at(notes.beats)
-            release = max(release, float(times.max()))
-            step = max(step, float(times[is_arrow(notes)].max(initial=-math.inf)))
+            steps = np.flatnonzero(is_arrow(notes))[-1:]
+            last, *arrow = chart.timing.time_at(notes.beats[[-1, *steps]]).tolist()
+            release, step = max(release, last), max(step, *arrow, -math.inf)
     if not math.isfinite(release):
         return list(charts)
     expected = release + (AFTER_STEP_S if step >= release - EPSILON else AFTER_RELEASE_S)
-    return [replace(chart, song_end=_measure_line(chart, release, expected)) for chart in charts]
+    return [
+        replace(chart, song_end=_measure_line(chart.timing, row, release, expected))
+        for chart, row in zip(charts, rows, strict=True)
+    ]
 
 
-def _measure_line(chart: Chart, earliest: float, expected: float) -> float:
-    """Return the measure line of `chart`, not before `earliest` (seconds), that is nearest to `expected`."""
-    own = last_row(chart)
-    first = math.ceil(own / BEATS_PER_MEASURE - EPSILON)
-    lines = BEATS_PER_MEASURE * (first + np.arange(MOST_LINES, dtype=np.float64))
-    times = chart.timing.time_at(lines)
+def _measure_line(timing: Timing, row: float, earliest: float, expected: float) -> float:
+    """Return the measure line from beat `row` on, not before `earliest` (seconds), that is nearest to `expected`."""
+    first = math.ceil(row / BEATS_PER_MEASURE - EPSILON)
+    for count in MOST_LINES:
+        lines = BEATS_PER_MEASURE * (first + np.arange(count, dtype=np.float64))
+        times = timing.time_at(lines)
+        if times[-1] >= expected:
+            break
     distance = np.where(times >= earliest - EPSILON, np.abs(times - expected), np.inf)
     nearest = int(distance.argmin())
-    return float(lines[nearest]) if distance[nearest] <= FARTHEST_S else own
+    return float(lines[nearest]) if distance[nearest] <= FARTHEST_S else row

@@ -23,6 +23,7 @@ OTHER_FORMATS = {
     ".pms": "BMS",
     ".ksf": "KSF",
     ".ucs": "UCS",
+    ".edit": "EDIT",
     ".smzip": "zipped pack",
 }
 """Step files of other formats, which are listed as left out."""

@@ -535,19 +535,6 @@ def test_charts_left_out_one_by_one(tmp_path) -> None:
     assert "malformed #NOTES" in reasons[2] and "steps type 'pump-single'" in reasons[3]
 
 
-@settings(max_examples=60, deadline=None)
-@given(data=st.data())
-def test_damaged_files_never_raise(data, tmp_path_factory) -> None:
-    base = ssc_text([("Hard", 9, measures("1000 2000 3000 0M00", "0100 0010"))], stops="4=1", extra="#WARPS:5=1;")
-    raw = bytearray(base.encode())
-    for place, value in data.draw(st.lists(st.tuples(st.integers(0, len(raw) - 1), st.integers(0, 255)), max_size=12)):
-        raw[place] = value
-    raw = raw[: data.draw(st.integers(0, len(raw)))]
-    for name in ("song.sm", "song.ssc"):
-        charts, left_out = read_text(tmp_path_factory.mktemp("damaged"), bytes(raw), name)
-        assert charts or left_out
-
-
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data is not there: real corner cases are not checked")
 @pytest.mark.parametrize("folder", ["corner_cases", "parser_cases"])
 def test_real_corner_cases(folder: str) -> None:

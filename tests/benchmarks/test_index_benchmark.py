@@ -1,0 +1,117 @@
+"""Radars of 10,000 songs: speed as ratios to a plain loop over `simfile`, and to the first scan; peak memory.
+
+``make bench``; not part of the default run. The library is made of links to the real songs of ``../shared``, or to
+generated ones where those are not there. The plain loop reads one in twenty of the same songs, since all of them would
+take it many minutes, and its time is multiplied.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+
+SONGS = 10_000
+SAMPLE = 20
+WORKERS = 2
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "library"
+RUN = """
+import json, resource, sys, time
+from pathlib import Path
+from groove.charts.index import radar_table
+if __name__ == "__main__":
+    start = time.perf_counter()
+    table = radar_table(Path(sys.argv[1]), cache=Path(sys.argv[2]), workers=int(sys.argv[3]))
+    seconds = time.perf_counter() - start
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(of).ru_maxrss for of in who)
+    print(json.dumps({"s": seconds, "mb": peak / 1024, "read": table.read, "charts": len(table.table)}))
+"""
+
+
+def real_simfiles(folder: Path) -> list[Path]:
+    """Return the simfiles that the library is made of, those of one folder beside each other."""
+    if SHARED.is_dir():
+        return sorted(path for path in SHARED.rglob("*") if path.suffix in (".sm", ".ssc"))
+    from groove.charts.synthesize import write_library
+
+    write_library(folder / "generated", seed=0, songs=60, workers=WORKERS)
+    return sorted((folder / "generated").rglob("*.ssc"))
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("large")
+    sources = real_simfiles(root)
+    for number in range(SONGS):
+        source = sources[number % len(sources)]
+        folder = root / "Songs" / f"Pack {number // 100:03d}" / f"Song {number:05d}"
+        folder.mkdir(parents=True)
+        (folder / source.name).symlink_to(source)
+    return root
+
+
+def run(library: Path, cache: str, workers: int = WORKERS, songs: str = "Songs") -> dict[str, float]:
+    """Return seconds, peak memory of the largest process, folders read and charts of one scan in a new process."""
+    script = library / "run.py"  # a file, as the workers are spawned
+    script.write_text(RUN)
+    arguments = [sys.executable, "-W", "ignore", str(script), str(library / songs), str(library / cache), str(workers)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": "."})
+    return json.loads(done.stdout)
+
+
+def plain_loop(root: Path) -> float:
+    """Return the seconds that `simfile` takes to iterate the notes with their times of every `SAMPLE`th song."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import simfile
+        from simfile.notes import NoteData
+        from simfile.notes.timed import time_notes
+        from simfile.timing import TimingData
+    start = time.perf_counter()
+    for path in sorted(root.glob("*/*/*.s*"))[::SAMPLE]:
+        try:
+            song = simfile.open(str(path), strict=False)
+            for chart in song.charts:
+                for _ in time_notes(NoteData(chart), TimingData(song, chart)):
+                    pass
+        except Exception:
+            continue
+    return (time.perf_counter() - start) * SAMPLE
+
+
+def test_scan_of_10_000_songs(benchmark, library: Path) -> None:
+    small = library / "Few"
+    small.mkdir(exist_ok=True)
+    for pack in range(10):
+        (small / f"Pack {pack}").symlink_to(library / "Songs" / f"Pack {pack:03d}")
+    few = run(library, "cache-few", songs="Few")
+    plain = plain_loop(library / "Songs")
+    first = benchmark.pedantic(run, (library, "cache"), rounds=1)
+    again = min((run(library, "cache") for _ in range(3)), key=lambda found: found["s"])
+    for number in range(0, SONGS, SONGS // 10):
+        (library / "Songs" / f"Pack {number // 100:03d}" / f"Song {number:05d}" / "note.txt").write_text("changed")
+    changed = run(library, "cache")
+    found = {
+        "charts": first["charts"],
+        "plain_s_extrapolated": round(plain, 1),
+        "first_s": round(first["s"], 2),
+        "times_faster_than_plain": round(plain / first["s"], 1),
+        "second_s": round(again["s"], 2),
+        "first_over_second": round(first["s"] / again["s"], 1),
+        "ten_changed_s": round(changed["s"], 2),
+        "peak_mb_1000_songs": round(few["mb"]),
+        "peak_mb_10000_songs": round(first["mb"]),
+    }
+    benchmark.extra_info.update(found)
+    print("\n".join(f"{name}: {value}" for name, value in found.items()))
+    assert (first["read"], again["read"], changed["read"]) == (SONGS, 0, 10)
+    assert found["times_faster_than_plain"] >= 5
+    assert found["first_over_second"] >= 50
+    assert first["mb"] < 1000
