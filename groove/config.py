@@ -125,12 +125,20 @@ class ModelConfig:
 
 @dataclass
 class LossConfig:
-    """The contrastive loss."""
+    """The contrastive loss; a setting that the class of `_target_` does not have is not used (null: its default).
+
+    `triplet_margin` is also what the verdict's triplet margin is measured against, whatever the loss.
+    """
 
     _target_: str = "groove.model.losses.AdaptiveTripletLoss"
     triplet_margin: float = 2.0
-    margin_scale: float = 1.0
+    margin_scale: float | None = None
     normalize: bool = False
+    pooled_weight: float = 0.0
+    temperature: float | None = None
+    bandwidth: float | None = None
+    name: str | None = None
+    pairs: str | None = None
 
 
 @dataclass

@@ -17,7 +17,7 @@ from torch.nn import functional
 from groove.features.frames import CHART_FEATURES
 
 _RATED = tuple(i for i, name in enumerate(CHART_FEATURES) if not name.startswith(("holds_", "hold_beats_", "seconds")))
-_SECONDS = CHART_FEATURES.index("seconds")
+SECONDS = CHART_FEATURES.index("seconds")
 _HOLD_BEATS = tuple(i for i, name in enumerate(CHART_FEATURES) if name.startswith("hold_beats_"))
 _MIN_SECONDS = 0.02
 _RATE_SCALE = 0.125
@@ -30,11 +30,11 @@ def chart_inputs(chart: Tensor) -> Tensor:
     The same notes at twice the tempo are a different feel: counts per frame do not show it, rates do. Hold lengths and
     seconds are compressed by a logarithm.
     """
-    seconds = chart[..., _SECONDS : _SECONDS + 1].clamp(min=_MIN_SECONDS)
+    seconds = chart[..., SECONDS : SECONDS + 1].clamp(min=_MIN_SECONDS)
     rates = chart[..., list(_RATED)] / seconds * _RATE_SCALE
     counts = chart.clone()
     counts[..., list(_HOLD_BEATS)] = torch.log1p(chart[..., list(_HOLD_BEATS)].clamp(min=0))
-    counts[..., _SECONDS] = torch.log1p(chart[..., _SECONDS].clamp(min=0))
+    counts[..., SECONDS] = torch.log1p(chart[..., SECONDS].clamp(min=0))
     return torch.cat([counts, rates], dim=-1)
 
 

@@ -30,7 +30,7 @@ from groove.errors import CheckpointError, ConfigError, did_you_mean
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES
 from groove.model.checkpoint import LoadReport, load_weights, read_checkpoint
-from groove.model.encoders import Backbone, FrameEncoder, chart_inputs, position_mask
+from groove.model.encoders import SECONDS, Backbone, FrameEncoder, chart_inputs, position_mask
 from groove.model.heads import make_head
 from groove.model.pooling import make_pooling, masked_mean
 
@@ -110,7 +110,7 @@ class LateFusionClassifier(nn.Module):
             backbone_blocks: residual blocks.
             projection_dim: size of the embedding.
             classifier_hidden: hidden units of the classifier head.
-            pooling: ``mean_max`` or ``attention``.
+            pooling: ``mean_max``, ``attention`` or ``statistics``.
             head: ``classification`` or ``ordinal``.
             dropout: probability, in blocks and heads.
             max_frames: longer charts are cut by the dataset; kept here since it is part of what was trained.
@@ -128,7 +128,7 @@ class LateFusionClassifier(nn.Module):
         self.chart_encoder = FrameEncoder(_CHART_INPUTS, chart_dim, frames_per_beat, dropout)
         self.fusion_module = FusionModule(audio_dim + chart_dim, fusion_dim)
         self.backbone = Backbone(fusion_dim, backbone_blocks, dropout)
-        self.pooling = make_pooling(pooling, fusion_dim)
+        self.pooling = make_pooling(pooling, fusion_dim, _CHART_INPUTS, dropout)
         self.radar_mlp: nn.Module | None = None
         radar_features = 0
         if radar_mlp or radar_in_projection:
@@ -184,12 +184,15 @@ class LateFusionClassifier(nn.Module):
         beat_mask = position_mask(-(-lengths // stride), beats)
         audio_in = torch.cat([audio, batch.has_audio[chunk][:, None, None].expand(*audio.shape[:2], 1)], dim=-1)
         audio_out = self.audio_encoder(audio_in, frame_mask, beat_mask)
-        chart_out = self.chart_encoder(chart_inputs(chart), frame_mask, beat_mask)
+        inputs = chart_inputs(chart)
+        chart_out = self.chart_encoder(inputs, frame_mask, beat_mask)
         fused = self.fusion_module(audio_out, chart_out, beat_mask)
         shared = self.backbone(fused, beat_mask)
         layers = {"audio_encoder": audio_out, "chart_encoder": chart_out, "fusion_module": fused, "backbone": shared}
         means = {name: masked_mean(x, beat_mask) for name, x in layers.items()}
-        return means | {"pooled": self.pooling(shared, beat_mask)}
+        per_beat = _per_beat(inputs * frame_mask[..., None], stride)
+        seconds = _per_beat((chart[..., SECONDS] * frame_mask)[..., None], stride)[:, 0]
+        return means | {"pooled": self.pooling(shared, beat_mask, per_beat, seconds)}
 
     def predict(self, logits: Tensor) -> Tensor:
         """Return the predicted classes (B,)."""
@@ -246,6 +249,11 @@ class LateFusionClassifier(nn.Module):
         if selective_freeze:
             model.freeze(model.matching(selective_freeze, "selective_freeze"))
         return model, report
+
+
+def _per_beat(frames: Tensor, stride: int) -> Tensor:
+    """Return the sums of `frames` (B, T, F) over each beat of `stride` frames -> (B, F, P)."""
+    return functional.avg_pool1d(frames.transpose(1, 2), stride) * stride
 
 
 def _cut(frames: Tensor, length: int) -> Tensor:

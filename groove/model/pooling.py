@@ -1,14 +1,18 @@
 """Pooling over beats, with masks: one vector per chart.
 
-Dimension letters: B charts, D channels, P positions.
+Dimension letters: B charts, D channels, P positions (beats), I inputs per beat, S statistics.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from groove.errors import ConfigError, did_you_mean
+
+_PASSAGES = (4, 16)
+"""Lengths in beats of the passages whose densest one is a statistic: a measure, a phrase."""
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
@@ -16,46 +20,108 @@ def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
     return (x * mask[:, None, :]).sum(dim=2) / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 
+def masked_max(x: Tensor, mask: Tensor) -> Tensor:
+    """Return the maximum of `x` (B, D, P) over positions where `mask` (B, P) is 1 -> (B, D)."""
+    return x.masked_fill(mask[:, None, :] == 0, float("-inf")).amax(dim=2)
+
+
 class MeanMaxPooling(nn.Module):
     """Mean and maximum over beats, each chart's vector then normalised: (B, D, P) -> (B, 2 D)."""
 
-    def __init__(self, dim: int) -> None:
-        """Pool `dim` channels."""
+    def __init__(self, dim: int, inputs: int = 0, dropout: float = 0.0) -> None:
+        """Pool `dim` channels; `inputs` and `dropout` are not used."""
         super().__init__()
         self.out_dim = 2 * dim
         self.norm = nn.LayerNorm(self.out_dim)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor, inputs: Tensor, seconds: Tensor) -> Tensor:
         """Pool `x` where `mask` (B, P) is 1."""
-        peak = x.masked_fill(mask[:, None, :] == 0, float("-inf")).amax(dim=2)
-        return self.norm(torch.cat([masked_mean(x, mask), peak], dim=1))
+        return self.norm(torch.cat([masked_mean(x, mask), masked_max(x, mask)], dim=1))
 
 
 class AttentionPooling(nn.Module):
     """A learned weight for every beat, one set per head: (B, D, P) -> (B, heads D)."""
 
-    def __init__(self, dim: int, heads: int = 2) -> None:
-        """Pool `dim` channels with `heads` sets of weights."""
+    def __init__(self, dim: int, inputs: int = 0, dropout: float = 0.0, heads: int = 2) -> None:
+        """Pool `dim` channels with `heads` sets of weights; `inputs` and `dropout` are not used."""
         super().__init__()
         self.out_dim = heads * dim
         self.score = nn.Conv1d(dim, heads, kernel_size=1)
         self.norm = nn.LayerNorm(self.out_dim)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor, inputs: Tensor, seconds: Tensor) -> Tensor:
         """Pool `x` where `mask` (B, P) is 1."""
         scores = self.score(x).masked_fill(mask[:, None, :] == 0, float("-inf"))
         pooled = torch.einsum("bhp,bdp->bhd", scores.softmax(dim=2), x)
         return self.norm(pooled.flatten(1))
 
 
-POOLINGS: dict[str, type[MeanMaxPooling] | type[AttentionPooling]] = {
+class StatisticsPooling(nn.Module):
+    """Six statistics of every channel, and of what is on each beat, mixed by a small network: -> (B, 2 D).
+
+    What a player feels of a chart as a whole is made of averages per beat and per second, of how uneven it is, and of
+    its densest passages; a mean and a maximum of single beats know neither a passage nor a second. The chart's own
+    counts per beat go beside the backbone's channels, so that a statistic of the notes need not survive the
+    backbone to be used.
+    """
+
+    def __init__(self, dim: int, inputs: int, dropout: float = 0.0) -> None:
+        """Pool `dim` channels and `inputs` numbers per beat."""
+        super().__init__()
+        self.out_dim = 2 * dim
+        statistics = (4 + len(_PASSAGES)) * (dim + inputs)
+        self.norm = nn.LayerNorm(statistics)
+        self.mix = nn.Linear(statistics, self.out_dim)
+        self.blocks = nn.ModuleList(_Perceptron(self.out_dim, dropout) for _ in range(2))
+        self.out_norm = nn.LayerNorm(self.out_dim)
+
+    def forward(self, x: Tensor, mask: Tensor, inputs: Tensor, seconds: Tensor) -> Tensor:
+        """Pool `x` (B, D, P) and `inputs` (B, I, P) where `mask` (B, P) is 1; `seconds` (B, P) are lengths of beats."""
+        own = statistics(inputs, mask, seconds)
+        own = own.sign() * own.abs().log1p()  # counts have no upper end
+        pooled = self.mix(self.norm(torch.cat([statistics(x, mask, seconds), own], dim=1)))
+        for block in self.blocks:
+            pooled = block(pooled)
+        return self.out_norm(pooled)
+
+
+def statistics(x: Tensor, mask: Tensor, seconds: Tensor) -> Tensor:
+    """Return mean, mean per second, deviation, maximum and densest passages of `x` (B, D, P) -> (B, S D)."""
+    mean = masked_mean(x, mask)
+    deviation = (masked_mean((x - mean[:, :, None]).square(), mask) + 1e-5).sqrt()
+    weight = seconds * mask
+    per_second = (x * weight[:, None, :]).sum(dim=2) / weight.sum(dim=1, keepdim=True).clamp(min=1e-3)
+    kept = x * mask[:, None, :]
+    passages = [
+        masked_max(functional.avg_pool1d(functional.pad(kept, (0, beats - 1)), beats, stride=1), mask)
+        for beats in _PASSAGES
+    ]
+    return torch.cat([mean, per_second, deviation, masked_max(x, mask), *passages], dim=1)
+
+
+class _Perceptron(nn.Module):
+    """x + linear(dropout(gelu(linear(norm(x)))))."""
+
+    def __init__(self, dim: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * dim, dim)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+Pooling = MeanMaxPooling | AttentionPooling | StatisticsPooling
+POOLINGS: dict[str, type[MeanMaxPooling] | type[AttentionPooling] | type[StatisticsPooling]] = {
     "mean_max": MeanMaxPooling,
     "attention": AttentionPooling,
+    "statistics": StatisticsPooling,
 }
 
 
-def make_pooling(name: str, dim: int) -> MeanMaxPooling | AttentionPooling:
-    """Return the pooling called `name` over `dim` channels."""
+def make_pooling(name: str, dim: int, inputs: int, dropout: float) -> Pooling:
+    """Return the pooling called `name` over `dim` channels, and `inputs` numbers per beat if it uses them."""
     if name not in POOLINGS:
         raise ConfigError(f"model.pooling is '{name}': {did_you_mean(name, POOLINGS)}")
-    return POOLINGS[name](dim)
+    return POOLINGS[name](dim, inputs, dropout)

@@ -22,7 +22,7 @@ from groove.errors import RunError, did_you_mean
 METRICS_FILE = "metrics.csv"
 INFO_FILE = "run.json"
 RETRIEVAL_FILE = "retrieval.json"
-KINDS = ("a", "b", "baseline", "pretrain")
+KINDS = ("a", "b", "c", "baseline", "pretrain", "control")
 
 
 @dataclass(frozen=True)

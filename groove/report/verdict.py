@@ -18,6 +18,7 @@ from groove.report import rules_everyone as everyone
 from groove.report import rules_evidence as evidence
 from groove.report import rules_finetune as finetune
 from groove.report import rules_gradient as gradient
+from groove.report import rules_recipe as recipe
 from groove.report import rules_warmup as warmup
 from groove.report.causes import causes_of
 from groove.report.indicator import Indicator, Verdict, advisory
@@ -67,6 +68,15 @@ RULES: dict[str, Rules] = {
     "a": Rules((*_OF_A, *_TRIPLETS, *_EVERYONE), _INFORM),
     "b": Rules((*_OF_B, *_EVERYONE), (*_TRIPLETS, gradient.whole_balance, *_INFORM)),
     "baseline": Rules(_EVERYONE, (*_TRIPLETS, gradient.whole_balance, *_INFORM)),
+    "c": Rules(
+        (
+            recipe.accuracy_kept,
+            *(partial(recipe.gain_reached, layer=layer) for layer in ("pooled", "projection")),
+            *(*_SOUND, everyone.contrastive_drop, *_GRADIENTS, *_RETRIEVAL),
+        ),
+        (*_TRIPLETS, everyone.pooled_cosine, *_INFORM),
+    ),
+    "control": Rules((*_SOUND, *_GRADIENTS), (*_RETRIEVAL, *_TRIPLETS, everyone.pooled_cosine, *_INFORM)),
     "pretrain": Rules(
         (partial(evidence.accuracy_reached, name="pretrain/accuracy", column=ACCURACY), *_SOUND, *_GRADIENTS),
         (

@@ -5,18 +5,26 @@ Dimension letters: B charts, C classes, E embedding size.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import lightning as L
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from torch import Tensor
 
 from groove.data.dataset import ChartBatch
 from groove.errors import NonFiniteLossError
 from groove.model.fusion import LateFusionClassifier, ModelOutput
-from groove.model.losses import TripletLossOutput
+from groove.model.losses import ContrastiveLoss, ContrastiveOutput, ContrastiveTargets
+
+
+def make_loss(settings: Mapping[str, Any]) -> ContrastiveLoss:
+    """Return the loss of `settings` (a `LossConfig`); what its class does not take (a margin, say) is not passed on."""
+    target = get_class(settings["_target_"])
+    accepted = inspect.signature(target).parameters
+    return target(**{name: value for name, value in settings.items() if name in accepted and value is not None})
 
 
 class GrooveModule(L.LightningModule):
@@ -43,7 +51,7 @@ class GrooveModule(L.LightningModule):
         super().__init__()
         self.model = model
         self.config = dict(config)
-        self.contrastive_loss = instantiate(self.config["loss"])
+        self.contrastive_loss = make_loss(self.config["loss"])
         self.miner = instantiate(self.config["mining"])
         self.base_lr: float = self.config["optimizer"]["lr"]
         self.loss_weights: dict[str, float] = {}
@@ -67,12 +75,17 @@ class GrooveModule(L.LightningModule):
         """Move a `ChartBatch` as a whole."""
         return batch.to(device)
 
-    def objectives(self, output: ModelOutput, batch: ChartBatch, triplets: Tensor) -> tuple[Tensor, TripletLossOutput]:
+    def objectives(self, output: ModelOutput, batch: ChartBatch, triplets: Tensor) -> tuple[Tensor, ContrastiveOutput]:
         """Return the classification loss and the contrastive loss of one encoded batch, unweighted."""
         smoothing = self.config["optimizer"]["label_smoothing"]
         weights: Any = self.class_weights
         classification = self.model.classifier_head.loss(output.logits, batch.label, weights, smoothing)
-        return classification, self.contrastive_loss(output.embedding, triplets, batch.radar)
+        targets = ContrastiveTargets(triplets, batch.radar, batch.label)
+        contrastive = self.contrastive_loss(output.embedding, targets)
+        if weight := self.contrastive_loss.pooled_weight:
+            pooled = self.contrastive_loss.of_pooled(output.pooled, targets)
+            contrastive = contrastive._replace(loss=contrastive.loss + weight * pooled)
+        return classification, contrastive
 
     def weighted(self, classification: Tensor, contrastive: Tensor) -> Tensor:
         """Return the weighted sum; a loss of weight 0 contributes no gradient at all."""
@@ -97,7 +110,7 @@ class GrooveModule(L.LightningModule):
         batch: ChartBatch,
         loss: Tensor,
         classification: Tensor,
-        contrastive: TripletLossOutput,
+        contrastive: ContrastiveOutput,
         accuracy: Tensor,
         embedding: Tensor,
     ) -> None:

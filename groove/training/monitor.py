@@ -21,6 +21,7 @@ from groove.charts.files import write_csv
 from groove.data.datamodule import GrooveDataModule
 from groove.data.dataset import BatchRequest, ChartBatch
 from groove.model.fusion import ModelOutput
+from groove.model.losses import ContrastiveTargets
 from groove.retrieval.metrics import retrieval_gain
 from groove.training.diagnostics import (
     drift,
@@ -197,7 +198,8 @@ class DiagnosticsMonitor(L.Callback):
         triplets = torch.from_numpy(self.data.val_triplets)
         if len(triplets) == 0:
             return row
-        result = module.contrastive_loss(self.held_out["projection"], triplets, radar)
+        targets = ContrastiveTargets(triplets, radar, label)
+        result = module.contrastive_loss(self.held_out["projection"], targets)
         return row | {
             "val/contrastive_loss": float(result.loss),
             "val/ap_dist": float(result.ap_dist),

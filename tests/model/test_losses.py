@@ -1,4 +1,4 @@
-"""The adaptive triplet loss against a plain loop."""
+"""The contrastive losses against plain loops over the formulas of their papers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,26 @@ import math
 import pytest
 import torch
 
-from groove.model.losses import AdaptiveTripletLoss, adaptive_margin, row_distance
+from groove.errors import ConfigError
+from groove.model.losses import (
+    AdaptiveTripletLoss,
+    ContrastiveTargets,
+    LogRatioLoss,
+    MetricLearningLoss,
+    RadarRegressionLoss,
+    RankNContrastLoss,
+    YAwareInfoNCELoss,
+    adaptive_margin,
+    row_distance,
+)
+from groove.training.module import make_loss
 from tests.batches import batch
+
+NO_TRIPLETS = torch.zeros(0, 3, dtype=torch.long)
+
+
+def targets(triplets, radar, label=None) -> ContrastiveTargets:
+    return ContrastiveTargets(triplets, radar, torch.zeros(len(radar), dtype=torch.long) if label is None else label)
 
 
 def length(values) -> float:
@@ -46,7 +64,7 @@ def test_the_loss_and_all_that_is_logged_against_a_loop(base, scale, normalize):
     torch.manual_seed(0)
     embedding = torch.randn(24, 6) * 3
     assert len(data.triplets) > 20
-    found = AdaptiveTripletLoss(base, scale, normalize)(embedding, data.triplets, data.radar)
+    found = AdaptiveTripletLoss(base, scale, normalize)(embedding, targets(data.triplets, data.radar))
     expected = slow(embedding, data.triplets, data.radar, base, scale, normalize)
     assert {name: float(value) for name, value in found._asdict().items()} == pytest.approx(expected, rel=1e-5)
     assert 0 < expected["positive_margin_fraction"] < 1
@@ -57,12 +75,12 @@ def test_by_hand():
     embedding = torch.tensor([[0.0, 0.0], [3.0, 4.0], [5.0, 12.0]])
     radar = torch.tensor([[0.0, 0.0], [9.0, 9.0], [0.0, 2.0]])
     loss = AdaptiveTripletLoss(1.0, 0.5)
-    far = loss(embedding, torch.tensor([[0, 1, 2]]), radar)
+    far = loss(embedding, targets(torch.tensor([[0, 1, 2]]), radar))
     assert [round(float(x), 5) for x in far] == [0.0, 0.0, 2.0, 5.0, 13.0, 1.0]
     # positive and negative change places: radars 12.7279 apart, 13 - 5 + 1 + 6.36396
-    near = loss(embedding, torch.tensor([[0, 2, 1]]), radar)
+    near = loss(embedding, targets(torch.tensor([[0, 2, 1]]), radar))
     assert [round(float(x), 4) for x in near] == [15.364, 1.0, 7.364, 13.0, 5.0, 0.0]
-    both = loss(embedding, torch.tensor([[0, 1, 2], [0, 2, 1]]), radar)
+    both = loss(embedding, targets(torch.tensor([[0, 1, 2], [0, 2, 1]]), radar))
     assert float(both.loss) == pytest.approx(15.36396 / 2)  # satisfied triplets count
     assert float(both.active_fraction) == 0.5
 
@@ -77,7 +95,7 @@ def test_the_margin_formula():
 @pytest.mark.parametrize("normalize", [False, True])
 def test_no_triplet_gives_0_with_a_graph(normalize):
     embedding = torch.randn(3, 4, requires_grad=True)
-    out = AdaptiveTripletLoss(normalize=normalize)(embedding, torch.zeros(0, 3, dtype=torch.long), torch.zeros(3, 5))
+    out = AdaptiveTripletLoss(normalize=normalize)(embedding, targets(NO_TRIPLETS, torch.zeros(3, 5)))
     assert [float(value.detach()) for value in out] == [0.0] * 6
     out.loss.backward()
     assert embedding.grad is not None and not embedding.grad.any()
@@ -86,7 +104,7 @@ def test_no_triplet_gives_0_with_a_graph(normalize):
 @pytest.mark.parametrize("normalize", [False, True])
 def test_equal_embeddings_have_a_finite_gradient(normalize):
     embedding = torch.ones(3, 4).requires_grad_(True)
-    out = AdaptiveTripletLoss(normalize=normalize)(embedding, torch.tensor([[0, 1, 2]]), torch.zeros(3, 5))
+    out = AdaptiveTripletLoss(normalize=normalize)(embedding, targets(torch.tensor([[0, 1, 2]]), torch.zeros(3, 5)))
     assert float(out.loss.detach()) == pytest.approx(2.0, abs=1e-5)
     out.loss.backward()
     assert torch.isfinite(embedding.grad).all()
@@ -94,19 +112,21 @@ def test_equal_embeddings_have_a_finite_gradient(normalize):
 
 def test_an_embedding_of_0_stays_finite_when_normalised():
     embedding = torch.zeros(3, 4).requires_grad_(True)
-    AdaptiveTripletLoss(normalize=True)(embedding, torch.tensor([[0, 1, 2]]), torch.zeros(3, 5)).loss.backward()
+    AdaptiveTripletLoss(normalize=True)(
+        embedding, targets(torch.tensor([[0, 1, 2]]), torch.zeros(3, 5))
+    ).loss.backward()
     assert torch.isfinite(embedding.grad).all()
 
 
 def test_on_the_unit_sphere_no_distance_is_beyond_2():
     embedding = torch.tensor([[50.0, 0.0], [-50.0, 0.0], [0.0, 3.0]])
-    out = AdaptiveTripletLoss(normalize=True)(embedding, torch.tensor([[0, 2, 1]]), torch.zeros(3, 5))
+    out = AdaptiveTripletLoss(normalize=True)(embedding, targets(torch.tensor([[0, 2, 1]]), torch.zeros(3, 5)))
     assert float(out.an_dist) == pytest.approx(2.0) and float(out.ap_dist) == pytest.approx(math.sqrt(2))
 
 
 def test_only_the_loss_has_a_gradient_and_it_pulls_and_pushes():
     embedding = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], requires_grad=True)
-    out = AdaptiveTripletLoss()(embedding, torch.tensor([[0, 1, 2]]), torch.zeros(3, 5))
+    out = AdaptiveTripletLoss()(embedding, targets(torch.tensor([[0, 1, 2]]), torch.zeros(3, 5)))
     assert [value.requires_grad for value in out] == [True, *[False] * 5]
     out.loss.backward()
     torch.testing.assert_close(embedding.grad, torch.tensor([[-1.0, 1.0], [1.0, 0.0], [0.0, -1.0]]))
@@ -114,10 +134,185 @@ def test_only_the_loss_has_a_gradient_and_it_pulls_and_pushes():
 
 def test_a_satisfied_triplet_has_no_gradient():
     embedding = torch.tensor([[0.0], [0.1], [50.0]], requires_grad=True)
-    AdaptiveTripletLoss()(embedding, torch.tensor([[0, 1, 2]]), torch.zeros(3, 5)).loss.backward()
+    AdaptiveTripletLoss()(embedding, targets(torch.tensor([[0, 1, 2]]), torch.zeros(3, 5))).loss.backward()
     assert not embedding.grad.any()
 
 
 def test_row_distance_by_hand():
     found = row_distance(torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.tensor([[3.0, 4.0], [1.0, 1.0]]))
     assert found.tolist() == pytest.approx([5.0, 1e-6], abs=1e-7)
+
+
+# ---- losses for a continuous label -----------------------------------------------------------------
+
+
+CONTINUOUS = [
+    RankNContrastLoss(),
+    RankNContrastLoss(0.5, normalize=True),
+    LogRatioLoss(),
+    YAwareInfoNCELoss(),
+    YAwareInfoNCELoss(0.5, 2.0),
+]
+
+
+def gap(rows, i, j) -> float:
+    return length(x - y for x, y in zip(rows[i], rows[j], strict=True))
+
+
+def partners(label, i):
+    return [k for k in range(len(label)) if k != i and label[k] == label[i]]
+
+
+def slow_rank_n_contrast(z, radar, label, temperature):
+    terms = []
+    for i in range(len(z)):
+        for j in partners(label, i):
+            at_least = [k for k in partners(label, i) if gap(radar, i, k) >= gap(radar, i, j)]
+            total = sum(math.exp(-gap(z, i, k) / temperature) for k in at_least)
+            terms.append(-math.log(math.exp(-gap(z, i, j) / temperature) / total))
+    return sum(terms) / len(terms)
+
+
+def slow_log_ratio(z, radar, label):
+    anchors = []
+    for a in range(len(z)):
+        terms = []
+        for i in partners(label, a):
+            for j in partners(label, a):
+                embedding = gap(z, a, i) ** 2 / gap(z, a, j) ** 2
+                terms.append((math.log(embedding) - math.log(gap(radar, a, i) ** 2 / gap(radar, a, j) ** 2)) ** 2)
+        anchors.append(sum(terms) / len(terms))
+    return sum(anchors) / len(anchors)
+
+
+def slow_y_aware(z, radar, label, temperature, bandwidth):
+    z = [[x / length(row) for x in row] for row in z]
+    anchors = []
+    for i in range(len(z)):
+        others = partners(label, i)
+        cosine = {k: sum(a * b for a, b in zip(z[i], z[k], strict=True)) / temperature for k in others}
+        kernel = {k: math.exp(-(gap(radar, i, k) ** 2) / (2 * bandwidth**2)) for k in others}
+        total = sum(math.exp(cosine[k]) for k in others)
+        weight = sum(kernel.values())
+        anchors.append(-sum(kernel[k] / weight * math.log(math.exp(cosine[k]) / total) for k in others))
+    return sum(anchors) / len(anchors)
+
+
+@pytest.fixture
+def charts() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    label = torch.tensor([0, 1, 0, 0, 1, 1, 0, 1, 0])
+    return torch.randn(9, 4, generator=generator), torch.randn(9, 5, generator=generator), label
+
+
+def test_each_equals_its_formula(charts):
+    z, radar, label = charts
+    rows, radars = z.tolist(), radar.tolist()
+    unit = torch.nn.functional.normalize(z, dim=1).tolist()
+    expected = [
+        slow_rank_n_contrast(rows, radars, label, 1.0),
+        slow_rank_n_contrast(unit, radars, label, 0.5),
+        slow_log_ratio(rows, radars, label),
+        slow_y_aware(rows, radars, label, 0.1, 1.0),
+        slow_y_aware(rows, radars, label, 0.5, 2.0),
+    ]
+    found = [float(loss(z, targets(NO_TRIPLETS, radar, label)).loss) for loss in CONTINUOUS]
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_rank_n_contrast_with_equal_radars(charts):
+    z, radar, label = charts
+    radar = radar.clone()
+    radar[3] = radar[6]
+    radar[2] = radar[0]
+    found = float(RankNContrastLoss()(z, targets(NO_TRIPLETS, radar, label)).loss)
+    assert found == pytest.approx(slow_rank_n_contrast(z.tolist(), radar.tolist(), label, 1.0), rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", [*CONTINUOUS, RadarRegressionLoss()], ids=lambda loss: type(loss).__name__)
+def test_each_can_be_learned_and_is_lower_for_the_radar_itself(loss):
+    generator = torch.Generator().manual_seed(0)
+    radar, label = torch.randn(24, 5, generator=generator), torch.arange(24) % 2
+    aims = targets(NO_TRIPLETS, radar, label)
+    z = torch.randn(24, 5, generator=generator).requires_grad_(True)
+    start = float(loss(z, aims).loss.detach())
+    optimizer = torch.optim.Adam([z], lr=0.05)
+    for _ in range(200):
+        optimizer.zero_grad()
+        loss(z, aims).loss.backward()
+        optimizer.step()
+    assert float(loss(z, aims).loss.detach()) < 0.9 * start
+    assert float(loss(radar, aims).loss) < start
+
+
+@pytest.mark.parametrize("loss", CONTINUOUS, ids=lambda loss: type(loss).__name__)
+def test_nothing_to_compare_is_0_and_equal_charts_stay_finite(loss):
+    z = torch.randn(3, 4, requires_grad=True)
+    out = loss(z, targets(NO_TRIPLETS, torch.randn(3, 5), torch.arange(3)))
+    out.loss.backward()
+    assert [float(value.detach()) for value in out] == [0.0] * 6 and not z.grad.any()
+    same = torch.ones(4, 3, requires_grad=True)
+    loss(same, targets(NO_TRIPLETS, torch.randn(4, 5), torch.zeros(4, dtype=torch.long))).loss.backward()
+    assert torch.isfinite(same.grad).all()
+
+
+def test_they_measure_triplets_too():
+    embedding = torch.tensor([[0.0, 0.0], [3.0, 4.0], [5.0, 12.0]])
+    out = RankNContrastLoss()(embedding, targets(torch.tensor([[0, 1, 2]]), torch.randn(3, 5)))
+    assert [round(float(value), 4) for value in out[1:]] == [0.0, 0.0, 5.0, 13.0, 1.0]
+
+
+def test_radar_regression_reads_five_numbers():
+    radar = torch.tensor([[0.0, 1.0, 2.0, 3.0, 9.0]])
+    z = torch.tensor([[0.0, 1.0, 2.0, 3.0, 6.0, 77.0]])  # 9 is clipped to 6
+    assert float(RadarRegressionLoss()(z, targets(NO_TRIPLETS, radar)).loss) == 0.0
+    with pytest.raises(ConfigError, match="projection_dim is 4"):
+        RadarRegressionLoss()(z[:, :4], targets(NO_TRIPLETS, radar))
+
+
+# ---- through pytorch-metric-learning ---------------------------------------------------------------
+
+
+def test_ntxent_on_our_triplets():
+    # One anchor at 0 degrees, its positive at 60, negatives at 90 and 180; -log(e^(1/2) / (e^(1/2) + e^0 + e^-1)).
+    angles = torch.tensor([0.0, 60.0, 90.0, 180.0]) / 180 * math.pi
+    z = torch.stack([angles.cos(), angles.sin()], dim=1) * 7
+    found = MetricLearningLoss("NTXentLoss", "triplets", 1.0)(z, targets(torch.tensor([[0, 1, 2], [0, 1, 3]]), z)).loss
+    expected = -math.log(math.exp(0.5) / (math.exp(0.5) + 1 + math.exp(-1)))
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+
+
+def test_supcon_pulls_classes_together(charts):
+    z, radar, label = charts
+    loss = MetricLearningLoss("SupConLoss", "classes")
+    apart = torch.nn.functional.one_hot(label, 4).float()
+    assert float(loss(apart, targets(NO_TRIPLETS, radar, label)).loss) < float(
+        loss(z, targets(NO_TRIPLETS, radar, label)).loss
+    )
+
+
+def test_no_triplets_for_the_library():
+    z = torch.randn(3, 4, requires_grad=True)
+    MetricLearningLoss()(z, targets(NO_TRIPLETS, torch.zeros(3, 5))).loss.backward()
+    assert not z.grad.any()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"_target_": "groove.model.losses.MetricLearningLoss", "name": "NTXentLos"}, "did you mean 'NTXentLoss'"),
+        ({"_target_": "groove.model.losses.MetricLearningLoss", "pairs": "class"}, "did you mean 'classes'"),
+        ({"_target_": "groove.model.losses.RankNContrastLoss", "temperature": 0}, "temperature is 0"),
+        ({"_target_": "groove.model.losses.LogRatioLoss", "pooled_weight": -1}, "pooled_weight is -1"),
+    ],
+)
+def test_settings_that_cannot_work(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        make_loss(settings)
+
+
+def test_settings_that_a_loss_does_not_have_are_not_passed_on():
+    loss = make_loss(
+        {"_target_": "groove.model.losses.RankNContrastLoss", "triplet_margin": 2.0, "temperature": 0.5, "name": None}
+    )
+    assert isinstance(loss, RankNContrastLoss) and loss.temperature == 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from groove.model.pooling import AttentionPooling, MeanMaxPooling, masked_mean
+from groove.model.pooling import AttentionPooling, MeanMaxPooling, StatisticsPooling, masked_mean, statistics
 
 X = torch.tensor([[[1.0, -4.0, 3.0, 99.0], [-2.0, -6.0, -1.0, 99.0]]])  # (1, 2, 4); the last position is padding
 MASK = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
@@ -18,7 +18,7 @@ def test_the_mean_of_what_is_there():
 
 def test_mean_and_maximum_then_a_norm():
     torch.testing.assert_close(
-        MeanMaxPooling(2)(X, MASK), functional.layer_norm(torch.tensor([[0.0, -3.0, 3.0, -1.0]]), (4,))
+        MeanMaxPooling(2)(X, MASK, X, MASK), functional.layer_norm(torch.tensor([[0.0, -3.0, 3.0, -1.0]]), (4,))
     )
 
 
@@ -29,4 +29,30 @@ def test_attention_weights_by_hand():
         pooling.score.bias.fill_(5.0)
     weight = torch.tensor([1.0, -4.0, 3.0]).softmax(dim=0)
     expected = (X[0, :, :3] * weight).sum(dim=1)[None]
-    torch.testing.assert_close(pooling(X, MASK), functional.layer_norm(expected, (2,)))
+    torch.testing.assert_close(pooling(X, MASK, X, MASK), functional.layer_norm(expected, (2,)))
+
+
+def test_statistics_by_hand():
+    # 20 beats of which 18 are there, half a second each but for the last two of them, which last one.
+    x = torch.zeros(1, 1, 20)
+    x[0, 0, :18] = torch.arange(18.0)
+    x[0, 0, 18:] = 99.0
+    mask = torch.cat([torch.ones(1, 18), torch.zeros(1, 2)], dim=1)
+    seconds = torch.full((1, 20), 0.5)
+    seconds[0, 16:] = 1.0
+    mean, per_second, deviation, most, measure, phrase = statistics(x, mask, seconds)[0].tolist()
+    assert mean == 153 / 18 and most == 17
+    assert abs(per_second - (0.5 * 120 + 16 + 17) / 10) < 1e-5
+    assert abs(deviation - (sum((i - 8.5) ** 2 for i in range(18)) / 18) ** 0.5) < 1e-4
+    assert measure == (14 + 15 + 16 + 17) / 4 and phrase == sum(range(2, 18)) / 16
+
+
+def test_statistics_pooling_ignores_padding():
+    torch.manual_seed(0)
+    pooling = StatisticsPooling(3, 2).eval()
+    x, inputs, seconds = torch.randn(2, 3, 7), torch.rand(2, 2, 7), torch.rand(2, 7)
+    mask = torch.ones(2, 7)
+    found = pooling(x, mask, inputs, seconds)
+    assert found.shape == (2, pooling.out_dim)
+    longer = [functional.pad(value, (0, 30)) for value in (x, mask, inputs, seconds)]
+    torch.testing.assert_close(pooling(*longer), found)
