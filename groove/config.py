@@ -97,6 +97,7 @@ class DataConfig:
     radar: str = "konami"
     split_seed: int = 0
     val_fraction: float = 0.2
+    fold: int = 0
     batch_size: int = 32
     passes_per_epoch: int = 1
     triplets: TripletsConfig = field(default_factory=TripletsConfig)

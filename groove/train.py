@@ -15,8 +15,16 @@ from groove.config import TrainConfig, run_main
 def run(cfg: Any) -> None:
     """Run one experiment as `cfg` (a `TrainConfig`) says, into Hydra's output folder."""
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
-    train(cfg, Path(HydraConfig.get().runtime.output_dir))
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    if hydra.mode == RunMode.MULTIRUN:
+        from groove.training.recipe import continued
+
+        cfg = continued(cfg, folder)
+    if cfg is not None:
+        train(cfg, folder)
 
 
 def train(cfg: Any, folder: Path) -> None:

@@ -25,6 +25,7 @@ from groove.training.module import GrooveModule
 
 SLOTS = ("Beginner", "Easy", "Medium", "Hard")
 TINY = {
+    "pooling": "statistics",
     "audio_dim": 6,
     "chart_dim": 5,
     "fusion_dim": 8,

@@ -9,9 +9,12 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from groove.config import plain
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.training.fit import EpochSeed
 from groove.training.module import GrooveModule
+from groove.training.recipe import continued
+from tests.batches import batch, tiny_model
 from tests.runs import composed, rows, run, write_library
 
 CONTRACT = (
@@ -204,3 +207,73 @@ def test_mistakes_are_found_before_any_song_is_read(override, message, work, tmp
     with pytest.raises((ConfigError, CheckpointError)) as caught:
         check_settings(composed(work, tmp_path / "no songs", "experiment=a", "experiment.warmup_epochs=1", override))
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+# ---- other experiments, losses, sweeps -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["c", "rigid", "scratch", "lpft", "regression", "classification"])
+def test_every_other_experiment_reaches_its_verdict(name, work, songs, capsys):
+    warmup = ["experiment.warmup_epochs=1"] if name in ("c", "lpft") else []
+    folder = run(work, songs, f"other_{name}", f"experiment={name}", *warmup)
+    verdict = json.loads((folder / "verdict.json").read_text())
+    assert verdict["indicators"] and len(rows(folder)) == 4
+    assert (name == "rigid") == ("RADAR IN PROJECTION" in capsys.readouterr().out.replace("\n", " "))
+
+
+LOSSES = ["rank_n_contrast", "log_ratio", "y_aware", "plain_triplet", "ntxent", "infonce", "supcon", "radar_regression"]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_trains(loss, work, songs):
+    folder = run(work, songs, f"loss_{loss}", "experiment=baseline", f"loss={loss}", "experiment.epochs=1")
+    first, last = rows(folder)
+    assert float(last["train/contrastive_loss"]) > 0 and first["val/contrastive_loss"] != last["val/contrastive_loss"]
+
+
+def test_a_term_on_the_pooled_features_reaches_no_projection_head(work, songs):
+    cfg = composed(work, songs, "experiment=c", "experiment.warmup_epochs=1")
+    module = GrooveModule(tiny_model(), plain(cfg), ["Easy", "Hard"], {})
+    data = batch([8] * 12, classes=2)
+    output = module(data)
+    _, both = module.objectives(output, data, data.triplets)
+    module.contrastive_loss.pooled_weight = 0.0
+    _, one = module.objectives(output, data, data.triplets)
+    (both.loss - one.loss).backward(retain_graph=True)
+    assert not any(p.grad is not None and p.grad.abs().max() > 1e-6 for p in module.model.projection_head.parameters())
+    assert all(p.grad is not None and p.grad.any() for p in module.model.backbone.parameters())
+
+
+def test_a_sweep_goes_on_where_it_was(work, songs, capsys, monkeypatch):
+    overrides = ("experiment=baseline",)
+    folder = work / "sweep_job"
+    cfg = composed(work, songs, *overrides)
+    assert continued(cfg, folder).ckpt_path is None  # nothing there
+
+    def stop(self, trainer, module):
+        if trainer.current_epoch == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EpochSeed, "on_train_epoch_start", stop)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            run(work, songs, "sweep_job", *overrides)
+    resumed = continued(cfg, folder)
+    assert resumed.ckpt_path == str(folder / "checkpoints" / "last.ckpt")
+    run(work, songs, "sweep_job", *overrides, f"ckpt_path={resumed.ckpt_path}")
+    capsys.readouterr()
+    assert continued(cfg, folder) is None and "finished: not run again" in capsys.readouterr().out
+    other = composed(work, songs, *overrides, "optimizer.lr=0.01")
+    assert continued(other, folder).ckpt_path is None and "other settings" in capsys.readouterr().out
+    assert not (folder / "verdict.json").exists()
+
+
+def test_tensorboard_has_panels_and_a_projector(run_a):
+    folder = run_a / "tensorboard"
+    config = (folder / "projector_config.pbtxt").read_text()
+    assert "pooled" in config and "projection" in config
+    (metadata,) = folder.rglob("*pooled*/metadata.tsv")
+    lines = metadata.read_text().splitlines()
+    assert lines[0].split("\t") == ["chart", "difficulty", "stream", "voltage", "air", "freeze", "chaos"]
+    events = EventAccumulator(str(folder)).Reload()
+    assert "custom_scalars__config__" in events.Tags()["tensors"]

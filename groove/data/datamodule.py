@@ -55,7 +55,7 @@ class GrooveDataModule(L.LightningDataModule):
         self.classes = list(data.classes)
         label_of = slot_labels(data.classes)
         table = chart_table(catalogue, label_of, data.radar)
-        held = held_out(catalogue["identity"].to_pylist(), data.val_fraction, data.split_seed)
+        held = held_out(catalogue["identity"].to_pylist(), data.val_fraction, data.split_seed, data.fold)
         trainable = table.labels.label >= 0
         train = table.take(np.flatnonzero(~held & trainable))
         val = table.take(np.flatnonzero(held & trainable))
@@ -104,7 +104,7 @@ class GrooveDataModule(L.LightningDataModule):
             "catalogue": catalogue_fingerprint,
             "classes": [[name, list(slots)] for name, slots in data.classes.items()],  # their order is the label
             "radar": data.radar,  # an input of the classifier with model.radar_mlp
-            "split": [data.split_seed, data.val_fraction],
+            "split": [data.split_seed, data.val_fraction, data.fold],
             "augment": dict(data.augment),
             "max_frames": self.max_frames,
         }

@@ -14,21 +14,27 @@ from numpy.typing import NDArray
 from groove.errors import ConfigError, LibraryError
 
 
-def held_out(identities: Sequence[str], val_fraction: float, seed: int) -> NDArray[np.bool_]:
+def held_out(identities: Sequence[str], val_fraction: float, seed: int, fold: int = 0) -> NDArray[np.bool_]:
     """Return, per chart, whether its song is held out for validation, shape (N,).
 
-    Songs are ordered by a hash of (identity, seed) and the first `val_fraction` of them (at least one) is held out.
+    Songs are ordered by a hash of (identity, seed) and the first `val_fraction` of them (at least one) is held out, or
+    the `fold`-th such part: folds 0 to 4 of 0.2 are a cross-validation.
 
     Raises:
-        ConfigError: if `val_fraction` is not between 0 and 1.
+        ConfigError: if `val_fraction` is not between 0 and 1, or there is no such fold.
         LibraryError: if there are fewer than two songs, so that nothing could be held out.
     """
     check_fraction(val_fraction)
+    folds = round(1 / val_fraction)
+    if not 0 <= fold < folds:
+        raise ConfigError(f"data.fold is {fold}; allowed: 0 to {folds - 1} (1 / data.val_fraction parts)")
     songs = sorted(set(identities), key=lambda identity: _rank(identity, seed))
     if len(songs) < 2:
         raise LibraryError(f"{len(songs)} song with usable charts: at least two are needed, one of them to hold out")
-    count = min(max(1, round(val_fraction * len(songs))), len(songs) - 1)
-    chosen = set(songs[:count])
+    share = val_fraction * len(songs)
+    first = round(fold * share)
+    last = min(max(first + 1, round((fold + 1) * share)), len(songs) - (fold == 0))
+    chosen = set(songs[first:last])
     return np.array([identity in chosen for identity in identities])
 
 

@@ -55,6 +55,7 @@ _INFORM: tuple[Rule, ...] = (
     partial(evidence.accuracy_kept, name="accuracy/probe", column=PROBE),
     partial(evidence.accuracy_kept, name="accuracy/knn", column=KNN),
 )
+_RECIPE_GAINS = tuple(partial(recipe.gain_reached, layer=layer) for layer in ("pooled", "projection"))
 _OF_A = (
     *(warmup.accuracy_dip, warmup.contrastive_drop, warmup.drift_l2, warmup.backbone_gradient),
     *(finetune.accuracy_recovery, finetune.contrastive_falling, finetune.gradient_balance),
@@ -71,8 +72,11 @@ RULES: dict[str, Rules] = {
     "c": Rules(
         (
             recipe.accuracy_kept,
-            *(partial(recipe.gain_reached, layer=layer) for layer in ("pooled", "projection")),
-            *(*_SOUND, everyone.contrastive_drop, *_GRADIENTS, *_RETRIEVAL),
+            *_RECIPE_GAINS,
+            *_SOUND,
+            everyone.contrastive_drop,
+            *_GRADIENTS,
+            *_RETRIEVAL,
         ),
         (*_TRIPLETS, everyone.pooled_cosine, *_INFORM),
     ),

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hydra import compose
 from omegaconf import OmegaConf
 
+from groove.charts.radar import RADAR_AXES
 from groove.config import TrainConfig, checked, plain
 from groove.data.datamodule import GrooveDataModule, check_data_settings
 from groove.errors import ConfigError, GrooveError
@@ -22,8 +24,19 @@ from groove.model.fusion import LateFusionClassifier
 from groove.prepare import prepared
 from groove.training.fit import Fit, build_model, untrained_model
 from groove.training.phases import lr_schedule, resolve_phases
-from groove.training.results import encode, retrieval_report, write_embeddings, write_retrieval
+from groove.training.results import Vectors, encode, retrieval_report, write_embeddings, write_retrieval
 
+SCALAR_PANELS = {
+    "groove": {
+        "gradient norms": ["Multiline", ["grad_norm/.*"]],
+        "triplet distances": ["Multiline", ["val/ap_dist", "val/an_dist"]],
+        "triplet margin": ["Multiline", ["val/triplet_margin", "val/margin"]],
+        "drift: cosine": ["Multiline", ["drift/.*/cosine"]],
+        "drift: L2": ["Multiline", ["drift/.*/l2"]],
+        "accuracy and retrieval gain": ["Multiline", ["val/.*accuracy", "retrieval/gain/.*"]],
+    }
+}
+"""TensorBoard's page of custom scalars: the panels of the figure."""
 FRESH_MODULES = ("projection_head",)
 """Modules that a fine-tuning starts anew: the classifier's checkpoint holds an untrained projection head."""
 
@@ -45,6 +58,33 @@ def check_settings(cfg: Any) -> None:
             read_checkpoint(Path(cfg[key]))
     if cfg.pretrained and cfg.ckpt_path:
         raise ConfigError("both pretrained and ckpt_path are given: one starts a new run, the other resumes an old one")
+
+
+def continued(cfg: Any, folder: Path) -> Any:
+    """Return `cfg` for one job of a sweep whose `folder` may hold an earlier try of the same settings.
+
+    A finished one is not run again (None), one that was killed goes on from its last checkpoint. Anything else there,
+    other settings above all, is begun anew.
+    """
+    last = folder / "checkpoints" / "last.ckpt"
+    try:
+        stored = read_checkpoint(last).content["hyper_parameters"]["config"]
+    except GrooveError:
+        return cfg
+    if _decisive(stored) != _decisive(plain(cfg)):
+        print(f"{folder} holds a run with other settings: begun anew", flush=True)
+        (folder / "verdict.json").unlink(missing_ok=True)
+        return cfg
+    if (folder / "verdict.json").is_file():
+        print(f"{folder} is finished: not run again", flush=True)
+        return None
+    print(f"{folder} was interrupted: going on from {last}", flush=True)
+    return OmegaConf.merge(cfg, {"ckpt_path": str(last)})
+
+
+def _decisive(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides the result of a run."""
+    return {key: value for key, value in settings.items() if key not in ("ckpt_path", "trainer")}
 
 
 def load_data(cfg: Any) -> tuple[GrooveDataModule, Catalogue]:
@@ -172,7 +212,7 @@ def report_run(fit: Fit) -> None:
     run = load_run(fit.folder)
     verdict = judge(run)
     figure = write_figure(run, fit.folder)
-    log_to_tensorboard(fit, verdict, run)
+    log_to_tensorboard(fit, verdict, run, vectors["val"])
     console = Console(width=max(100, min(160, shutil.get_terminal_size((140, 40)).columns)))
     console.print(verdict_table(verdict))
     console.print(verdict.summary)
@@ -180,12 +220,14 @@ def report_run(fit: Fit) -> None:
     print(f"verdict: {fit.folder / 'verdict.json'}\nfigure:  {figure}", flush=True)
 
 
-def log_to_tensorboard(fit: Fit, verdict: Any, run: Any) -> None:
-    """Add figure, verdict, hyperparameters and final metrics to the run's TensorBoard files."""
+def log_to_tensorboard(fit: Fit, verdict: Any, run: Any, vectors: Vectors) -> None:
+    """Add figure, verdict, held-out embeddings, hyperparameters and final metrics to the run's TensorBoard files."""
     from groove.report.figure import training_curves
 
     writer = fit.logger.experiment
     epochs = fit.cfg.experiment.epochs
+    writer.add_custom_scalars(SCALAR_PANELS)
+    add_projector(fit.data, vectors, writer, epochs)
     writer.add_figure("training_curves", training_curves(run), global_step=epochs)
     rows = "\n".join(f"| {i.name} | {i.value} | {i.bound} | {i.passed} | {i.hint} |" for i in verdict.indicators)
     writer.add_text("verdict", f"| indicator | value | bound | passed | hint |\n|---|---|---|---|---|\n{rows}", epochs)
@@ -196,6 +238,23 @@ def log_to_tensorboard(fit: Fit, verdict: Any, run: Any) -> None:
     fit.logger.log_hyperparams(_flat(plain(fit.cfg)), final)
     fit.logger.save()
     writer.flush()
+
+
+def add_projector(data: GrooveDataModule, vectors: Vectors, writer: Any, epoch: int) -> None:
+    """Add the held-out embeddings to TensorBoard's projector, with what each chart is."""
+    table = data.val
+    rows = [
+        [chart_id, data.classes[label], *(f"{value:.0f}" for value in radar)]
+        for chart_id, label, radar in zip(table.chart_id, table.labels.label, table.radar, strict=True)
+    ]
+    for name, matrix in vectors.items():
+        writer.add_embedding(
+            matrix.astype(np.float32),
+            metadata=rows,
+            metadata_header=["chart", "difficulty", *RADAR_AXES],
+            tag=name,
+            global_step=epoch,
+        )
 
 
 def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:

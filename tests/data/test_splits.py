@@ -62,3 +62,17 @@ def test_one_song_cannot_be_split():
 def test_fractions_outside_0_to_1_are_named(fraction):
     with pytest.raises(ConfigError, match=r"data\.val_fraction is .*; allowed: above 0 and below 1"):
         held_out(SONGS, fraction, 0)
+
+
+def test_folds_share_out_all_songs():
+    folds = [
+        {name for name, held in zip(SONGS, held_out(SONGS, 0.2, 3, fold), strict=True) if held} for fold in range(5)
+    ]
+    assert folds[0] == chosen(SONGS, seed=3)
+    assert sorted(name for fold in folds for name in fold) == sorted(SONGS)
+    assert [len(fold) for fold in folds] == [10] * 5
+    uneven = [held_out(SONGS[:12], 0.2, 0, fold).sum() for fold in range(5)]
+    assert sum(uneven) == 12 and set(uneven) == {2, 3}
+    for fold in (-1, 5):
+        with pytest.raises(ConfigError, match=f"data.fold is {fold}; allowed: 0 to 4"):
+            held_out(SONGS, 0.2, 0, fold)

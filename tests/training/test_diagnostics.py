@@ -175,7 +175,7 @@ def test_few_or_equal_charts_are_defined():
 
 
 def test_weight_change_by_hand():
-    model = tiny_model()
+    model = tiny_model(pooling="mean_max")
     initial = {name: p.detach().clone() for name, p in model.named_parameters()}
     assert weight_change(initial, model) == {f"weight_change/{name}": 0.0 for name in model.module_names}
     with torch.no_grad():
