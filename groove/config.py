@@ -98,7 +98,7 @@ class DataConfig:
     split_seed: int = 0
     val_fraction: float = 0.2
     fold: int = 0
-    batch_size: int = 32
+    batch_size: int = 128
     passes_per_epoch: int = 1
     triplets: TripletsConfig = field(default_factory=TripletsConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)

@@ -171,6 +171,7 @@ def pretraining_config(cfg: Any) -> Any:
     merged: Any = OmegaConf.merge(OmegaConf.structured(TrainConfig), base)
     for key in ("features", "model", "trainer", "pretrain", "diagnostics", "seed"):
         merged[key] = cfg[key]
+    merged.model = OmegaConf.merge(cfg.model, {"projection_dim": base.model.projection_dim})  # a fine-tuning's is new
     own = {"batch_size": cfg.pretrain.batch_size, "passes_per_epoch": 1, "triplets": merged.data.triplets}
     merged.data = OmegaConf.merge(cfg.data, own)
     return checked(merged, TrainConfig)
