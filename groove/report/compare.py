@@ -13,10 +13,12 @@ import json
 import statistics
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groove.report.compare_figure import comparison_figure
+from groove.report.compare_figure import comparison_figure, plane_figure
+from groove.report.compare_pairs import PAIRED, baseline_rows, markdown, paired_differences
 from groove.report.figure import FIGURE_FILE
 from groove.report.measured import ACCURACY, COSINE, MARGIN, POSITIVE
 from groove.report.run_folder import Run, write_atomically
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 COMPARISON_FILE, COMPARISON_FIGURE = "comparison.csv", "comparison.png"
+MARKDOWN_FILE, PLANE_FIGURE = "comparison.md", "plane.png"
 IGNORED_OVERRIDES = (
     "seed=",
     "experiment=",
@@ -71,13 +74,22 @@ Row = dict[str, Any]
 
 
 def comparison_rows(runs: Sequence[Run]) -> list[Row]:
-    """Return one row per run (``row="run"``); after each group of several, its ``mean`` and ``spread``."""
+    """Return one row per run (``row="run"``); after each group of several, its ``mean`` and ``spread``.
+
+    A group with runs of the baseline's seeds ends in ``paired``: the mean differences to the baseline's runs.
+    """
     rows: list[Row] = []
-    for group in _groups(runs):
-        members = [_row(run) for run in group]
+    groups = [[_row(run) for run in group] for group in _groups(runs)]
+    baseline = baseline_rows([("", members) for members in groups])
+    for members in groups:
         rows += members
         if len(members) > 1:
             rows += [_over_group(members, "mean"), _over_group(members, "spread")]
+        paired = paired_differences(members, baseline)
+        if any(paired.values()) and members[0]["experiment"] != "baseline":
+            shared = {key: members[0][key] for key in ("experiment", "settings", "phases")}
+            means = {key: statistics.fmean(values) for key, values in paired.items() if values}
+            rows.append({"row": "paired", "runs": len(paired[PAIRED[0]]), **shared, **means})
     return rows
 
 
@@ -106,7 +118,7 @@ def comparison_table(runs: Sequence[Run]) -> Table:
 
 
 def write_comparison(runs: Sequence[Run], folder: Path) -> Path:
-    """Write ``comparison.csv`` and ``comparison.png`` into `folder`, atomically; return the path of the table."""
+    """Write the comparison as CSV, Markdown and two figures into `folder`, atomically; return the path of the table."""
     folder = Path(folder)
     rows = comparison_rows(runs)
 
@@ -116,8 +128,10 @@ def write_comparison(runs: Sequence[Run], folder: Path) -> Path:
             writer.writeheader()
             writer.writerows(rows)
 
-    figure = comparison_figure(_labelled(runs))
-    write_atomically(folder / COMPARISON_FIGURE, lambda path: figure.savefig(path, format="png"))
+    groups = _labelled(runs)
+    for name, figure in ((COMPARISON_FIGURE, comparison_figure(groups)), (PLANE_FIGURE, plane_figure(groups))):
+        write_atomically(folder / name, partial(figure.savefig, format="png"))
+    write_atomically(folder / MARKDOWN_FILE, lambda path: path.write_text(markdown(groups), encoding="utf-8"))
     return write_atomically(folder / COMPARISON_FILE, write)
 
 
@@ -199,7 +213,10 @@ def _groups(runs: Sequence[Run]) -> list[list[Run]]:
 def _labelled(runs: Sequence[Run]) -> list[tuple[str, list[Row]]]:
     """Return each group's rows with a label that no other group has."""
     groups = [[_row(run) for run in group] for group in _groups(runs)]
-    labels = [" ".join(filter(None, (rows[0]["experiment"], rows[0]["settings"]))) for rows in groups]
+    settings = [rows[0]["settings"].split(" ") for rows in groups]
+    shared_by_all = set(settings[0]).intersection(*settings[1:]) if len(groups) > 1 else set()
+    own = [" ".join(part for part in parts if part not in shared_by_all) for parts in settings]
+    labels = [" ".join(filter(None, (rows[0]["experiment"], text))) for rows, text in zip(groups, own, strict=True)]
     shared = [label for label, count in Counter(labels).items() if count > 1]
     labels = [
         f"{label} ({rows[0]['phases']})" if label in shared else label

@@ -56,6 +56,40 @@ def comparison_figure(groups: Sequence[tuple[str, Sequence[dict[str, Any]]]]) ->
     return figure
 
 
+def plane_figure(groups: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> Figure:
+    """Return accuracy against retrieval gain: per group an arrow from epoch 0 to the mean end, and a point per run."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(14.0, 7.0), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, layer in zip(figure.subplots(1, 2, sharey=True), ("pooled", "projection"), strict=True):
+        for number, (name, rows) in enumerate(groups):
+            color = f"C{number % 10}"
+            start, end = (_mean_point(rows, layer, when) for when in (("epoch0", "before"), ("final", "after")))
+            if start is None or end is None or name.startswith("pretrain"):  # begins at random
+                continue
+            axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": color, "alpha": 0.6})
+            axes.plot(*end, "o", color=color, markersize=9, label="\n".join(textwrap.wrap(name, 40)))
+            points = [(row[f"gain_{layer}_after"], row["accuracy_final"]) for row in rows]
+            known = [point for point in points if None not in point]
+            axes.plot(*zip(*known, strict=True), ".", color=color, alpha=0.5)
+        axes.set_xlabel(f"held-out retrieval gain, {layer} (0 random, 1 the radar itself)")
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("held-out accuracy of the own head")
+    if figure.axes[1].get_legend_handles_labels()[0]:
+        figure.axes[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+    figure.suptitle("accuracy against retrieval: from epoch 0 to the end")
+    return figure
+
+
+def _mean_point(rows: Sequence[dict[str, Any]], layer: str, when: tuple[str, str]) -> tuple[float, float] | None:
+    """Return (mean gain, mean accuracy) of the rows that have both, or None."""
+    keys = (f"gain_{layer}_{when[1]}", f"accuracy_{when[0]}")
+    points = [[row[key] for key in keys] for row in rows if all(row.get(key) is not None for key in keys)]
+    return tuple(np.mean(points, axis=0).tolist()) if points else None  # type: ignore[return-value]
+
+
 def _points(axes: Axes, groups: Sequence[tuple[str, Sequence[dict[str, Any]]]], key: str, y: float, color: str) -> None:
     axes.plot([], [], "o", color=color, label=key)
     for position, (_, rows) in enumerate(groups):

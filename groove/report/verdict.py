@@ -73,6 +73,7 @@ RULES: dict[str, Rules] = {
         (
             recipe.accuracy_kept,
             *_RECIPE_GAINS,
+            recipe.blind,
             *_SOUND,
             everyone.contrastive_drop,
             *_GRADIENTS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,18 @@ Vectors = dict[str, NDArray[np.float64]]
 
 
 @torch.no_grad()
-def encode(model: LateFusionClassifier, data: GrooveDataModule, table: ChartTable) -> Vectors:
-    """Return pooled (N, D) and projection (N, E) outputs of `table`'s charts, in eval mode, in the table's order."""
+def encode(model: LateFusionClassifier, data: GrooveDataModule, table: ChartTable, blind: bool = False) -> Vectors:
+    """Return pooled (N, D) and projection (N, E) outputs of `table`'s charts, in eval mode, in the table's order.
+
+    With `blind` the model sees neither chart nor audio: what it still knows has leaked into it.
+    """
     model.eval()
     device = next(model.parameters()).device
     pooled, projection, index = [], [], []
     for batch in data.evaluation_loader(table):
+        if blind:
+            nothing = {"chart": torch.zeros_like(batch.chart), "audio": torch.zeros_like(batch.audio)}
+            batch = replace(batch, **nothing, lengths=torch.full_like(batch.lengths, int(batch.lengths.max())))
         output = model(batch.to(device))
         pooled.append(output.pooled.float().cpu().numpy())
         projection.append(output.embedding.float().cpu().numpy())
@@ -39,6 +46,11 @@ def encode(model: LateFusionClassifier, data: GrooveDataModule, table: ChartTabl
         "pooled": np.concatenate(pooled)[order].astype(float),
         "projection": np.concatenate(projection)[order].astype(float),
     }
+
+
+def _untied(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `vectors` (N, E) with a trace of noise, so that equal ones have random neighbours, not the first rows."""
+    return vectors + 1e-5 * np.random.default_rng(0).standard_normal(vectors.shape)
 
 
 def raw_features(data: GrooveDataModule, table: ChartTable) -> NDArray[np.float64]:
@@ -61,6 +73,7 @@ def retrieval_report(fit: Fit, final: Vectors, untrained: LateFusionClassifier) 
         "epoch0_pooled": fit.monitor.reference["pooled"].double().numpy(),
         "epoch0_projection": fit.monitor.reference["projection"].double().numpy(),
         "untrained_pooled": encode(untrained, fit.data, val)["pooled"],
+        "blind_projection": _untied(encode(fit.module.model, fit.data, val, blind=True)["projection"]),
         "raw_features": raw_features(fit.data, val),
         "radar": val.labels.radar,
     }

@@ -40,7 +40,9 @@ def test_a_row_per_run_and_mean_and_spread_per_group(runs: list[Run]) -> None:
         ("run", "a"),
         ("mean", "a"),
         ("spread", "a"),
+        ("paired", "a"),
         ("run", "b"),
+        ("paired", "b"),
         ("run", "baseline"),
     ]
     assert [row["seed"] for row in rows[:2]] == [0, 1]
@@ -119,12 +121,34 @@ def test_what_was_not_measured_is_blank(tmp_path: Path) -> None:
 
 def test_files(runs: list[Run], tmp_path: Path) -> None:
     path = write_comparison(runs, tmp_path / "out")
-    assert sorted(file.name for file in path.parent.iterdir()) == ["comparison.csv", "comparison.png"]
+    assert sorted(file.name for file in path.parent.iterdir()) == [
+        "comparison.csv",
+        "comparison.md",
+        "comparison.png",
+        "plane.png",
+    ]
     rows = list(csv.DictReader(path.open()))
-    assert len(rows) == 6 and float(rows[0]["accuracy_final"]) == 0.80
+    assert len(rows) == 8 and float(rows[0]["accuracy_final"]) == 0.80
 
 
 def test_retrieval_table_shows_what_is_there(runs: list[Run]) -> None:
     text = shown(retrieval_table(runs[0]))
     assert "within_difficulty/radar" in text and "1.000" in text and "recall_at_5" in text
     assert retrieval_table(Run(runs[0].folder, runs[0].metrics, runs[0].info, None)) is None
+
+
+def test_differences_are_paired_by_seed(tmp_path: Path) -> None:
+    # Accuracies 0.80 and 0.82 against baselines of 0.70 and 0.78: +0.10 and +0.04; a seed without a partner is out.
+    folders = [good_a(tmp_path / f"a{s}", {"val/accuracy": {20: 0.80 + 0.02 * s}}, seed=s) for s in (0, 1, 2)]
+    folders += [
+        rigid_baseline(tmp_path / f"base{s}", {"val/accuracy": {20: value}}, seed=s)
+        for s, value in ((0, 0.70), (1, 0.78))
+    ]
+    loaded = [load_run(folder) for folder in folders]
+    (row,) = [row for row in comparison_rows(loaded) if row["row"] == "paired"]
+    assert row["experiment"] == "a" and row["runs"] == 2
+    assert row["accuracy_final"] == pytest.approx((0.10 + 0.04) / 2)
+    path = write_comparison(loaded, tmp_path / "out")
+    lines = path.with_name("comparison.md").read_text().splitlines()
+    assert len(lines) == 4 and lines[2].startswith("| a | 3 |") and "| +0.070 ± 0.042 |" in lines[2]
+    assert {len(line.split(" | ")) for line in (lines[0], *lines[2:])} == {10}
