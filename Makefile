@@ -41,8 +41,8 @@ smoke: $(STAMP)  ## the whole path on 12 generated songs in about a minute: does
 		data.store=outputs/smoke/store pretrain.root=outputs/smoke/pretrained hydra.run.dir=outputs/smoke/a \
 		pretrain.epochs=2 experiment.warmup_epochs=1 experiment.epochs=2 trainer.threads=$(THREADS)
 
-demo: $(STAMP)  ## generated library -> pretrained classifier -> baseline, A, B -> verdicts, figures, one table
-	$(BIN)/python -m groove.train -m experiment=baseline,a,b hydra.sweep.dir=outputs/demo trainer.threads=$(THREADS)
+demo: $(STAMP)  ## generated library -> pretrained classifier -> baseline, A, B, C -> verdicts, figures, one table
+	$(BIN)/python -m groove.train -m experiment=baseline,a,b,c hydra.sweep.dir=outputs/demo trainer.threads=$(THREADS)
 	$(BIN)/python -m groove.report runs=outputs/demo out=outputs/demo
 
 bench: $(STAMP)  ## speed and memory, as ratios to a baseline in the same run

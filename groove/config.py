@@ -82,6 +82,7 @@ class AugmentConfig:
 
     mirror: bool = True
     audio_mask: float = 0.0
+    row_dropout: float = 0.0
 
 
 @dataclass

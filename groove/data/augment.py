@@ -1,6 +1,7 @@
 """Training-only augmentation of chart and audio frames.
 
-A mirror swaps panels and leaves the radar unchanged: left-right swaps panels 0 and 3, up-down swaps 1 and 2.
+A mirror swaps panels and leaves the radar unchanged: left-right swaps panels 0 and 3, up-down swaps 1 and 2. Row
+dropout takes notes away, so that the radar is only nearly that of the chart: a small share is meant.
 Dimension letters: T frames, F features.
 """
 
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 PANEL_FEATURES = ("attacks", "holds", "hold_beats")
+TIME_FEATURES = ("seconds", "holds_")
+"""What row dropout leaves: the time that passes, and holds that go on."""
 _LEFT_RIGHT = (3, 1, 2, 0)
 _UP_DOWN = (0, 2, 1, 3)
 
@@ -27,10 +30,17 @@ def mirror_columns(names: tuple[str, ...], panels: tuple[int, ...]) -> NDArray[n
 class Augmenter:
     """Applies each augmentation that is switched on; a pure function of the generator it is given."""
 
-    def __init__(self, chart_features: tuple[str, ...], mirror: bool, audio_mask: float) -> None:
-        """Prepare for charts with columns `chart_features`; `audio_mask` is the share of frames of audio to silence."""
+    def __init__(
+        self, chart_features: tuple[str, ...], mirror: bool, audio_mask: float, row_dropout: float = 0.0
+    ) -> None:
+        """Prepare for charts with columns `chart_features`.
+
+        `audio_mask` is the largest share of audio frames to silence, `row_dropout` the share of frames to empty.
+        """
         self.mirror = mirror
         self.audio_mask = audio_mask
+        self.row_dropout = row_dropout
+        self._notes = np.array([not name.startswith(TIME_FEATURES) for name in chart_features])
         self._left_right = mirror_columns(chart_features, _LEFT_RIGHT)
         self._up_down = mirror_columns(chart_features, _UP_DOWN)
 
@@ -42,6 +52,9 @@ class Augmenter:
             for order in (self._left_right, self._up_down):
                 if generator.random() < 0.5:
                     chart = chart[:, order]
+        if self.row_dropout > 0:
+            dropped = generator.random(len(chart)) < self.row_dropout
+            chart = np.where(dropped[:, None] & self._notes, np.float32(0), chart)
         if self.audio_mask > 0 and len(audio):
             audio = _mask_span(audio, self.audio_mask, generator)
         return chart, audio

@@ -113,7 +113,9 @@ class GrooveDataModule(L.LightningDataModule):
     def dataset(self, table: ChartTable, augment: bool = False) -> ChartDataset:
         """Return a dataset over `table`, augmented if asked."""
         settings = self.data.augment
-        augmenter = Augmenter(CHART_FEATURES, settings.mirror, settings.audio_mask) if augment else None
+        augmenter = None
+        if augment:
+            augmenter = Augmenter(CHART_FEATURES, settings.mirror, settings.audio_mask, settings.row_dropout)
         return ChartDataset(
             table, self.store, self.rule, self.max_frames, self.data.triplets.per_anchor, augmenter=augmenter
         )
@@ -183,8 +185,9 @@ def check_data_settings(data: Any) -> None:
     for name, value in counts.items():
         if value < 1:
             raise ConfigError(f"data.{name} is {value}; allowed: 1 or more")
-    if not 0.0 <= data.augment.audio_mask <= 1.0:
-        raise ConfigError(f"data.augment.audio_mask is {data.augment.audio_mask}; allowed: 0 to 1")
+    for name in ("audio_mask", "row_dropout"):
+        if not 0.0 <= data.augment[name] <= 1.0:
+            raise ConfigError(f"data.augment.{name} is {data.augment[name]}; allowed: 0 to 1")
     check_fraction(data.val_fraction)
     check_percentiles(data.triplets.positive_percentile, data.triplets.negative_percentile)
 

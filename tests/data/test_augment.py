@@ -101,3 +101,19 @@ def test_the_same_generator_gives_the_same_frames():
     first, second = (augment(*frames(30), np.random.default_rng(3)) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_row_dropout_empties_frames_of_notes_and_leaves_time_and_holds():
+    chart, audio = frames(400)
+    chart = np.abs(chart) + 1
+    found, _ = Augmenter(CHART_FEATURES, False, 0.0, 0.25)(chart, audio, np.random.default_rng(0))
+    kept = [i for i, name in enumerate(CHART_FEATURES) if name == "seconds" or name.startswith("holds_")]
+    notes = [i for i in range(len(CHART_FEATURES)) if i not in kept]
+    assert len(kept) == 5
+    np.testing.assert_array_equal(found[:, kept], chart[:, kept])
+    empty = (found[:, notes] == 0).all(axis=1)
+    assert 0.15 < empty.mean() < 0.35
+    np.testing.assert_array_equal(found[~empty], chart[~empty])
+    assert (chart > 0).all()  # the original is untouched
+    same, _ = Augmenter(CHART_FEATURES, False, 0.0)(chart, audio, np.random.default_rng(0))
+    assert same is chart
