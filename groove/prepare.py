@@ -15,6 +15,7 @@ from typing import Any
 
 from groove.charts.chart import DIFFICULTIES
 from groove.charts.library import count_reasons
+from groove.charts.processes import usable_workers
 from groove.config import PrepareConfig, run_main
 from groove.features.catalogue import Catalogue, OnStep, prepare_library
 
@@ -41,7 +42,8 @@ def _prepare(data: Any, features: Any) -> Catalogue:
     with _progress() as on_step:
         songs = Path(data.songs) if data.songs else _generated(data, on_step)
         store, steps_types = Path(data.store), list(data.steps_types)
-        return prepare_library(songs, store, features, steps_types, data.missing_audio, data.workers, on_step)
+        workers = usable_workers(data.workers)
+        return prepare_library(songs, store, features, steps_types, data.missing_audio, workers, on_step)
 
 
 def _generated(data: Any, on_step: OnStep) -> Path:
@@ -49,7 +51,9 @@ def _generated(data: Any, on_step: OnStep) -> Path:
     from groove.charts.synthesize import write_library
 
     root, songs = Path(data.generated.root), data.generated.songs
-    write_library(root, data.generated.seed, songs, data.workers, lambda *done: on_step("songs written", *done))
+    write_library(
+        root, data.generated.seed, songs, usable_workers(data.workers), lambda *done: on_step("songs written", *done)
+    )
     return root
 
 

@@ -48,7 +48,7 @@ def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
 @pytest.fixture(scope="module")
 def pretrained_checkpoint(work, run_a) -> Path:
     """The classifier that `run_a` started from: the first one in the cache."""
-    (folder,) = (work / "pretrained").iterdir()
+    (folder,) = (entry for entry in (work / "pretrained").iterdir() if entry.is_dir())
     return folder / "checkpoints" / "last.ckpt"
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from hydra import compose
 from omegaconf import OmegaConf
 
+from groove.charts.processes import alone
 from groove.charts.radar import RADAR_AXES
 from groove.config import TrainConfig, checked, plain
 from groove.data.datamodule import GrooveDataModule, check_data_settings
@@ -142,6 +143,11 @@ def pretrained_checkpoint(cfg: Any, data: GrooveDataModule, catalogue: Catalogue
     pretrain_cfg = pretraining_config(cfg)
     key = pretraining_key(pretrain_cfg, data.fingerprint(catalogue.fingerprint))
     folder = Path(cfg.pretrain.root) / key
+    with alone(folder.with_suffix(".lock")):  # jobs of a sweep that run side by side want the same one
+        return _pretrained(cfg, pretrain_cfg, data, catalogue, folder)
+
+
+def _pretrained(cfg: Any, pretrain_cfg: Any, data: GrooveDataModule, catalogue: Catalogue, folder: Path) -> Path:
     done = folder / "checkpoints" / "last.ckpt"
     if (folder / "verdict.json").is_file() and done.is_file():
         print(f"pretrained classifier of this data and model: {folder} (reused)", flush=True)
