@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from groove.charts.files import write_bytes, write_json
 from groove.data.datamodule import GrooveDataModule
-from groove.data.dataset import ChartTable
+from groove.data.dataset import ChartBatch, ChartTable
 from groove.features.frames import CHART_FEATURES
 from groove.model.fusion import LateFusionClassifier
 from groove.retrieval.metrics import retrieval_metrics
 from groove.training.fit import Fit
 
+_BLIND_FRAMES = 64
 Vectors = dict[str, NDArray[np.float64]]
 """``pooled`` (N, D) and ``projection`` (N, E) of N charts."""
 
@@ -35,8 +36,7 @@ def encode(model: LateFusionClassifier, data: GrooveDataModule, table: ChartTabl
     pooled, projection, index = [], [], []
     for batch in data.evaluation_loader(table):
         if blind:
-            nothing = {"chart": torch.zeros_like(batch.chart), "audio": torch.zeros_like(batch.audio)}
-            batch = replace(batch, **nothing, lengths=torch.full_like(batch.lengths, int(batch.lengths.max())))
+            batch = _blinded(batch)
         output = model(batch.to(device))
         pooled.append(output.pooled.float().cpu().numpy())
         projection.append(output.embedding.float().cpu().numpy())
@@ -46,6 +46,18 @@ def encode(model: LateFusionClassifier, data: GrooveDataModule, table: ChartTabl
         "pooled": np.concatenate(pooled)[order].astype(float),
         "projection": np.concatenate(projection)[order].astype(float),
     }
+
+
+def _blinded(batch: ChartBatch) -> ChartBatch:
+    """Return `batch` with nothing of its charts and audio left, their lengths and which have audio included."""
+    charts = len(batch.lengths)
+    return replace(
+        batch,
+        chart=batch.chart.new_zeros(charts, _BLIND_FRAMES, batch.chart.shape[2]),
+        audio=batch.audio.new_zeros(charts, _BLIND_FRAMES, batch.audio.shape[2]),
+        has_audio=torch.zeros_like(batch.has_audio),
+        lengths=torch.full_like(batch.lengths, _BLIND_FRAMES),
+    )
 
 
 def _untied(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
