@@ -116,7 +116,9 @@ def compare(console: Any, runs: Sequence[Run], out: Path) -> None:
     """Write the comparison into `out` and say where it lies."""
     from groove.report.compare import write_comparison
 
-    console.print(f"comparison: {write_comparison(runs, out)}", markup=False, soft_wrap=True)
+    path = write_comparison(runs, out)
+    beside = "comparison.md, comparison.png and plane.png beside it"
+    console.print(f"comparison: {path} ({beside})", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
