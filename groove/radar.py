@@ -9,6 +9,7 @@ ones.
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,6 +80,10 @@ def _radars(cfg: RadarConfig) -> RadarTable:
                 max(cfg.workers, 1),
                 lambda done, total: progress.update(task, completed=done, total=total),
             )
+    except BrokenProcessPool as error:
+        raise LibraryError(
+            "a process that reads songs ended (out of memory, or a damaged audio file); with workers=1 the song shows"
+        ) from error
     except OSError as error:
         raise LibraryError(f"index='{index}' cannot be used: {error.strerror or error}") from error
 

@@ -6,6 +6,7 @@ import csv
 import os
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,25 @@ def test_imports_nothing_heavy() -> None:
     code = f"import sys, groove.radar; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_process_that_ends_is_one_line(tmp_path, songs: Path, monkeypatch) -> None:
+    def broken(*args):
+        raise BrokenProcessPool
+
+    monkeypatch.setattr("groove.radar.radar_table", broken)
+    with pytest.raises(LibraryError, match="a process that reads songs ended"):
+        run(RadarConfig(songs=str(songs), out=str(tmp_path / "radar.csv")))
+
+
+def test_compare_prints_shares_and_causes(tmp_path, songs: Path, capsys) -> None:
+    cfg = {"songs": str(songs), "out": str(tmp_path / "radar.csv"), "index": None}
+    (tmp_path / "official.csv").write_text(
+        "simfile,difficulty,stream,voltage,air,freeze,chaos\nPack/One/One.ssc,Easy,199,20,0,0,0\n"
+    )
+    run(RadarConfig(**cfg, compare=str(tmp_path / "official.csv")))
+    printed = capsys.readouterr().out
+    assert "share of values: konami" in printed and "Pack, floored" in printed
+    assert "Pack/One/One.ssc [Easy]: stream" in printed and "199 there (stream fit no end" in printed
+    run(RadarConfig(**cfg, compare="stored"))
+    assert "no simfile holds values other than zero" in capsys.readouterr().out
