@@ -40,20 +40,18 @@ def prepared(data: Any, features: Any) -> Catalogue:
 
 def _prepare(data: Any, features: Any) -> Catalogue:
     with _progress() as on_step:
-        songs = Path(data.songs) if data.songs else _generated(data, on_step)
-        store, steps_types = Path(data.store), list(data.steps_types)
         workers = usable_workers(data.workers)
+        songs = Path(data.songs) if data.songs else _generated(data, workers, on_step)
+        store, steps_types = Path(data.store), list(data.steps_types)
         return prepare_library(songs, store, features, steps_types, data.missing_audio, workers, on_step)
 
 
-def _generated(data: Any, on_step: OnStep) -> Path:
+def _generated(data: Any, workers: int, on_step: OnStep) -> Path:
     """Return the folder of the generated library, which is written if it is not there."""
     from groove.charts.synthesize import write_library
 
     root, songs = Path(data.generated.root), data.generated.songs
-    write_library(
-        root, data.generated.seed, songs, usable_workers(data.workers), lambda *done: on_step("songs written", *done)
-    )
+    write_library(root, data.generated.seed, songs, workers, lambda *done: on_step("songs written", *done))
     return root
 
 

@@ -65,8 +65,7 @@ class Comparison:
     def floored(self) -> Comparison:
         """Return the same for our values floored to integers, as the arcade game shows its own."""
         ours = np.floor(self.ours + EPSILON)
-        agrees = np.abs(ours - self.theirs) <= OFFICIAL_TOLERANCE + EPSILON
-        return replace(self, ours=ours, agrees=agrees)
+        return replace(self, ours=ours, agrees=_within_a_point(ours, self.theirs))
 
     def worst(self, count: int) -> list[int]:
         """Return the indices of the charts that disagree most: on the most axes, then by the largest difference."""
@@ -133,8 +132,11 @@ def compare_official(radars: RadarTable, path: Path) -> Comparison:
     ours = np.column_stack([radars.table[f"konami_{axis}"].to_numpy()[places] for axis in RADAR_AXES])
     theirs = np.array([official[key] for i in places if (key := keys[i]) is not None])
     packs = radars.text("pack")
-    close = np.abs(ours - theirs) <= OFFICIAL_TOLERANCE + EPSILON
-    return Comparison(places, [packs[i] for i in places], ours, theirs, close)
+    return Comparison(places, [packs[i] for i in places], ours, theirs, _within_a_point(ours, theirs))
+
+
+def _within_a_point(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.abs(ours - theirs) <= OFFICIAL_TOLERANCE + EPSILON
 
 
 def _read_official(path: Path) -> dict[tuple[str, str] | None, list[float]]:
@@ -158,7 +160,7 @@ def _read_official(path: Path) -> dict[tuple[str, str] | None, list[float]]:
 
 def cause(radars: RadarTable, place: int, theirs: Sequence[float]) -> str:
     """Return why a chart disagrees with official values, as far as another end of the song can tell."""
-    simfile = radars.text("simfile")[place]
+    simfile = radars.text("simfile", place, 1)[0]
     index = radars.table["index"][place].as_py()
     charts, _ = read_simfile(radars.root / simfile, radars.root)
     chart = next(chart for chart in charts if chart.index == index)
@@ -166,7 +168,7 @@ def cause(radars: RadarTable, place: int, theirs: Sequence[float]) -> str:
     here = row if chart.song_end is None else chart.song_end
     tried = []
     for end in [here, *(row + _END_STEPS).tolist()]:
-        agrees = np.abs(groove_radar(replace(chart, song_end=end)).konami - theirs) <= OFFICIAL_TOLERANCE + EPSILON
+        agrees = _within_a_point(groove_radar(replace(chart, song_end=end)).konami, np.asarray(theirs))
         tried.append((int(agrees.sum()), -abs(end - here), end, agrees))
     _, _, end, agrees = max(tried, key=lambda entry: entry[:2])
     seconds = float(np.diff(chart.timing.time_at(np.array([here, end])))[0])

@@ -44,7 +44,6 @@ FEW_FOLDERS = 64
 """Up to so many are read in this process: starting workers takes longer."""
 CHART_COLUMNS = ("simfile", "pack", "title", "artist", "steps_type", "difficulty", "meter")
 RADAR_COLUMNS = tuple(f"{family}_{axis}" for family in FAMILIES for axis in RADAR_AXES)
-_TEXTS = ("simfile", "pack", "title", "artist", "steps_type", "difficulty", "music", "identity")
 _TRAITS = ("simfile", "music", "norm_title", "norm_artist")
 _HIDDEN = ("folder", "index", "music", "length_known", "stored", "norm_title", "norm_artist", "notes", "rows")
 Row = dict[str, Any]
@@ -75,9 +74,9 @@ class RadarTable:
         elements = [name for name in self.table.column_names if name not in {*CHART_COLUMNS, *RADAR_COLUMNS, *_HIDDEN}]
         return [*CHART_COLUMNS, *RADAR_COLUMNS, *(name for name in elements if name != "identity"), "identity"]
 
-    def text(self, column: str) -> list[str]:
-        """Return a column of text, decoded."""
-        return [_text(value) for value in self.table[column].to_pylist()]
+    def text(self, column: str, first: int = 0, count: int | None = None) -> list[str]:
+        """Return a column of text, decoded: all of it, or `count` rows from `first` on."""
+        return [_text(value) for value in self.table[column].slice(first, count).to_pylist()]
 
 
 def radar_table(
@@ -108,9 +107,10 @@ def radar_table(
     path = cache / _name(root, steps_types, song_end) if cache is not None else None
     known = _load(path)
     states = {folder.path: folder.state for folder in tree.folders}
-    valid = _valid(known, states, root)
+    stored = {} if known is None else _stored_states(known)
+    valid = {path for path, row in stored.items() if states.get(path) == row["state"] and _audio_as_it_was(row, root)}
     changed = [folder for folder in tree.folders if folder.path not in valid]
-    if known is not None and not changed and valid.keys() == _stored_states(known).keys():
+    if known is not None and not changed and valid == stored.keys():
         found = known  # nothing to do: the common case must cost next to nothing
     else:
         tables = [] if known is None else [_of_folders(known, valid)]
@@ -159,19 +159,22 @@ def read_job(root: Path, folders: Sequence[Folder], settings: tuple[Sequence[str
         if song_end == LAST_ROW:
             charts = [replace(chart, song_end=None) for chart in charts]
         lengths = {music: audio_seconds(root / music) for music in {chart.music for chart in charts} if music}
-        rows += [_chart_row(chart, lengths.get(chart.music or "")) for chart in charts]
         left_out += [LeftOut(music, "", NO_LENGTH) for music, seconds in lengths.items() if seconds is None]
-        rows += [
+        away = sorted(music for music in lengths if os.path.dirname(music) != folder.path)
+        own: list[Row] = [_chart_row(chart, lengths.get(chart.music or "")) for chart in charts]
+        own += [
             {"kind": "left_out", "simfile": _bytes(entry.path), "label": _bytes(entry.chart), "reason": entry.reason}
             for entry in left_out
         ]
-        away = sorted(music for music in lengths if os.path.dirname(music) != folder.path)
-        outside = {"music": [_bytes(music) for music in away], "state": [_file_state(root / music) for music in away]}
-        rows.append({"kind": "folder", "state": folder.state, **{f"outside_{key}": v for key, v in outside.items()}})
-        for row in rows[::-1]:
-            if "folder" in row:
-                break
-            row["folder"] = _bytes(folder.path)
+        own.append(
+            {
+                "kind": "folder",
+                "state": folder.state,
+                "outside_music": [_bytes(music) for music in away],
+                "outside_state": [_file_state(root / music) for music in away],
+            }
+        )
+        rows += [{**row, "folder": _bytes(folder.path)} for row in own]
     return _table(rows)
 
 
@@ -181,8 +184,9 @@ def _chart_row(chart: Chart, seconds: float | None) -> Row:
     values = dict(zip(RADAR_COLUMNS, [*radar.konami.tolist(), *radar.stepmania.tolist()], strict=True))
     return {
         "kind": "chart",
-        **{name: getattr(chart, name) for name in (*CHART_COLUMNS, "index")},
-        **{name: _bytes(getattr(chart, name)) for name in CHART_COLUMNS if name in _TEXTS},
+        **{name: _bytes(getattr(chart, name)) for name in CHART_COLUMNS if name != "meter"},
+        "meter": chart.meter,
+        "index": chart.index,
         **values,
         **{name: float(value) for name, value in radar.elements.items()},
         "music": _bytes(traits.music),
@@ -247,19 +251,10 @@ def _stored_states(known: pa.Table) -> dict[str, Row]:
     return {_text(row["folder"]): row for row in rows.to_pylist()}
 
 
-def _valid(known: pa.Table | None, states: dict[str, str], root: Path) -> dict[str, Row]:
-    """Return those folders of `known` whose files are as they were."""
-    if known is None:
-        return {}
-    return {
-        path: row
-        for path, row in _stored_states(known).items()
-        if states.get(path) == row["state"]
-        and all(
-            _file_state(root / _text(music)) == state
-            for music, state in zip(row["outside_music"], row["outside_state"], strict=True)
-        )
-    }
+def _audio_as_it_was(row: Row, root: Path) -> bool:
+    """Return whether the audio that a folder's simfiles name elsewhere is unchanged."""
+    pairs = zip(row["outside_music"], row["outside_state"], strict=True)
+    return all(_file_state(root / _text(music)) == state for music, state in pairs)
 
 
 def _of_folders(known: pa.Table, folders: Iterable[str]) -> pa.Table:

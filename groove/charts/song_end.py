@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from groove.charts.chart import Chart, Timing
+from groove.charts.chart import Chart, Notes, Timing
 from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, is_arrow, judged_notes
 
 AFTER_RELEASE_S = 1.2
@@ -28,8 +28,11 @@ MOST_LINES = (16, 1024)
 
 def last_row(chart: Chart) -> float:
     """Return the beat of the chart's last judged row, tails included; 0 without one."""
-    notes = judged_notes(chart)
-    return float(notes.beats.max()) if len(notes) else 0.0
+    return _last_beat(judged_notes(chart))
+
+
+def _last_beat(notes: Notes) -> float:
+    return float(notes.beats[-1]) if len(notes) else 0.0
 
 
 def with_song_end(charts: Sequence[Chart]) -> list[Chart]:
@@ -38,7 +41,7 @@ def with_song_end(charts: Sequence[Chart]) -> list[Chart]:
     rows = []
     for chart in charts:
         notes = judged_notes(chart)
-        rows.append(float(notes.beats[-1]) if len(notes) else 0.0)
+        rows.append(_last_beat(notes))
         if len(notes):
             steps = np.flatnonzero(is_arrow(notes))[-1:]
             last, *arrow = chart.timing.time_at(notes.beats[[-1, *steps]]).tolist()

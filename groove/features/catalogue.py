@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groove.charts.chart import Chart
-from groove.charts.identity import notes_digest, song_identities
+from groove.charts.identity import identities, song_traits
 from groove.charts.library import reasons_line, scan, write_left_out
 from groove.charts.radar import RADAR_AXES
 from groove.charts.walk import LeftOut
@@ -200,10 +200,11 @@ def _one_of_each(rows: list[Row], audio_digests: dict[str | None, str]) -> tuple
     known = {music: digest for music, digest in audio_digests.items() if music}
     kept: dict[tuple[str, str], Row] = {}
     copies: dict[str, LeftOut] = {}
-    for row, identity in zip(rows, song_identities(charts, known), strict=True):
+    traits = [song_traits(chart) for chart in charts]
+    for row, identity in zip(rows, identities(traits, known), strict=True):
         row["identity"] = identity
-    for row, chart in sorted(zip(rows, charts, strict=True), key=lambda pair: not pair[0]["has_audio"]):
-        first = kept.setdefault((row["identity"], notes_digest(chart)), row)
+    for row, chart, own in sorted(zip(rows, charts, traits, strict=True), key=lambda entry: not entry[0]["has_audio"]):
+        first = kept.setdefault((row["identity"], own.notes), row)
         if first["simfile"] != row["simfile"]:
             reason = f"same notes as in another simfile; kept: {first['chart_id']}"
             copies[row["chart_id"]] = LeftOut(chart.simfile, chart.label, reason)

@@ -57,7 +57,12 @@ def row_distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def pair_distance(x: Tensor) -> Tensor:
-    """Return the Euclidean distances of all pairs of rows of `x` (B, E) -> (B, B), with a finite gradient at 0."""
+    """Return the Euclidean distances of all pairs of rows of `x` (B, E) -> (B, B), with a finite gradient at 0.
+
+    Without a gradient (a whole held-out set at once) no tensor of B * B * E numbers is made.
+    """
+    if not x.requires_grad:
+        return torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
     squared = (x[:, None, :] - x[None, :, :]).square().sum(dim=2)
     return (squared + _EPS).sqrt()
 

@@ -67,20 +67,22 @@ def continued(cfg: Any, folder: Path) -> Any:
     A finished one is not run again (None), one that was killed goes on from its last checkpoint. Anything else there,
     other settings above all, is begun anew.
     """
-    last = folder / "checkpoints" / "last.ckpt"
+    last, verdict = folder / "checkpoints" / "last.ckpt", folder / "verdict.json"
     try:
         stored = read_checkpoint(last).content["hyper_parameters"]["config"]
     except GrooveError:
-        return cfg
-    if _decisive(stored) != _decisive(plain(cfg)):
-        print(f"{folder} holds a run with other settings: begun anew", flush=True)
-        (folder / "verdict.json").unlink(missing_ok=True)
-        return cfg
-    if (folder / "verdict.json").is_file():
+        stored = None
+    same = stored is not None and _decisive(stored) == _decisive(plain(cfg))
+    if same and verdict.is_file():
         print(f"{folder} is finished: not run again", flush=True)
         return None
-    print(f"{folder} was interrupted: going on from {last}", flush=True)
-    return OmegaConf.merge(cfg, {"ckpt_path": str(last)})
+    verdict.unlink(missing_ok=True)  # its presence says that the run is complete
+    if same:
+        print(f"{folder} was interrupted: going on from {last}", flush=True)
+        return OmegaConf.merge(cfg, {"ckpt_path": str(last)})
+    if stored is not None:
+        print(f"{folder} holds a run with other settings: begun anew", flush=True)
+    return cfg
 
 
 def _decisive(settings: dict[str, Any]) -> dict[str, Any]:
