@@ -115,7 +115,8 @@ def _report(radars: RadarTable) -> None:
     songs = len(set(radars.text("identity")))
     difficulties = Counter(radars.text("difficulty"))
     print(f"{len(table)} charts of {songs} songs: " + ", ".join(f"{n} {name}" for name, n in difficulties.items()))
-    print(f"{radars.read} of {radars.folders} song folders read, the others are as the index knows them")
+    known = radars.folders - radars.read
+    print(f"{radars.read} song folders read" + (f", {known} unchanged since the last run" if known else ""))
     copies = duplicates(radars)
     print(f"{len(copies)} songs lie in more than one folder" + (":" if copies else ""))
     for folders in copies[:WORST]:
