@@ -39,7 +39,7 @@ def prepared(data: Any, features: Any) -> Catalogue:
 
 
 def _prepare(data: Any, features: Any) -> Catalogue:
-    with _progress() as on_step:
+    with progress() as on_step:
         workers = usable_workers(data.workers)
         songs = Path(data.songs) if data.songs else _generated(data, workers, on_step)
         store, steps_types = Path(data.store), list(data.steps_types)
@@ -56,7 +56,7 @@ def _generated(data: Any, workers: int, on_step: OnStep) -> Path:
 
 
 @contextmanager
-def _progress() -> Iterator[OnStep]:
+def progress() -> Iterator[OnStep]:
     """Yield a function that shows a progress bar per step, with the time left, on standard error."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -1,0 +1,100 @@
+"""A trained model as its checkpoint keeps it: weights, settings, classes and radar scaler; nothing of the songs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from groove.data.scaler import RadarScaler
+from groove.errors import CheckpointError, RunError
+from groove.model.checkpoint import read_checkpoint
+from groove.model.fusion import LateFusionClassifier
+
+CHECKPOINTS = "checkpoints"
+LAST = "last.ckpt"
+_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model in eval mode and what it was trained with.
+
+    Attributes:
+        path: the checkpoint.
+        model: the network.
+        settings: the run's configuration, plain containers (a `TrainConfig`).
+        classes: the names of its difficulty classes.
+        scaler: the radar scaler of its training split.
+        digest: SHA-256 of the weights, the first 16 digits.
+    """
+
+    path: Path
+    model: LateFusionClassifier
+    settings: dict[str, Any]
+    classes: list[str]
+    scaler: RadarScaler
+    digest: str
+
+    @property
+    def folder(self) -> Path:
+        """Return the run folder: where this model's embeddings of other libraries are kept."""
+        return run_folder(self.path)
+
+
+def run_folder(path: Path) -> Path:
+    """Return the run folder that `path`, the folder itself or a checkpoint, belongs to."""
+    if path.suffix != ".ckpt":
+        return path
+    return path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
+
+
+def checkpoint_path(run: Path) -> Path:
+    """Return the checkpoint that `run`, a run folder or a ``.ckpt`` file, means: a folder's is its last epoch's.
+
+    Raises:
+        RunError: if there is no such file or folder, or no checkpoint in it.
+    """
+    if run.is_file():
+        return run
+    if not run.is_dir():
+        raise RunError(f"run={run} does not exist; give a run folder of groove.train, or a .ckpt file in it")
+    path = run / CHECKPOINTS / LAST
+    if not path.is_file():
+        runs = sorted(found.parent.parent.relative_to(run) for found in run.glob(f"*/{CHECKPOINTS}/{LAST}"))
+        hint = f"; there are runs in it: {', '.join(map(str, runs[:5]))}" if runs else ""
+        raise RunError(f"run={run} is no run folder: it has no {CHECKPOINTS}/{LAST}{hint}")
+    return path
+
+
+def load_trained(run: Path) -> TrainedModel:
+    """Return the model of `run`, a run folder or a ``.ckpt`` file.
+
+    Raises:
+        RunError: if there is no checkpoint.
+        CheckpointError: if it cannot be read or is of another model.
+    """
+    path = checkpoint_path(run)
+    checkpoint = read_checkpoint(path)
+    stored = checkpoint.content["hyper_parameters"]
+    try:
+        settings, classes = stored["config"], list(stored["classes"])
+        scaler = RadarScaler(*(np.array(stored["radar_scaler"][key]) for key in ("center", "scale")))
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} lacks {error}: it is no checkpoint of this version of groove") from error
+    sizes = {"frames_per_beat": settings["features"]["frames_per_beat"]}
+    model, _ = LateFusionClassifier.from_pretrained(path, new=(), **sizes)
+    return TrainedModel(path, model.eval(), settings, classes, scaler, weights_digest(model.state_dict()))
+
+
+def weights_digest(weights: Mapping[str, Tensor]) -> str:
+    """Return the first digits of a SHA-256 of `weights`, parameters and buffers by name."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(weights.items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:_DIGITS]
