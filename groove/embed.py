@@ -67,16 +67,18 @@ def embedded(cfg: Any) -> tuple[EmbeddedLibrary, Path]:
 def trained_and_catalogue(cfg: Any) -> tuple[TrainedModel, Catalogue, Path]:
     """Return the model of ``cfg.run``, the prepared library of `cfg` and its folder; torch is imported here."""
     from groove.prepare import prepared
-    from groove.retrieval.trained import load_trained
 
-    trained = _one_thread_model(cfg, load_trained)
+    trained = model_of(cfg)
     data, features = library_settings(trained, cfg)
     catalogue = prepared(data, features)
     return trained, catalogue, Path(data.songs or data.generated.root)
 
 
-def _one_thread_model(cfg: Any, load_trained: Any) -> TrainedModel:
+def model_of(cfg: Any) -> TrainedModel:
+    """Return the model of ``cfg.run``; torch is imported here, and told to use ``cfg.threads``."""
     import torch
+
+    from groove.retrieval.trained import load_trained
 
     torch.set_num_threads(cfg.threads)
     return load_trained(Path(cfg.run))

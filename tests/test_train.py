@@ -9,6 +9,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from groove.charts.radar import RADAR_AXES
 from groove.config import plain
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.training.fit import EpochSeed
@@ -70,7 +71,7 @@ def test_a_writes_everything_the_contract_names(run_a):
     verdict = json.loads((run_a / "verdict.json").read_text())
     assert {"name", "value", "bound", "passed", "hint"} <= set(verdict["indicators"][0])
     kept = {path.name for path in (run_a / "checkpoints").iterdir()}
-    assert kept == {"last.ckpt", "best_accuracy.ckpt", "best_retrieval.ckpt", "best_combined.ckpt"}
+    assert kept == {"epoch0.ckpt", "last.ckpt", "best_accuracy.ckpt", "best_retrieval.ckpt", "best_combined.ckpt"}
 
 
 def test_epoch_0_is_the_pretrained_model(run_a, pretrained_checkpoint):
@@ -276,6 +277,6 @@ def test_tensorboard_has_panels_and_a_projector(run_a):
     assert "pooled" in config and "projection" in config
     (metadata,) = folder.rglob("*pooled*/metadata.tsv")
     lines = metadata.read_text().splitlines()
-    assert lines[0].split("\t") == ["chart", "difficulty", "stream", "voltage", "air", "freeze", "chaos"]
+    assert lines[0].split("\t") == ["title", "difficulty", "meter", "pack", "chart_id", *RADAR_AXES]
     events = EventAccumulator(str(folder)).Reload()
     assert "custom_scalars__config__" in events.Tags()["tensors"]
