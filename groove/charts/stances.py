@@ -84,8 +84,9 @@ def _the_one(stances: tuple[Stance, ...]) -> Stances:
     return Stances(stances)
 
 
-START = _the_one((Stance((NOWHERE,) * 4, (False,) * 4, (False,) * 4),))
-"""Before the first row the feet are on no panel."""
+START = _the_one((Stance((0, NOWHERE, 3, NOWHERE), (False,) * 4, (False,) * 4),))
+"""Before the first row the left foot stands on left, the right foot on right. In ITGmania they are nowhere, and more
+charts begin with crossed feet."""
 
 
 @cache

@@ -169,7 +169,7 @@ def _candles(feet: NDArray[np.int8], single: NDArray[np.bool_]) -> int:
     if len(feet) < 3:
         return 0
     first, last = feet[:-2], feet[2:]
-    up_down = ((first >= 0) & (last >= 0) & (first != last) & (first + last == DOWN + UP)).any(axis=1)
+    up_down = (((first == UP) & (last == DOWN)) | ((first == DOWN) & (last == UP))).any(axis=1)
     left = _hit_by(feet)[0]
     between = np.isin(feet[1:-1], SIDE_PANELS).any(axis=1) & (left[1:-1] != left[:-2])
     return int((up_down & between & single[:-2] & single[1:-1] & single[2:]).sum())
