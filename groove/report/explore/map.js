@@ -1,0 +1,305 @@
+// The map: two canvases, one with all points, one above it with what is marked. Points are small pictures made once per
+// mark and size; a grid over the plane finds the point under the pointer.
+
+const CELLS = 96;
+const GHOST = { color: "#dfe3e8", shape: "circle" };
+const INK = "#16202c";
+
+class ChartMap {
+  constructor(host, points, marks, x, y) {
+    Object.assign(this, { host, points, marks, x, y });
+    this.visible = new Uint8Array(x.length).fill(1);
+    this.coloring = null;
+    this.selected = -1;
+    this.neighbors = [];
+    this.hovered = -1;
+    this.scale = 1;
+    this.left = 0;
+    this.top = 0;
+    this.sprites = new Map();
+    this.grid = makeGrid(x, y);
+    this.pending = { points: false, marks: false };
+    new ResizeObserver(() => this.resize()).observe(host);
+  }
+
+  resize() {
+    const { clientWidth: width, clientHeight: height } = this.host;
+    const ratio = window.devicePixelRatio || 1;
+    if (width === this.width && height === this.height && ratio === this.ratio) return;
+    const [dx, dy, first] = [(width - this.width) / 2, (height - this.height) / 2, this.width === undefined];
+    Object.assign(this, { width, height, ratio });
+    for (const canvas of [this.points, this.marks]) {
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(height * ratio);
+    }
+    if (first || !this.moved) this.fit();
+    else this.pan(dx, dy);
+  }
+
+  fit() {
+    this.moved = false;
+    const margin = 28;
+    this.fitted = Math.max(Math.min(this.width, this.height) - 2 * margin, 50);
+    this.scale = this.fitted;
+    this.left = (this.width - this.scale) / 2;
+    this.top = (this.height - this.scale) / 2;
+    this.redraw();
+  }
+
+  pan(dx, dy) {
+    this.moved = true;
+    this.left += dx;
+    this.top += dy;
+    this.redraw();
+  }
+
+  /** Zoom by `factor` about the place (x, y) of the canvas. */
+  zoom(factor, x = this.width / 2, y = this.height / 2) {
+    const scale = Math.min(Math.max(this.scale * factor, this.fitted * 0.5), this.fitted * 200);
+    this.left = x - (x - this.left) * scale / this.scale;
+    this.top = y - (y - this.top) * scale / this.scale;
+    this.scale = scale;
+    this.moved = true;
+    this.redraw();
+  }
+
+  place(chart) {
+    return [this.left + this.x[chart] * this.scale, this.top + this.y[chart] * this.scale];
+  }
+
+  /** Move the map so that `chart` can be seen, if it cannot. */
+  reveal(chart) {
+    const [x, y] = this.place(chart);
+    const margin = 40;
+    if (x < margin || y < margin || x > this.width - margin || y > this.height - margin) {
+      this.pan(this.width / 2 - x, this.height / 2 - y);
+    }
+  }
+
+  /** Points shrink with their number and grow, slower than the map, as it is zoomed. */
+  radius() {
+    const base = Math.min(Math.max(95 / Math.sqrt(this.x.length + 60), 1.9), 6);
+    return Math.min(base * (this.scale / this.fitted) ** 0.4, 8);
+  }
+
+  /** The visible chart nearest to a place of the canvas, within `reach` pixels, or -1. */
+  at(px, py, reach = Math.max(this.radius() + 4, 8)) {
+    const [x, y, r] = [(px - this.left) / this.scale, (py - this.top) / this.scale, reach / this.scale];
+    let [found, nearest] = [-1, r * r];
+    this.grid.within(x, y, r, (chart) => {
+      const distance = (this.x[chart] - x) ** 2 + (this.y[chart] - y) ** 2;
+      if (distance <= nearest && this.visible[chart]) [found, nearest] = [chart, distance];
+    });
+    return found;
+  }
+
+  redraw() {
+    this.request("points");
+    this.request("marks");
+  }
+
+  /** Draw a layer in the next frame, once, however often it is asked for. */
+  request(layer) {
+    if (this.pending[layer] || !this.coloring || !this.width) return;
+    this.pending[layer] = true;
+    requestAnimationFrame(() => {
+      this.pending[layer] = false;
+      if (layer === "points") this.drawPoints();
+      else this.drawMarks();
+    });
+  }
+
+  sprite(mark, radius, ghost = false) {
+    const key = `${mark.color} ${mark.shape} ${radius} ${ghost}`;
+    if (!this.sprites.has(key)) {
+      if (this.sprites.size > 400) this.sprites.clear();
+      this.sprites.set(key, makeSprite(mark, radius * this.ratio, ghost));
+    }
+    return this.sprites.get(key);
+  }
+
+  drawPoints() {
+    const context = this.points.getContext("2d");
+    const radius = Math.round(this.radius() * 4) / 4;
+    const ghost = this.sprite(GHOST, Math.max(radius * 0.7, 1.2), true);
+    const sprites = this.coloring.marks.map((mark) => this.sprite(mark, radius));
+    context.clearRect(0, 0, this.points.width, this.points.height);
+    this.blit(context, 0, () => ghost);
+    this.blit(context, 1, (chart) => sprites[this.coloring.of[chart]]);
+  }
+
+  /** Draw the charts whose visibility is `visible`; a step that shares no factor with their number mixes their order. */
+  blit(context, visible, spriteOf) {
+    const { x, y, ratio } = this;
+    const [scale, left, top] = [this.scale * ratio, this.left * ratio, this.top * ratio];
+    const [right, bottom, count] = [this.points.width, this.points.height, x.length];
+    const step = strideOf(count);
+    for (let i = 0, chart = 0; i < count; i++, chart = (chart + step) % count) {
+      if (this.visible[chart] !== visible) continue;
+      const sprite = spriteOf(chart);
+      const half = sprite.width / 2;
+      const [px, py] = [left + x[chart] * scale, top + y[chart] * scale];
+      if (px < -half || py < -half || px > right + half || py > bottom + half) continue;
+      context.drawImage(sprite, Math.round(px - half), Math.round(py - half));
+    }
+  }
+
+  drawMarks() {
+    const context = this.marks.getContext("2d");
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.clearRect(0, 0, this.width, this.height);
+    if (this.selected >= 0) this.drawSelection(context);
+    if (this.hovered >= 0 && this.hovered !== this.selected) this.ring(context, this.hovered, 3, 2, INK);
+  }
+
+  drawSelection(context) {
+    context.fillStyle = "rgba(250, 251, 252, 0.62)"; // what is not marked steps back
+    context.fillRect(0, 0, this.width, this.height);
+    const [x, y] = this.place(this.selected);
+    context.strokeStyle = "rgba(22, 32, 44, 0.35)";
+    context.lineWidth = 1;
+    for (const chart of this.neighbors) {
+      context.beginPath();
+      context.moveTo(x, y);
+      context.lineTo(...this.place(chart));
+      context.stroke();
+    }
+    for (const chart of [...this.neighbors].reverse()) {
+      this.dot(context, chart, 1.25);
+      this.ring(context, chart, 1.5, 1.25, INK);
+    }
+    this.dot(context, this.selected, 1.6);
+    this.ring(context, this.selected, 4, 2.5, INK);
+    this.label(context, this.selected);
+  }
+
+  dot(context, chart, factor) {
+    const mark = this.coloring.marks[this.coloring.of[chart]];
+    tracePath(context, mark.shape, ...this.place(chart), Math.max(this.radius() * factor, 4));
+    context.fillStyle = mark.color;
+    context.fill();
+  }
+
+  ring(context, chart, gap, width, color) {
+    const [x, y] = this.place(chart);
+    context.beginPath();
+    context.arc(x, y, Math.max(this.radius() * 1.25, 4) + gap, 0, 2 * Math.PI);
+    context.lineWidth = width;
+    context.strokeStyle = color;
+    context.stroke();
+  }
+
+  label(context, chart) {
+    const [x, y] = this.place(chart);
+    context.font = "600 13px system-ui, sans-serif";
+    const text = titleOf(chart);
+    const width = context.measureText(text).width;
+    const above = y > 40 ? y - this.radius() - 14 : y + this.radius() + 24;
+    const start = Math.min(Math.max(x - width / 2, 8), Math.max(this.width - width - 8, 8));
+    context.lineWidth = 4;
+    context.lineJoin = "round";
+    context.strokeStyle = "#ffffff";
+    context.strokeText(text, start, above);
+    context.fillStyle = INK;
+    context.fillText(text, start, above);
+  }
+}
+
+function makeSprite(mark, radius, ghost) {
+  const size = 2 * Math.ceil(radius * 1.25 + 1);
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = size;
+  const context = canvas.getContext("2d");
+  tracePath(context, mark.shape, size / 2, size / 2, radius);
+  context.globalAlpha = ghost ? 1 : 0.9;
+  context.fillStyle = mark.color;
+  context.fill();
+  if (!ghost && radius > 2.4) { // an edge, so that points on points can be told apart
+    context.lineWidth = Math.min(radius * 0.22, 1.6);
+    context.strokeStyle = "rgba(255, 255, 255, 0.9)";
+    context.stroke();
+  }
+  return canvas;
+}
+
+function strideOf(count) {
+  let step = Math.max(Math.floor(count * 0.618), 1);
+  const divisor = (a, b) => (b ? divisor(b, a % b) : a);
+  while (divisor(step, count) > 1) step++;
+  return step;
+}
+
+/** A grid over the unit square: the charts of each cell, one after the other, and where each cell starts. */
+function makeGrid(x, y) {
+  const cellOf = (value) => Math.min(Math.max(Math.floor(value * CELLS), 0), CELLS - 1);
+  const starts = new Uint32Array(CELLS * CELLS + 1);
+  const cells = Uint16Array.from(x, (_, chart) => cellOf(y[chart]) * CELLS + cellOf(x[chart]));
+  for (const cell of cells) starts[cell + 1]++;
+  for (let cell = 0; cell < CELLS * CELLS; cell++) starts[cell + 1] += starts[cell];
+  const [next, order] = [starts.slice(), new Uint32Array(x.length)];
+  cells.forEach((cell, chart) => { order[next[cell]++] = chart; });
+  const within = (px, py, reach, visit) => {
+    for (let row = cellOf(py - reach); row <= cellOf(py + reach); row++) {
+      const [first, last] = [cellOf(px - reach), cellOf(px + reach)].map((column) => row * CELLS + column);
+      for (let i = starts[first]; i < starts[last + 1]; i++) visit(order[i]);
+    }
+  };
+  return { within };
+}
+
+/** Let pointer, wheel and keys move `map`; `onPick` gets the chart that was clicked, `onHover` the one pointed at (or -1). */
+function listen(map, onPick, onHover) {
+  const { marks } = map;
+  const down = new Map();
+  let travelled = 0;
+  const spot = (event) => { const box = marks.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+
+  marks.addEventListener("pointerdown", (event) => {
+    marks.setPointerCapture(event.pointerId);
+    if (!down.size) travelled = 0;
+    down.set(event.pointerId, spot(event));
+    onHover(-1);
+  });
+  marks.addEventListener("pointermove", (event) => {
+    const now = spot(event);
+    if (!down.has(event.pointerId)) { onHover(map.at(...now), now); return; }
+    const before = down.get(event.pointerId);
+    const other = [...down].find(([id]) => id !== event.pointerId)?.[1];
+    down.set(event.pointerId, now);
+    travelled += Math.hypot(now[0] - before[0], now[1] - before[1]);
+    if (other) pinch(map, before, now, other);
+    else if (travelled > 4) map.pan(now[0] - before[0], now[1] - before[1]);
+    marks.classList.toggle("moving", travelled > 4);
+  });
+  const up = (event) => {
+    if (!down.delete(event.pointerId)) return;
+    marks.classList.remove("moving");
+    const reach = event.pointerType === "mouse" ? undefined : 18; // fingers are broad
+    if (event.type === "pointerup" && travelled <= 4 && !down.size) onPick(map.at(...spot(event), reach));
+  };
+  marks.addEventListener("pointerup", up);
+  marks.addEventListener("pointercancel", up);
+  marks.addEventListener("pointerleave", () => onHover(-1));
+  marks.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    const pixels = event.deltaY * (event.deltaMode === 1 ? 16 : 1);
+    map.zoom(Math.exp(-Math.min(Math.max(pixels, -300), 300) * 0.002), ...spot(event));
+  }, { passive: false });
+  marks.addEventListener("dblclick", (event) => map.zoom(2, ...spot(event)));
+  marks.addEventListener("keydown", (event) => {
+    const actions = {
+      ArrowLeft: () => map.pan(60, 0), ArrowRight: () => map.pan(-60, 0), ArrowUp: () => map.pan(0, 60),
+      ArrowDown: () => map.pan(0, -60), "+": () => map.zoom(1.4), "=": () => map.zoom(1.4), "-": () => map.zoom(1 / 1.4),
+      0: () => map.fit(), Enter: () => onPick(map.at(map.width / 2, map.height / 2, map.width)),
+    };
+    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in actions)) return;
+    event.preventDefault();
+    actions[event.key]();
+  });
+}
+
+function pinch(map, before, now, other) {
+  const apart = ([ax, ay], [bx, by]) => Math.max(Math.hypot(ax - bx, ay - by), 1);
+  map.zoom(apart(now, other) / apart(before, other), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
+  map.pan((now[0] - before[0]) / 2, (now[1] - before[1]) / 2);
+}
