@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from groove.retrieval.neighbors import Neighbors
 
 MOST_NEIGHBORS = 100
+SLOW = 5_000
+"""Charts from which on t-SNE takes a minute and more on one core."""
 RINGS = {"konami": (50.0, 100.0, 150.0, 200.0), "stepmania": (0.25, 0.5, 0.75, 1.0)}
 """Where the pentagon of each radar has its rings: the games' own pentagons end at the last one."""
 SEEN = {
@@ -65,7 +67,7 @@ def run(cfg: ExploreConfig) -> None:
     library, _ = embedded(cfg)
     vectors = library.space(cfg.space)
     print(about(library))
-    print(f"laying out {len(library)} charts by {cfg.method}", flush=True)
+    print(f"laying out {len(library)} charts by {cfg.method}{_warning(len(library), cfg.method)}", flush=True)
     places = map_of(vectors, cfg.method, cfg.seed, cfg.threads)
     neighbors = nearest_of_other_songs(vectors, library.song, cfg.neighbors, cfg.threads)
     page = html(library_page(library, cfg.space, places, neighbors)).encode()
@@ -73,8 +75,12 @@ def run(cfg: ExploreConfig) -> None:
         write_bytes(Path(cfg.out), page)
     except OSError as error:
         raise RunError(f"out='{cfg.out}' cannot be written: {error.strerror}") from error
-    print(f"map: {places.how}")
+    print(f"map: {how(places)}")
     print(f"{len(page) / 1e6:.1f} MB, {time.perf_counter() - start:.1f} s: {cfg.out}")
+
+
+def _warning(charts: int, method: str) -> str:
+    return "; this takes minutes, method=pca a second" if method == "tsne" and charts > SLOW else ""
 
 
 def check(cfg: ExploreConfig) -> None:
@@ -86,6 +92,13 @@ def check(cfg: ExploreConfig) -> None:
         raise ConfigError(f"neighbors is {cfg.neighbors}; allowed: 1 to {MOST_NEIGHBORS}")
     if Path(cfg.out).is_dir():
         raise ConfigError(f"out={cfg.out} is a folder; give the name of a file, as {Path(cfg.out) / 'explore.html'}")
+
+
+def how(places: MapOfCharts) -> str:
+    """Return how the map was made and how far it can be trusted."""
+    from groove.retrieval.map import COUNTED
+
+    return f"{places.how}. Of the {COUNTED} nearest of each chart it keeps {places.kept:.0%} near"
 
 
 def library_page(library: EmbeddedLibrary, space: str, places: MapOfCharts, neighbors: Neighbors) -> LibraryPage:
@@ -103,7 +116,7 @@ def library_page(library: EmbeddedLibrary, space: str, places: MapOfCharts, neig
     numbers |= {axis: library.radar[:, index] for index, axis in enumerate(RADAR_AXES)}
     return LibraryPage(
         about=[about(library), f"{library.family} radar; distances in the {space} space of the model"],
-        how=places.how,
+        how=how(places),
         axes=RADAR_AXES,
         rings=RINGS[library.family],
         texts={name: [value or "" for value in values] for name, values in texts.items()},

@@ -21,6 +21,7 @@ METHODS = ("tsne", "pca")
 PERPLEXITY = 30.0
 SAMPLE = 20_000
 """Of more charts than these, t-SNE places a random sample and the others go between their nearest ones of it."""
+COUNTED = 10
 _ANCHORS = 3
 _FEWEST = 5  # below, t-SNE has no neighbourhoods to keep
 _START_STD = 1e-4  # of the first coordinate: what scikit-learn and openTSNE scale a start to
@@ -31,10 +32,12 @@ class MapOfCharts(NamedTuple):
 
     Attributes:
         xy: (N, 2), between 0 and 1, both coordinates on one scale.
+        kept: the share of the `COUNTED` nearest of each chart that are among its nearest on the map too, on average.
         how: how it was made, in words for the reader of the map.
     """
 
     xy: NDArray[np.float64]
+    kept: float
     how: str
 
 
@@ -60,13 +63,36 @@ def map_of(
     if broken:
         raise RunError(f"{broken} of {len(vectors)} charts have vectors that are not finite: the model has diverged")
     with threadpool_limits(threads):
-        flat = principal_components(vectors)
-        if method == "pca":
-            return MapOfCharts(_in_unit_square(flat), "the two largest principal components (PCA)")
-        if len(vectors) < _FEWEST or flat[:, 0].std() == 0:
-            reason = "too few or all alike for t-SNE"
-            return MapOfCharts(_in_unit_square(flat), f"the two largest principal components (PCA; {reason})")
-        return _sampled_tsne(vectors, flat, seed, threads, sample)
+        xy, how = _placed(vectors, method, seed, threads, sample)
+    return MapOfCharts(_in_unit_square(xy), neighbors_kept(vectors, xy, threads), how)
+
+
+def neighbors_kept(vectors: NDArray[np.float32], xy: NDArray[np.float64], threads: int = 1) -> float:
+    """Return how much of the neighbourhoods of `vectors` (N, E) the map `xy` (N, 2) keeps, 0 to 1 (NaN: one chart)."""
+    k = min(COUNTED, len(vectors) - 1)
+    if k < 1:
+        return float("nan")
+    found = [nearest(space, space, k + 1, threads).rows for space in (vectors, xy.astype(np.float32))]
+    true, near = (_without_self(rows)[:, :k] for rows in found)
+    return float((true[:, :, None] == near[:, None, :]).any(axis=2).mean())
+
+
+def _without_self(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return `rows` (N, K) with each chart's own row put last, as it may be anywhere among charts that are alike."""
+    own = rows == np.arange(len(rows))[:, None]
+    return np.take_along_axis(rows, np.argsort(own, axis=1, kind="stable"), axis=1)
+
+
+def _placed(
+    vectors: NDArray[np.float32], method: str, seed: int, threads: int, sample: int
+) -> tuple[NDArray[np.float64], str]:
+    """Return coordinates (N, 2) and how they were made."""
+    flat = principal_components(vectors)
+    if method == "pca":
+        return flat, "the two largest principal components (PCA)"
+    if len(vectors) < _FEWEST or flat[:, 0].std() == 0:
+        return flat, "the two largest principal components (PCA; too few charts, or all alike, for t-SNE)"
+    return _sampled_tsne(vectors, flat, seed, threads, sample)
 
 
 def principal_components(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -82,16 +108,16 @@ def principal_components(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _sampled_tsne(
     vectors: NDArray[np.float32], flat: NDArray[np.float64], seed: int, threads: int, sample: int
-) -> MapOfCharts:
+) -> tuple[NDArray[np.float64], str]:
     how = "t-SNE: near on the map is near for the model, far apart says little"
     if len(vectors) <= sample:
-        return MapOfCharts(_in_unit_square(_tsne(vectors, flat, seed, threads)), how)
+        return _tsne(vectors, flat, seed, threads), how
     rows = np.sort(np.random.default_rng(seed).choice(len(vectors), sample, replace=False))
     placed = _tsne(vectors[rows], flat[rows], seed, threads)
     xy = _between(vectors, vectors[rows], placed, threads)
     xy[rows] = placed
     note = f"{sample:,} of {len(vectors):,} charts by t-SNE, the others between their {_ANCHORS} nearest of those"
-    return MapOfCharts(_in_unit_square(xy), f"{how} ({note})")
+    return xy, f"{how} ({note})"
 
 
 def _tsne(vectors: NDArray[np.float32], flat: NDArray[np.float64], seed: int, threads: int) -> NDArray[np.float64]:

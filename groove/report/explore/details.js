@@ -17,14 +17,14 @@ function showNothing(host) {
 
 /** Show `chart`; `onPick` gets a chart that was clicked, `onPoint` the neighbour pointed at (or -1), `isVisible` asks the filters. */
 function showChart(host, chart, { onPick, onPoint, onClose, isVisible }) {
-  const radar = radarOfChart(chart);
   const neighbors = neighborsOf(chart);
+  const radar = radarOfChart(chart, neighbors.map((neighbor) => neighbor.chart));
   const point = (other) => { radar.compare(other); onPoint(other); };
   host.replaceChildren(
     el("button", { type: "button", class: "close", title: "close (Escape)", "aria-label": "close", onclick: onClose }, "\u00d7"),
     el("h2", { dir: "auto" }, titleOf(chart)),
     el("p", { class: "artist", dir: "auto" }, textOf("artist", chart)),
-    facts(chart), radar, radarNote(), siblings(chart, onPick),
+    facts(chart), radar, siblings(chart, onPick),
     el("h3", {}, neighbors.length ? `${neighbors.length} nearest charts of other songs` : "There is no chart of another song"));
   if (neighbors.length) host.append(neighborList(chart, neighbors, { onPick, point, isVisible }));
   host.append(el("p", { class: "path", dir: "auto" }, textOf("simfile", chart)));
@@ -41,11 +41,6 @@ function facts(chart) {
   pairs.push(["training", page.meanings[split] ?? split]);
   const shown = pairs.filter(([, value]) => value !== "");
   return el("dl", {}, ...shown.flatMap(([name, value]) => [el("dt", {}, name), el("dd", { dir: "auto" }, value)]));
-}
-
-function radarNote() {
-  const rings = page.rings.map((ring) => inWords(ring, radarDigits)).join(", ");
-  return el("p", { class: "note center" }, `rings at ${rings}; larger values are drawn on the last`);
 }
 
 function siblings(chart, onPick) {

@@ -4,11 +4,11 @@
 /** Boxes to tick, one per name of the column. */
 function namesFilter(column, onChange) {
   const { names, codes } = charts.texts[column];
-  const marks = marksOfNames(column);
+  const mark = (i) => (column === "difficulty" ? swatch(difficultyMarks[i]) : ""); // whose colours are the same everywhere
   const counts = new Array(names.length).fill(0);
   for (const code of codes) counts[code]++;
   const boxes = names.map((name) => el("input", { type: "checkbox", checked: true, name: column, value: name, onchange: onChange }));
-  const rows = boxes.map((box, i) => el("label", { class: "tick" }, box, swatch(marks[i]),
+  const rows = boxes.map((box, i) => el("label", { class: "tick" }, box, mark(i),
     el("span", { dir: "auto", class: "grow" }, nameInWords(column, names[i])), el("small", {}, counts[i].toLocaleString("en"))));
   const host = el("fieldset", {}, el("legend", {}, labelOf(column)), el("div", { class: "ticks" }, ...rows));
   const read = () => {

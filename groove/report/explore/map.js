@@ -70,7 +70,7 @@ class ChartMap {
   /** Move the map so that `chart` can be seen, if it cannot. */
   reveal(chart) {
     const [x, y] = this.place(chart);
-    const margin = 40;
+    const margin = 12;
     if (x < margin || y < margin || x > this.width - margin || y > this.height - margin) {
       this.pan(this.width / 2 - x, this.height / 2 - y);
     }
@@ -149,7 +149,7 @@ class ChartMap {
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
     if (this.selected >= 0) this.drawSelection(context);
-    if (this.hovered >= 0 && this.hovered !== this.selected) this.ring(context, this.hovered, 3, 2, INK);
+    if (this.hovered >= 0 && this.hovered !== this.selected) this.ring(context, this.hovered, 2.5, 2, INK);
   }
 
   drawSelection(context) {
@@ -165,10 +165,11 @@ class ChartMap {
       context.stroke();
     }
     for (const chart of [...this.neighbors].reverse()) {
-      this.dot(context, chart, 1.25);
-      this.ring(context, chart, 1.5, 1.25, INK);
+      this.dot(context, chart, 1.15);
+      this.ring(context, chart, 0, 1.2, INK);
     }
-    this.dot(context, this.selected, 1.6);
+    this.dot(context, this.selected, 1.3);
+    this.ring(context, this.selected, 1.5, 3, "#ffffff");
     this.ring(context, this.selected, 4, 2.5, INK);
     this.label(context, this.selected);
   }
@@ -183,7 +184,7 @@ class ChartMap {
   ring(context, chart, gap, width, color) {
     const [x, y] = this.place(chart);
     context.beginPath();
-    context.arc(x, y, Math.max(this.radius() * 1.25, 4) + gap, 0, 2 * Math.PI);
+    context.arc(x, y, Math.max(this.radius() * 1.15, 4) + gap, 0, 2 * Math.PI);
     context.lineWidth = width;
     context.strokeStyle = color;
     context.stroke();

@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const RADIUS = 92;
-const RADAR_BOX = { width: 330, height: 262, x: 165, y: 138 };
+const RADAR_BOX = { width: 330, height: 238, x: 165, y: 133 };
 
 function svg(tag, attributes, ...children) {
   const made = document.createElementNS(SVG, tag);
@@ -20,21 +20,30 @@ const polygon = (shares, name) =>
   svg("polygon", { class: name, points: shares.map((share, axis) => corner(axis, share).map((at) => at.toFixed(1)).join(",")).join(" ") });
 
 const radarOf = (chart) => page.axes.map((axis) => numberOf(axis, chart));
-const sharesOf = (chart) => radarOf(chart).map((value) => Math.min(Math.max(value / page.rings.at(-1), 0), 1) || 0);
+const sharesOf = (chart, top) => radarOf(chart).map((value) => Math.min(Math.max(value / top, 0), 1) || 0);
 
-/** The radar of `chart`; its method `compare` draws another chart's over it (-1: none). */
-function radarOfChart(chart) {
+/** The value of the outermost ring: the games' own, or half of it where none of `shown` charts needs more. */
+function topOf(shown) {
+  const half = page.rings.at(-1) / 2;
+  return shown.every((chart) => radarOf(chart).every((value) => !(value > half))) ? half : 2 * half;
+}
+
+/** The radar of `chart`; its method `compare` draws one of `others` over it (-1: none). */
+function radarOfChart(chart, others) {
+  const top = topOf([chart, ...others]);
+  const shares = sharesOf(chart, top);
   const words = radarOf(chart).map((value, axis) => `${page.axes[axis]} ${inWords(value, radarDigits)}`).join(", ");
   const drawing = svg("svg", {
     viewBox: `0 0 ${RADAR_BOX.width} ${RADAR_BOX.height}`, role: "img", "aria-label": `Groove radar: ${words}`, class: "radar",
   });
   for (const ring of page.rings) drawing.append(polygon(page.axes.map(() => ring / page.rings.at(-1)), "ring"));
+  drawing.append(scaleLabel(top / 2, 0.5), scaleLabel(top, 1));
   page.axes.forEach((_, axis) => {
     const [x2, y2] = corner(axis, 1);
     drawing.append(svg("line", { class: "ring", x1: RADAR_BOX.x, y1: RADAR_BOX.y, x2, y2 }));
   });
-  drawing.append(polygon(sharesOf(chart), "value"));
-  sharesOf(chart).forEach((share, axis) => {
+  drawing.append(polygon(shares, "value"));
+  shares.forEach((share, axis) => {
     const [cx, cy] = corner(axis, share);
     drawing.append(svg("circle", { class: "value", cx, cy, r: 3 }));
   });
@@ -44,9 +53,16 @@ function radarOfChart(chart) {
   drawing.append(over);
   drawing.compare = (other) => {
     over.style.display = other < 0 ? "none" : "";
-    if (other >= 0) over.setAttribute("points", polygon(sharesOf(other), "").getAttribute("points"));
+    if (other >= 0) over.setAttribute("points", polygon(sharesOf(other, top), "").getAttribute("points"));
   };
   return drawing;
+}
+
+function scaleLabel(value, share) {
+  const [x, y] = corner(0, share);
+  const made = svg("text", { x: x + 4, y: y + 3, class: "scale" });
+  made.textContent = inWords(value, value < 10 ? 1 : 0);
+  return made;
 }
 
 function axisLabel(name, axis, value) {
