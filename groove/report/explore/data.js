@@ -69,3 +69,11 @@ function el(tag, properties = {}, ...children) {
   made.append(...children);
   return made;
 }
+
+/** The same for a drawing. */
+function svg(tag, attributes, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}

@@ -1,5 +1,5 @@
-// The map: two canvases, one with all points, one above it with what is marked. Points are small pictures made once per
-// mark and size; a grid over the plane finds the point under the pointer.
+// The map: two canvases, one with all points (frame.js), one above it with what is marked. A grid over the plane finds the
+// point under the pointer.
 
 const CELLS = 96;
 const GHOST = { color: "#dfe3e8", shape: "circle" };
@@ -16,7 +16,7 @@ class ChartMap {
     this.scale = 1;
     this.left = 0;
     this.top = 0;
-    this.sprites = new Map();
+    this.step = strideOf(x.length);
     this.grid = makeGrid(x, y);
     this.pending = { points: false, marks: false };
     new ResizeObserver(() => this.resize()).observe(host);
@@ -32,6 +32,8 @@ class ChartMap {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
     }
+    this.frame = new Frame(this.points.width, this.points.height);
+    this.sprites = new Map();
     if (first || !this.moved) this.fit();
     else this.pan(dx, dy);
   }
@@ -109,38 +111,34 @@ class ChartMap {
     });
   }
 
-  sprite(mark, radius, ghost = false) {
-    const key = `${mark.color} ${mark.shape} ${radius} ${ghost}`;
+  drawPoints() {
+    const radius = Math.round(this.radius() * 4) / 4 * this.ratio;
+    const ghost = this.sprite(GHOST, Math.max(radius * 0.7, 1.2), false);
+    const sprites = this.coloring.marks.map((mark) => this.sprite(mark, radius, true));
+    this.frame.clear();
+    this.blit(0, () => ghost);
+    this.blit(1, (chart) => sprites[this.coloring.of[chart]]);
+    this.frame.show(this.points.getContext("2d"));
+  }
+
+  sprite(mark, radius, edged) {
+    const key = `${mark.color} ${mark.shape} ${radius} ${edged}`;
     if (!this.sprites.has(key)) {
       if (this.sprites.size > 400) this.sprites.clear();
-      this.sprites.set(key, makeSprite(mark, radius * this.ratio, ghost));
+      this.sprites.set(key, makeSprite(mark, radius, edged, this.frame.stride));
     }
     return this.sprites.get(key);
   }
 
-  drawPoints() {
-    const context = this.points.getContext("2d");
-    const radius = Math.round(this.radius() * 4) / 4;
-    const ghost = this.sprite(GHOST, Math.max(radius * 0.7, 1.2), true);
-    const sprites = this.coloring.marks.map((mark) => this.sprite(mark, radius));
-    context.clearRect(0, 0, this.points.width, this.points.height);
-    this.blit(context, 0, () => ghost);
-    this.blit(context, 1, (chart) => sprites[this.coloring.of[chart]]);
-  }
-
   /** Draw the charts whose visibility is `visible`; a step that shares no factor with their number mixes their order. */
-  blit(context, visible, spriteOf) {
-    const { x, y, ratio } = this;
+  blit(visible, spriteOf) {
+    const { x, y, ratio, frame } = this;
     const [scale, left, top] = [this.scale * ratio, this.left * ratio, this.top * ratio];
-    const [right, bottom, count] = [this.points.width, this.points.height, x.length];
-    const step = strideOf(count);
-    for (let i = 0, chart = 0; i < count; i++, chart = (chart + step) % count) {
+    const [right, bottom, count, reach] = [this.points.width, this.points.height, x.length, MARGIN / 2];
+    for (let i = 0, chart = 0; i < count; i++, chart = (chart + this.step) % count) {
       if (this.visible[chart] !== visible) continue;
-      const sprite = spriteOf(chart);
-      const half = sprite.width / 2;
-      const [px, py] = [left + x[chart] * scale, top + y[chart] * scale];
-      if (px < -half || py < -half || px > right + half || py > bottom + half) continue;
-      context.drawImage(sprite, Math.round(px - half), Math.round(py - half));
+      const [px, py] = [Math.round(left + x[chart] * scale), Math.round(top + y[chart] * scale)];
+      if (px > -reach && py > -reach && px < right + reach && py < bottom + reach) frame.draw(spriteOf(chart), px, py);
     }
   }
 
@@ -195,7 +193,7 @@ class ChartMap {
     context.font = "600 13px system-ui, sans-serif";
     const text = titleOf(chart);
     const width = context.measureText(text).width;
-    const above = y > 40 ? y - this.radius() - 14 : y + this.radius() + 24;
+    const above = this.emptier(x, y, width) < 0 && y > 40 ? y - this.radius() - 14 : y + this.radius() + 24;
     const start = Math.min(Math.max(x - width / 2, 8), Math.max(this.width - width - 8, 8));
     context.lineWidth = 4;
     context.lineJoin = "round";
@@ -204,23 +202,13 @@ class ChartMap {
     context.fillStyle = INK;
     context.fillText(text, start, above);
   }
-}
 
-function makeSprite(mark, radius, ghost) {
-  const size = 2 * Math.ceil(radius * 1.25 + 1);
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = size;
-  const context = canvas.getContext("2d");
-  tracePath(context, mark.shape, size / 2, size / 2, radius);
-  context.globalAlpha = ghost ? 1 : 0.9;
-  context.fillStyle = mark.color;
-  context.fill();
-  if (!ghost && radius > 2.4) { // an edge, so that points on points can be told apart
-    context.lineWidth = Math.min(radius * 0.22, 1.6);
-    context.strokeStyle = "rgba(255, 255, 255, 0.9)";
-    context.stroke();
+  /** Where a text of `width` at (x, y) hides fewer neighbours: -1 above, 1 below. */
+  emptier(x, y, width) {
+    const near = this.neighbors.map((chart) => this.place(chart)).filter(([nx, ny]) => Math.abs(nx - x) < width / 2 && Math.abs(ny - y) < 40);
+    const above = near.filter(([, ny]) => ny < y).length;
+    return above <= near.length - above ? -1 : 1;
   }
-  return canvas;
 }
 
 function strideOf(count) {

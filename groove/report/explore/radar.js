@@ -1,15 +1,7 @@
 // The pentagon of a chart's radar, and of another one over it.
 
-const SVG = "http://www.w3.org/2000/svg";
 const RADIUS = 92;
-const RADAR_BOX = { width: 330, height: 238, x: 165, y: 133 };
-
-function svg(tag, attributes, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
+const RADAR_BOX = { width: 330, height: 246, x: 165, y: 133 };
 
 const corner = (axis, share) => {
   const angle = 2 * Math.PI * axis / page.axes.length - Math.PI / 2;

@@ -93,15 +93,14 @@ function tracePath(context, shape, x, y, radius) {
   }
 }
 
+const OUTLINES = {
+  circle: "M9 0A9 9 0 1 1 -9 0A9 9 0 1 1 9 0Z", square: "M-8 -8H8V8H-8Z", triangle: "M0 -10L10 8H-10Z", diamond: "M0 -11L11 0L0 11L-11 0Z",
+};
+
 /** A small drawing of a mark, for lists and the legend. */
 function swatch(mark) {
-  const size = 11;
-  const canvas = el("canvas", { class: "swatch", width: size * 2, height: size * 2, "aria-hidden": "true" });
-  const context = canvas.getContext("2d");
-  tracePath(context, mark.shape, size, size, size * 0.78);
-  context.fillStyle = mark.color;
-  context.fill();
-  return canvas;
+  return svg("svg", { class: "swatch", viewBox: "-11 -11 22 22", "aria-hidden": "true" },
+    svg("path", { d: OUTLINES[mark.shape], fill: mark.color }));
 }
 
 const difficultyMarks = marksOfNames("difficulty");
