@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from groove.retrieval.neighbors import Neighbors
 
 MOST_NEIGHBORS = 100
-SLOW = 5_000
-"""Charts from which on t-SNE takes a minute and more on one core."""
+SLOW = 10_000
+"""Charts from which on t-SNE takes a minute or more of one core (20,000: two)."""
 RINGS = {"konami": (50.0, 100.0, 150.0, 200.0), "stepmania": (0.25, 0.5, 0.75, 1.0)}
 """Where the pentagon of each radar has its rings: the games' own pentagons end at the last one."""
 SEEN = {
