@@ -20,7 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-PROGRAM = ("data.js", "scales.js", "frame.js", "map.js", "radar.js", "search.js", "filters.js", "details.js", "main.js")
+PROGRAM = (
+    *("data.js", "scales.js", "frame.js", "map.js", "pointer.js"),
+    *("radar.js", "search.js", "filters.js", "details.js", "main.js"),
+)
 """The parts of the program, in their order; together they are one script."""
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
