@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from groove import export
+from groove.embed import EmbedConfig, embedded
 from groove.errors import ConfigError, LibraryError
 from groove.export import ExportConfig, run, wanted
-from groove.retrieval.embedded import load
+from groove.retrieval.embedded import load, save
 from groove.retrieval.exported import load_safetensors
 from tests import runs
+from tests.builders import write_song
+from tests.retrieval.embedded import embedded_library
 from tests.retrieval.exported import run_folder
 
 LIGHT_FILES = ["embeddings.npz", "embeddings.parquet", "model.json", "model.safetensors", "radar.csv", "radar.lua"]
@@ -106,6 +111,18 @@ def test_a_folder_that_cannot_be_written_is_one_line(trained, tmp_path):
     (tmp_path / "file").write_text("x")
     done = call(tmp_path, "run=run", "out=file/out", "what=radar")
     assert done.returncode == 1 and "out=file/out cannot be written: Not a directory" in done.stderr
+
+
+def test_embeddings_of_another_library_beside_a_model_do_not_tell_what_it_has_seen(trained, tmp_path):
+    exported = tmp_path / "exported"
+    run(ExportConfig(run=str(trained), out=str(exported), what="model"))
+    write_song(tmp_path / "Songs")
+    library = embedded_library(20)
+    cfg = EmbedConfig(run=str(exported), songs=str(tmp_path / "Songs"), store=str(tmp_path / "store"), workers=1)
+    for named, expected in (("library", "unseen"), ("another", "unknown")):
+        save(replace(library, provenance=replace(library.provenance, library=named)), exported)
+        shutil.rmtree(exported / "libraries", ignore_errors=True)
+        assert embedded(cfg)[0].column("split") == [expected]
 
 
 @pytest.mark.slow
