@@ -75,10 +75,10 @@ def wanted(what: Any) -> list[str]:
     Raises:
         ConfigError: for a name that does not exist, or ONNX without its packages.
     """
-    what = [what] if isinstance(what, str) else what
+    what = [str(what)] if isinstance(what, (str, int, float)) else what
     for name in what or ():
         if name not in WHAT:
-            raise ConfigError(f"what names '{name}': {did_you_mean(name, WHAT)}")
+            raise ConfigError(f"what names '{name}': {did_you_mean(str(name), WHAT)}")
     if what is not None and not what:
         raise ConfigError(f"what is empty; allowed: any of {', '.join(WHAT)}, or null for all")
     missing = _missing_for_onnx() if what is None or "onnx" in what else []

@@ -95,6 +95,8 @@ def test_nothing_is_written_where_something_cannot_be_made(trained, tmp_path, mo
         (["out=x"], "run"),
         (["run=nowhere", "out=x"], "run=nowhere does not exist"),
         (["run=run", "out=x", "what=[modl]"], "what names 'modl': did you mean 'model'? allowed: embeddings, model"),
+        (["run=run", "out=x", "what=3"], "what names '3'"),
+        (["run=run", "out=x", "what=[3]"], "what names '3'"),
         (["run=run", "out=x", "what=[]"], "what is empty"),
         (["run=run", "out=run"], "out=run is a run folder"),
         (["run=run", "out=run/metrics.csv"], "is a file; give a folder"),
