@@ -61,7 +61,10 @@ def embedded(cfg: Any) -> tuple[EmbeddedLibrary, Path]:
     if cfg.songs is None and of_last_epoch and kept.is_file():
         return load(kept), kept
     trained, catalogue, songs = trained_and_catalogue(cfg)
-    return _embedded(trained, catalogue, songs, load(kept) if kept.is_file() else None)
+    own = load(kept) if kept.is_file() else None
+    if own is not None and not own.provenance.own:  # an exported model may lie beside another library's embeddings
+        own = None
+    return _embedded(trained, catalogue, songs, own)
 
 
 def trained_and_catalogue(cfg: Any) -> tuple[TrainedModel, Catalogue, Path]:

@@ -51,7 +51,11 @@ def test_light_packages_never_import_torch(package):
 
 
 @pytest.mark.parametrize(
-    "module", ["groove.train", "groove.radar", "groove.prepare", "groove.explore", "groove.report.__main__"]
+    "module",
+    [
+        *("groove.train", "groove.radar", "groove.prepare", "groove.embed", "groove.recommend"),
+        *("groove.explore", "groove.export", "groove.report.__main__"),
+    ],
 )
 def test_a_config_error_does_not_pay_for_heavy_imports(module):
     code = (

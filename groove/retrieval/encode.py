@@ -46,9 +46,7 @@ def encode(
     """
     model.eval()
     device = next(model.parameters()).device
-    classes = int(table.labels.label.max(initial=0)) + 1
-    no_pairs = PairRule(*np.full((2, classes), np.nan))
-    dataset = ChartDataset(table, store, no_pairs, model.max_frames)
+    dataset = charts_of(model, table, store)
     parts: dict[str, list[NDArray[np.float32]]] = {"pooled": [], "projection": []}
     sampler = InOrderSampler(table.frames, BATCH)
     done = 0
@@ -60,6 +58,13 @@ def encode(
         on_step("charts encoded", done, len(table))
     place = np.argsort(sampler.order)
     return {name: np.concatenate(arrays)[place] for name, arrays in parts.items()}
+
+
+def charts_of(model: LateFusionClassifier, table: ChartTable, store: Path) -> ChartDataset:
+    """Return the charts of `table` as `model` sees them: cut at its `max_frames`, without triplets."""
+    classes = int(table.labels.label.max(initial=0)) + 1
+    no_pairs = PairRule(*np.full((2, classes), np.nan))
+    return ChartDataset(table, store, no_pairs, model.max_frames)
 
 
 def blinded(batch: ChartBatch) -> ChartBatch:

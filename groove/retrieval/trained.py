@@ -1,4 +1,7 @@
-"""A trained model as its checkpoint keeps it: weights, settings, classes and radar scaler; nothing of the songs."""
+"""A trained model as its checkpoint keeps it: weights, settings, classes and radar scaler; nothing of the songs.
+
+A folder that `groove.export` wrote is as good as a run folder: ``model.safetensors`` and ``model.json`` hold the same.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from groove.data.scaler import RadarScaler
 from groove.errors import CheckpointError, RunError
 from groove.model.checkpoint import read_checkpoint
 from groove.model.fusion import LateFusionClassifier
+from groove.retrieval.exported import CARD_FILE, WEIGHTS_FILE, load_safetensors, read_card
 
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
@@ -48,14 +52,16 @@ class TrainedModel:
 
 
 def run_folder(path: Path) -> Path:
-    """Return the run folder that `path`, the folder itself or a checkpoint, belongs to."""
+    """Return the run folder that `path`, the folder itself or a file of weights in it, belongs to."""
+    if path.name == WEIGHTS_FILE:
+        return path.parent
     if path.suffix != ".ckpt":
         return path
     return path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
 
 
 def checkpoint_path(run: Path) -> Path:
-    """Return the checkpoint that `run`, a run folder or a ``.ckpt`` file, means: a folder's is its last epoch's.
+    """Return the weights that `run` means: a ``.ckpt`` file, a run folder's last epoch, or an exported model's.
 
     Raises:
         RunError: if there is no such file or folder, or no checkpoint in it.
@@ -65,6 +71,8 @@ def checkpoint_path(run: Path) -> Path:
     if not run.is_dir():
         raise RunError(f"run={run} does not exist; give a run folder of groove.train, or a .ckpt file in it")
     path = run / CHECKPOINTS / LAST
+    if not path.is_file() and (run / WEIGHTS_FILE).is_file():
+        return run / WEIGHTS_FILE
     if not path.is_file():
         runs = sorted(found.parent.parent.relative_to(run) for found in run.glob(f"*/{CHECKPOINTS}/{LAST}"))
         hint = f"; there are runs in it: {', '.join(map(str, runs[:5]))}" if runs else ""
@@ -73,13 +81,15 @@ def checkpoint_path(run: Path) -> Path:
 
 
 def load_trained(run: Path) -> TrainedModel:
-    """Return the model of `run`, a run folder or a ``.ckpt`` file.
+    """Return the model of `run`, a run folder, a ``.ckpt`` file or a folder that `groove.export` wrote.
 
     Raises:
         RunError: if there is no checkpoint.
         CheckpointError: if it cannot be read or is of another model.
     """
     path = checkpoint_path(run)
+    if path.name == WEIGHTS_FILE:
+        return _exported(path)
     checkpoint = read_checkpoint(path)
     stored = checkpoint.content["hyper_parameters"]
     try:
@@ -90,6 +100,18 @@ def load_trained(run: Path) -> TrainedModel:
     sizes = {"frames_per_beat": settings["features"]["frames_per_beat"]}
     model, _ = LateFusionClassifier.from_pretrained(path, new=(), **sizes)
     return TrainedModel(path, model.eval(), settings, classes, scaler, weights_digest(model.state_dict()))
+
+
+def _exported(path: Path) -> TrainedModel:
+    """Return the exported model whose weights are at `path`."""
+    card = read_card(path.parent)
+    try:
+        settings, classes = card["config"], list(card["classes"])
+        scaler = RadarScaler(*(np.array(card["radar"]["scaler"][key]) for key in ("center", "scale")))
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path.parent / CARD_FILE} lacks {error}: it is none of groove.export's") from error
+    model = load_safetensors(path.parent)
+    return TrainedModel(path, model, settings, classes, scaler, weights_digest(model.state_dict()))
 
 
 def weights_digest(weights: Mapping[str, Tensor]) -> str:
