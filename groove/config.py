@@ -234,10 +234,12 @@ class TrainerConfig:
 
 @dataclass
 class PrepareConfig:
-    """Schema of `conf/prepare.yaml`."""
+    """Schema of `conf/prepare.yaml`; `shard` of `shards`, counted from 0, computes its part and writes no catalogue."""
 
     data: DataConfig = field(default_factory=DataConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    shard: int | None = None
+    shards: int = 1
 
 
 @dataclass

@@ -2,6 +2,9 @@
 
 They go into the store at `data.store`; what is there already is not computed again. Without ``data.songs`` the
 generated library is written first. `groove.train` does the same by itself.
+
+Several machines that share the store compute a part each with ``shard=0 shards=8`` (``-m 'shard=range(8)' shards=8``);
+a run without `shard` afterwards finds everything and writes the catalogue.
 """
 
 from __future__ import annotations
@@ -17,15 +20,35 @@ from groove.charts.chart import DIFFICULTIES
 from groove.charts.library import count_reasons
 from groove.charts.processes import usable_workers
 from groove.config import PrepareConfig, run_main
-from groove.features.catalogue import Catalogue, OnStep, prepare_library
+from groove.features.catalogue import Catalogue, check_settings, prepare_library
+from groove.features.shards import Shard, prepare_shard
+from groove.features.workers import OnStep
 
 
 def run(cfg: Any) -> None:
-    """Prepare the library of `cfg` (a `PrepareConfig`) and print what was found."""
+    """Prepare the library of `cfg` (a `PrepareConfig`), or one shard of it, and print what was found."""
     start = time.perf_counter()
+    shard = Shard.of(cfg.shard, cfg.shards)
+    if shard is not None:
+        return _run_shard(cfg, shard, start)
     catalogue = _prepare(cfg.data, cfg.features)
     _report(catalogue, cfg.data.missing_audio)
     print(f"{catalogue.computed} simfiles computed, {time.perf_counter() - start:.1f} s")
+
+
+def _run_shard(cfg: Any, shard: Shard, start: float) -> None:
+    """Compute the records of `shard`, print how many, and which simfiles failed."""
+    check_settings(cfg.data.missing_audio, cfg.data.workers)
+    with progress() as on_step:
+        songs, workers = _songs(cfg.data, on_step)
+        steps_types = list(cfg.data.steps_types)
+        part = prepare_shard(songs, Path(cfg.data.store), cfg.features, shard, steps_types, workers, on_step)
+    for entry in part.failed:
+        print(f"  {entry.path}: {entry.reason}")
+    print(
+        f"{shard}: {part.simfiles} of {part.total} simfiles, {part.computed} computed, {len(part.failed)} failed, "
+        f"{time.perf_counter() - start:.1f} s; a run without shard= writes the catalogue"
+    )
 
 
 def prepared(data: Any, features: Any) -> Catalogue:
@@ -40,10 +63,15 @@ def prepared(data: Any, features: Any) -> Catalogue:
 
 def _prepare(data: Any, features: Any) -> Catalogue:
     with progress() as on_step:
-        workers = usable_workers(data.workers)
-        songs = Path(data.songs) if data.songs else _generated(data, workers, on_step)
+        songs, workers = _songs(data, on_step)
         store, steps_types = Path(data.store), list(data.steps_types)
         return prepare_library(songs, store, features, steps_types, data.missing_audio, workers, on_step)
+
+
+def _songs(data: Any, on_step: OnStep) -> tuple[Path, int]:
+    """Return the folder of songs, and the number of processes to use."""
+    workers = usable_workers(data.workers)
+    return Path(data.songs) if data.songs else _generated(data, workers, on_step), workers
 
 
 def _generated(data: Any, workers: int, on_step: OnStep) -> Path:

@@ -1,5 +1,6 @@
 """The entry point: what it prints, what a user's mistake looks like, and that a second run loads nothing heavy."""
 
+import re
 import subprocess
 import sys
 
@@ -67,6 +68,36 @@ def test_the_command_line_and_a_second_run_that_loads_no_audio_library(songs, tm
     assert "loaded: []" in outputs[1]
 
 
+def files(store):
+    return {path.relative_to(store): path.read_bytes() for path in store.rglob("*") if path.is_file()}
+
+
+@pytest.mark.slow
+def test_shards_side_by_side_and_as_a_sweep_and_then_a_plain_run(songs, tmp_path):
+    def start(store, *arguments):
+        settings = [f"data.songs={songs}", f"data.store={tmp_path / store}", "data.workers=1"]
+        command = [sys.executable, "-m", "groove.prepare", *arguments, *settings]
+        return subprocess.Popen(command, text=True, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    started = {
+        "whole": [start("whole")],
+        "side by side": [start("side by side", f"shard={shard}", "shards=2") for shard in (0, 1)],
+        "sweep": [start("sweep", "-m", "shard=range(2)", "shards=2")],
+    }
+    printed = {store: [process.communicate() for process in found] for store, found in started.items()}
+    assert {process.returncode for found in started.values() for process in found} == {0}, printed
+    for store in ("side by side", "sweep"):
+        lines = "".join(out for out, _ in printed[store])
+        computed = [
+            int(count) for count in re.findall(r"shard [01] of 2: \d of 2 simfiles, (\d) computed, 0 failed", lines)
+        ]
+        assert len(computed) == sum(computed) == 2
+        assert not list((tmp_path / store).glob("catalogue-*"))
+        out, err = start(store).communicate()
+        assert "0 simfiles computed" in out, err
+        assert files(tmp_path / store) == files(tmp_path / "whole")
+
+
 @pytest.mark.parametrize(
     ("argument", "text"),
     [
@@ -74,6 +105,10 @@ def test_the_command_line_and_a_second_run_that_loads_no_audio_library(songs, tm
         ("data.missing_audio=msk", "did you mean 'mask'? allowed: error, mask, skip"),
         ("features.frames_per_beat=0", "features.frames_per_beat is 0; allowed: 1 or more"),
         ("data.missing_audio=error", "charts without audio"),
+        ("shards=0", "shards is 0; allowed: 1 or more"),
+        ("shards=3", "shards is 3, but shard says not which; allowed: shard=0 to shard=2"),
+        ("shard=1", "shard is 1, counted from 0, of shards=1; allowed: 0 to 0"),
+        ("shard=x", "shard: Value 'x' of type 'str' could not be converted to Integer"),
     ],
 )
 def test_a_mistake_is_one_line(songs, tmp_path, argument, text):

@@ -1,7 +1,7 @@
 """Audio features of a song, and their mean on a chart's beat grid.
 
 All 23 features come from one STFT. Hop i is centred on sample ``i * hop_length``; times are seconds of the audio file.
-librosa is imported inside the functions that need it: a run that finds everything in the store never loads it.
+Libraries are imported inside the functions that need them: a run that finds everything in the store never loads them.
 Dimension letters: S samples, H hops, T frames, F = 23 features.
 """
 
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from groove.errors import AudioError
 from groove.features.frames import finite_float16
+from groove.features.rhythm import local_tempo, onset_rate, onset_strength
 from groove.features.settings import N_CONTRAST, N_MFCC, AudioSettings
+from groove.features.spectrum import row_means, spectrum
 
-ONSET_WINDOW_S = 2.0
-"""Width of the sliding window in which onsets are counted."""
 AUDIO_FEATURES = (
     *(f"mfcc_{index}" for index in range(N_MFCC)),
     "onset_strength",
@@ -43,7 +43,7 @@ def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:  # bytes: names need not be UTF-8
             native_rate = file.samplerate
-            blocks = [block.mean(axis=1) for block in file.blocks(_BLOCK, dtype="float32", always_2d=True)]
+            blocks = [row_means(block) for block in file.blocks(_BLOCK, dtype="float32", always_2d=True)]
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         raise AudioError(f"cannot be decoded: {' '.join(str(error).split())}") from error
     samples = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
@@ -55,23 +55,27 @@ def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
 
 
 def song_features(samples: NDArray[np.float32], audio: AudioSettings) -> NDArray[np.float32]:
-    """Return the features `AUDIO_FEATURES` of every hop of `samples` (S,), shape (H, 23)."""
-    import librosa
+    """Return the features `AUDIO_FEATURES` of every hop of `samples` (S,), shape (H, 23).
 
-    rate, hop = audio.sample_rate, audio.hop_length
+    Raises:
+        AudioError: if samples are so large that their power is no finite number.
+    """
+    from scipy.fft import dct
+
     samples = np.pad(samples, (0, max(0, audio.n_fft - len(samples))))
-    magnitude = np.abs(librosa.stft(samples, n_fft=audio.n_fft, hop_length=hop))
-    mel = librosa.feature.melspectrogram(S=magnitude**2, sr=rate, n_fft=audio.n_fft, n_mels=audio.n_mels)
-    log_mel = librosa.power_to_db(mel)
-    onsets = librosa.onset.onset_strength(S=log_mel, sr=rate, hop_length=hop, n_fft=audio.n_fft)
-    rows = (
-        librosa.feature.mfcc(S=log_mel, n_mfcc=N_MFCC),
+    with np.errstate(over="ignore", invalid="ignore"):  # told below
+        log_mel, contrast = spectrum(samples, audio)
+    if not np.isfinite(log_mel).all():
+        raise AudioError(f"holds samples up to {np.abs(samples).max():.2g}, whose power is not finite")
+    onsets = onset_strength(log_mel, audio)
+    columns = (
+        dct(log_mel, type=2, norm="ortho", axis=1)[:, :N_MFCC],
         onsets,
-        _onset_rate(onsets, rate, hop),
-        librosa.feature.tempo(onset_envelope=onsets, sr=rate, hop_length=hop, aggregate=None),
-        librosa.feature.spectral_contrast(S=magnitude, sr=rate, n_fft=audio.n_fft, n_bands=N_CONTRAST - 1),
+        onset_rate(onsets, audio),
+        local_tempo(onsets, audio),
+        contrast,
     )
-    return np.vstack(rows).T.astype(np.float32)
+    return np.column_stack(columns).astype(np.float32)
 
 
 def align(
@@ -101,15 +105,3 @@ def align(
     mean = np.where(spans, np.diff(area, axis=0) / np.where(spans, width, 1.0), features[hop[:-1]])
     outside = (times[1:] <= 0.0) & (times[:-1] < 0.0) | (times[:-1] >= end)
     return finite_float16(np.where(outside[:, None], 0.0, mean))
-
-
-def _onset_rate(onsets: NDArray[np.float32], rate: int, hop: int) -> NDArray[np.float64]:
-    """Return the onsets per second in the window around each hop (cut at the ends of the song), shape (H,)."""
-    import librosa
-
-    detected = librosa.onset.onset_detect(onset_envelope=onsets, sr=rate, hop_length=hop)
-    hops = np.arange(len(onsets))
-    reach = max(1, round(ONSET_WINDOW_S / 2 * rate / hop))
-    first, last = np.maximum(hops - reach, 0), np.minimum(hops + reach, len(onsets) - 1)
-    count = np.searchsorted(detected, last, side="right") - np.searchsorted(detected, first, side="left")
-    return count / ((last - first + 1) * hop / rate)

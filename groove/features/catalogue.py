@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from groove.features.record import SimfileTask
 from groove.features.settings import FeatureSettings
 from groove.features.sources import DigestCache, audio_sources, simfile_tasks, without_twins
 from groove.features.store import FeatureStore, write_if_changed
-from groove.features.workers import compute_all
+from groove.features.workers import OnStep, compute_missing
 
 MISSING_AUDIO = ("error", "skip", "mask")
 CHART_COLUMNS = (
@@ -35,8 +35,6 @@ CHART_COLUMNS = (
     *("steps_type", "difficulty", "meter", "description"),
 )
 RECORD_COLUMNS = ("has_audio", "audio_reason", "frames", "merged_rows", "length_s", "bpm", "content")
-OnStep = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done and how many there are, for a progress bar."""
 Row = dict[str, Any]
 
 
@@ -96,7 +94,7 @@ def prepare_library(
         AudioError: if `missing_audio` is `error` and audio is missing.
     """
     settings = FeatureSettings.of(features)
-    _check(missing_audio, workers)
+    check_settings(missing_audio, workers)
     library = scan(root, tuple(steps_types), lambda done, total: on_step("simfiles read", done, total))
     charts, left_out = without_twins(library.charts)
     left_out += library.left_out
@@ -108,7 +106,7 @@ def prepare_library(
         if missing_audio == "error":
             _require_audio(_missing_files(tasks))
         cache.save()
-        failed, computed = _compute(tasks, settings, files, workers, on_step)
+        failed, computed = compute_missing(tasks, settings, files, workers, on_step)
         rows, unusable = _rows([task for task in tasks if task.key not in failed], files, missing_audio)
         left_out += unusable
         left_out += [LeftOut(task.charts[0].simfile, "", failed[task.key]) for task in tasks if task.key in failed]
@@ -132,25 +130,12 @@ def load(store: Path, fingerprint: str) -> Catalogue:
     return Catalogue(table, store, fingerprint, left_out)
 
 
-def _check(missing_audio: str, workers: int) -> None:
+def check_settings(missing_audio: str, workers: int) -> None:
+    """Raise a `ConfigError` if `missing_audio` is unknown or there are no workers."""
     if missing_audio not in MISSING_AUDIO:
         raise ConfigError(f"data.missing_audio is '{missing_audio}'; {did_you_mean(missing_audio, MISSING_AUDIO)}")
     if workers < 1:
         raise ConfigError(f"data.workers is {workers}; allowed: 1 or more")
-
-
-def _compute(
-    tasks: Sequence[SimfileTask], settings: FeatureSettings, store: FeatureStore, workers: int, on_step: OnStep
-) -> tuple[dict[str, str], int]:
-    """Compute the records that `store` lacks; return the reasons of the failed ones by key, and the number of all."""
-    store.clean()
-    todo = list({task.key: task for task in tasks if not store.has(task.key)}.values())
-    failed = {}
-    for done, (task, reason) in enumerate(compute_all(todo, settings, store, workers), start=1):
-        if reason:
-            failed[task.key] = reason
-        on_step("features computed", done, len(todo))
-    return failed, len(todo)
 
 
 def _rows(tasks: Iterable[SimfileTask], store: FeatureStore, missing_audio: str) -> tuple[list[Row], list[LeftOut]]:

@@ -80,9 +80,9 @@ def _song(source: AudioSource, audio: AudioSettings) -> _Song:
         return _Song(None, None, source.reason)
     try:
         samples = decode(source.path, audio.sample_rate)
+        return _Song(song_features(samples, audio), len(samples) / audio.sample_rate, "")
     except AudioError as error:
         return _Song(None, None, str(error))
-    return _Song(song_features(samples, audio), len(samples) / audio.sample_rate, "")
 
 
 def _entry(chart: Chart, song: _Song, frames: int, frames_per_beat: int) -> dict[str, Any]:

@@ -11,6 +11,10 @@ N_MFCC = 13
 N_CONTRAST = 7
 LOWEST_SAMPLE_RATE = 12_801
 """Spectral contrast has 6 octaves from 200 Hz, the last of which must begin below half the sample rate."""
+LOWEST_BAND_HZ = 200
+"""Width of the lowest contrast bands, which must hold a bin of the transform each."""
+TEMPO_WINDOW_S = 8.0
+"""Width of the window in which the local tempo is found; it must hold two hops."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,12 @@ class FeatureSettings:
         settings = cls(int(features.frames_per_beat), AudioSettings(*(int(getattr(audio, name)) for name in names)))
         _require(settings.frames_per_beat, 1, "frames_per_beat")
         _require(settings.audio.sample_rate, LOWEST_SAMPLE_RATE, "audio.sample_rate")
-        _require(settings.audio.n_fft, 256, "audio.n_fft")
-        _require(settings.audio.hop_length, 1, "audio.hop_length")
+        rate, hop_length = settings.audio.sample_rate, settings.audio.hop_length
+        _require(settings.audio.n_fft, max(256, -(-rate // LOWEST_BAND_HZ)), "audio.n_fft")
+        _require(hop_length, 1, "audio.hop_length")
+        longest = int(rate * TEMPO_WINDOW_S / 2)
+        if hop_length > longest:
+            raise ConfigError(f"features.audio.hop_length is {hop_length}; allowed: 1 to {longest}")
         _require(settings.audio.n_mels, N_MFCC, "audio.n_mels")
         return settings
 

@@ -23,11 +23,7 @@ class DigestCache:
     def __init__(self, store: Path) -> None:
         """Read what `store` remembers."""
         self._path = store / _DIGESTS
-        self._known: dict[str, list[object]] = {}
-        try:
-            self._known = dict(json.loads(self._path.read_text(encoding="utf-8")))
-        except (OSError, ValueError):
-            pass  # a cache that is missing or broken is made anew
+        self._known = self._read()
 
     def digest(self, path: Path) -> str:
         """Return the digest of the file at `path`."""
@@ -39,8 +35,15 @@ class DigestCache:
         return str(known[2])
 
     def save(self) -> None:
-        """Write the cache to the store, if it changed."""
-        write_if_changed(self._path, json.dumps(self._known, indent=0, sort_keys=True).encode())
+        """Write the cache to the store, if it changed, with what another process has added in the meantime."""
+        known = self._read() | self._known
+        write_if_changed(self._path, json.dumps(known, indent=0, sort_keys=True).encode())
+
+    def _read(self) -> dict[str, list[object]]:
+        try:
+            return dict(json.loads(self._path.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return {}  # a cache that is missing or broken is made anew
 
 
 def without_twins(charts: Iterable[Chart]) -> tuple[list[Chart], list[LeftOut]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import traceback
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -15,6 +15,27 @@ from groove.features.settings import FeatureSettings
 from groove.features.store import FeatureStore
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+OnStep = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done and how many there are, for a progress bar."""
+
+
+def compute_missing(
+    tasks: Sequence[SimfileTask], settings: FeatureSettings, store: FeatureStore, workers: int, on_step: OnStep
+) -> tuple[dict[str, str], int]:
+    """Compute the records that `store` lacks; return the reasons of the failed ones by key, and the number of all.
+
+    Raises:
+        OSError: if the store cannot be written.
+    """
+    store.clean()
+    todo = list({task.key: task for task in tasks if not store.has(task.key)}.values())
+    failed = {}
+    for done, (task, reason) in enumerate(compute_all(todo, settings, store, workers), start=1):
+        if reason:
+            failed[task.key] = reason
+        on_step("features computed", done, len(todo))
+    return failed, len(todo)
 
 
 def compute_all(

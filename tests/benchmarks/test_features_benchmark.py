@@ -1,43 +1,138 @@
-"""Seconds for the audio features of one song, as a ratio to librosa called once per feature in the same run.
+"""Seconds per song for the audio features, as ratios to librosa's functions called one after another on the same songs.
 
-``python -m pytest tests/benchmarks`` with pytest-benchmark; not part of the default run.
+Real songs from ``../shared`` where that is, else generated ones; one thread each. Two ratios are printed: of the
+features alone, and with decoding, most of which is libvorbis or mpg123 at work for both.
+``python -m pytest tests/benchmarks``; not part of the default run.
 """
 
+import os
 import time
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from groove.features.audio import song_features
-from groove.features.settings import AudioSettings
+from groove.charts.synthesize import write_library
+from groove.features.audio import AUDIO_FEATURES, decode, song_features
+from groove.features.catalogue import prepare_library
+from groove.features.rhythm import ONSET_WINDOW_S
+from groove.features.settings import N_MFCC, AudioSettings, FeatureSettings
 
 AUDIO = AudioSettings()
 RATE = AUDIO.sample_rate
+REAL = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "library"
+MIXED = 32
+"""Songs from which the speed of one and of two processes is taken."""
 
 
-def librosa_per_feature(samples):
-    """Return the same 23 features, each asked of librosa from the samples: five spectrograms."""
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    import threadpoolctl
+
+    with threadpoolctl.threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    root = tmp_path_factory.mktemp("library")
+    write_library(root, 0, MIXED, workers=2)
+    return root
+
+
+def songs_of(root):
+    return sorted(path for path in root.glob("*/*/*") if path.suffix in (".ogg", ".mp3"))
+
+
+def librosa_samples(path):
     import librosa
 
-    onset = librosa.onset.onset_strength(y=samples, sr=RATE)
-    return (
-        librosa.feature.mfcc(y=samples, sr=RATE, n_mfcc=13),
-        onset,
-        librosa.onset.onset_detect(y=samples, sr=RATE),
-        librosa.feature.tempo(y=samples, sr=RATE, aggregate=None),
-        librosa.feature.spectral_contrast(y=samples, sr=RATE),
-    )
+    return librosa.load(path, sr=RATE)[0]
 
 
-def test_one_spectrogram_is_faster_than_one_per_feature(benchmark):
-    samples = np.random.default_rng(0).normal(0, 0.1, 60 * RATE).astype(np.float32)
-    librosa_per_feature(samples)  # loads and compiles
-    plain = []
-    for _ in range(5):
+def librosa_chain(samples):
+    """Return the 23 features, each asked of librosa from the samples, shape (H, 23)."""
+    import librosa
+
+    mfcc = librosa.feature.mfcc(y=samples, sr=RATE, n_mfcc=N_MFCC, n_mels=AUDIO.n_mels)
+    strength = librosa.onset.onset_strength(y=samples, sr=RATE, n_mels=AUDIO.n_mels)
+    detected = librosa.onset.onset_detect(y=samples, sr=RATE)
+    tempo = librosa.feature.tempo(y=samples, sr=RATE, aggregate=None)
+    contrast = librosa.feature.spectral_contrast(y=samples, sr=RATE)
+    window = np.ones(round(ONSET_WINDOW_S * RATE / AUDIO.hop_length))
+    rate = np.convolve(np.bincount(detected, minlength=len(strength)), window, "same") / ONSET_WINDOW_S
+    return np.vstack([mfcc, strength, rate, tempo, contrast]).T
+
+
+def least_seconds(call, *arguments, rounds=3):
+    """Return the shortest of several runs in seconds, and what `call` returns."""
+    seconds = []
+    for _ in range(rounds):
         start = time.perf_counter()
-        librosa_per_feature(samples)
-        plain.append(time.perf_counter() - start)
-    benchmark.pedantic(song_features, (samples, AUDIO), rounds=5, warmup_rounds=1)
-    ratio = benchmark.stats.stats.min / min(plain)
-    benchmark.extra_info["ratio_to_librosa_per_feature"] = round(ratio, 3)
-    print(f"ratio to one librosa call per feature: {ratio:.2f}")
-    assert ratio < 0.8
+        found = call(*arguments)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds), found
+
+
+def of_one_envelope(samples):
+    """Return librosa's features where all follow from one spectrogram of 64 mel bands, as ours do, shape (H, 23).
+
+    The plain chain's onsets and tempo come from 128 mel bands; equal features need equal bands.
+    """
+    import librosa
+
+    found = librosa_chain(samples)
+    strength = librosa.onset.onset_strength(y=samples, sr=RATE, n_mels=AUDIO.n_mels)
+    detected = librosa.onset.onset_detect(onset_envelope=strength, sr=RATE)
+    reach = round(ONSET_WINDOW_S / 2 * RATE / AUDIO.hop_length)
+    edges = np.arange(len(strength))
+    first, last = np.maximum(edges - reach, 0), np.minimum(edges + reach, len(strength) - 1)
+    inside = np.searchsorted(detected, last, "right") - np.searchsorted(detected, first, "left")
+    found[:, AUDIO_FEATURES.index("onset_rate")] = inside / ((last - first + 1) * AUDIO.hop_length / RATE)
+    tempo = librosa.feature.tempo(onset_envelope=strength, sr=RATE, aggregate=None)
+    found[:, AUDIO_FEATURES.index("tempo")] = tempo
+    return found
+
+
+def test_a_song_takes_a_third_of_the_time_of_librosas_functions_at_equal_features(benchmark, generated):
+    songs = songs_of(REAL) or songs_of(generated)[:3]
+    librosa_chain(np.zeros(10 * RATE, dtype=np.float32))  # loads and compiles
+    seconds = np.zeros(4)  # ours, theirs, decoding of ours, of theirs
+    worst = np.zeros((2, len(AUDIO_FEATURES)))
+    for path in songs:
+        decode_s, samples = least_seconds(decode, path, RATE)
+        load_s, _ = least_seconds(librosa_samples, path)
+        ours_s, ours = least_seconds(song_features, samples, AUDIO)
+        theirs_s, _ = least_seconds(librosa_chain, samples)
+        seconds += ours_s, theirs_s, decode_s, load_s
+        difference = np.abs(ours - of_one_envelope(samples)) / ours.std(axis=0).clip(1e-9)
+        worst = np.maximum(worst, [difference.max(axis=0), difference.mean(axis=0)])
+        print(f"\n{path.name} ({len(samples) / RATE:.0f} s): {ours_s:.3f} s, librosa {theirs_s:.3f} s, ", end="")
+        print(f"decoding {decode_s:.3f} and {load_s:.3f} s", end="")
+    benchmark.pedantic(song_features, (samples, AUDIO), rounds=1)
+    ours, theirs, decoding, loading = seconds
+    alone, whole = ours / theirs, (ours + decoding) / (theirs + loading)
+    benchmark.extra_info |= {"ratio_features": round(alone, 3), "ratio_with_decoding": round(whole, 3)}
+    print(f"\nratio to librosa one after another: features {alone:.2f}, with decoding {whole:.2f}")
+    for name, largest, mean in zip(AUDIO_FEATURES, *worst, strict=True):
+        print(f"  {name:15s} differs by at most {largest:.1e}, on average {mean:.1e} of its standard deviation")
+    assert worst[0].max() < 1e-3
+    assert alone <= 1 / 3
+    assert whole <= 1 / 2
+
+
+def test_two_processes_are_used_well(benchmark, generated, tmp_path):
+    """A whole run of `prepare` with one process and with two; the processes' own start is part of it."""
+    rates = {}
+    for workers in (1, 2):
+        start = time.perf_counter()
+        catalogue = prepare_library(generated, tmp_path / str(workers), FeatureSettings(), workers=workers)
+        rates[workers] = catalogue.computed / (time.perf_counter() - start)
+    benchmark.pedantic(lambda: None)
+    ratio = rates[2] / rates[1]
+    benchmark.extra_info |= {"songs_per_second": rates, "two_to_one": round(ratio, 2)}
+    print(f"\n{rates[1]:.1f} songs/s with 1 process, {rates[2]:.1f} with 2: {ratio:.2f} times as many")
+    assert catalogue.computed == MIXED
+    if (os.cpu_count() or 1) < 2 or os.getloadavg()[0] > 1.5:
+        pytest.skip("no second core is free: the ratio says nothing")
+    assert ratio > 1.3

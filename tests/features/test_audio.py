@@ -85,15 +85,39 @@ def test_silence_and_short_audio_give_finite_features(samples):
     assert np.isfinite(features).all()
 
 
-def test_features_are_those_of_librosa_from_the_samples():
+def librosa_features(samples):
+    """Return the 23 features from librosa's functions, called one after another, shape (23, H)."""
     import librosa
 
-    samples = clicks_at(np.arange(0.5, 8, 0.5), 8)
-    found = song_features(samples, AUDIO).T
-    mel = librosa.power_to_db(librosa.feature.melspectrogram(y=samples, sr=RATE, n_mels=AUDIO.n_mels))
-    np.testing.assert_allclose(found[:13], librosa.feature.mfcc(S=mel, n_mfcc=13), atol=1e-2)
-    np.testing.assert_allclose(found[ONSET], librosa.onset.onset_strength(S=mel, sr=RATE), atol=1e-2)
-    np.testing.assert_allclose(found[16:], librosa.feature.spectral_contrast(y=samples, sr=RATE), atol=1e-2)
+    strength = librosa.onset.onset_strength(y=samples, sr=RATE, n_mels=AUDIO.n_mels)
+    detected = librosa.onset.onset_detect(onset_envelope=strength, sr=RATE)
+    reach = round(1.0 / HOP_S)  # 2 s around a hop
+    around = [np.arange(len(strength))[max(0, hop - reach) : hop + reach + 1] for hop in range(len(strength))]
+    rate = [np.isin(detected, hops).sum() / (len(hops) * HOP_S) for hops in around]
+    rows = (
+        librosa.feature.mfcc(y=samples, sr=RATE, n_mfcc=13, n_mels=AUDIO.n_mels),
+        strength,
+        rate,
+        librosa.feature.tempo(onset_envelope=strength, sr=RATE, aggregate=None),
+        librosa.feature.spectral_contrast(y=samples, sr=RATE),
+    )
+    return np.vstack(rows)
+
+
+def test_features_are_those_of_librosa():
+    samples = clicks_at(np.arange(0.5, 12, 0.5), 12)
+    times = np.arange(len(samples)) / RATE
+    samples += (0.2 * np.sin(2 * np.pi * 220 * times) * (times > 5)).astype(np.float32)
+    samples[int(9 * RATE) :] = 0.0  # sound, more sound, silence
+    found, expected = song_features(samples, AUDIO), librosa_features(samples)
+    assert found.T.shape == expected.shape
+    for name, column, wanted in zip(AUDIO_FEATURES, found.T, expected, strict=True):
+        np.testing.assert_allclose(column, wanted, rtol=1e-5, atol=1e-4 * wanted.std(), err_msg=name)
+
+
+def test_samples_whose_power_is_not_finite_are_an_audio_error():
+    with pytest.raises(AudioError, match=r"samples up to 1e\+30"):
+        song_features(np.full(5000, 1e30, dtype=np.float32), AUDIO)
 
 
 def test_onset_rate_and_tempo_of_a_steady_pulse():

@@ -14,7 +14,7 @@ from groove.charts.walk import LeftOut
 from groove.errors import AudioError, ConfigError, LibraryError
 from groove.features import record, workers
 from groove.features.catalogue import load, prepare_library
-from groove.features.settings import FeatureSettings
+from groove.features.settings import AudioSettings, FeatureSettings
 from tests.builders import measures, ssc_text, steady, write_song
 
 EASY = ("Easy", 2, steady(4, 2))
@@ -222,6 +222,8 @@ def test_double_charts_are_used_when_asked_for(songs):
         {"missing_audio": "maks"},
         {"workers": 0},
         {"features": FeatureSettings(frames_per_beat=0)},
+        {"features": FeatureSettings(audio=AudioSettings(hop_length=90_000))},
+        {"features": FeatureSettings(audio=AudioSettings(sample_rate=192_000, n_fft=512))},
         {
             "features": SimpleNamespace(
                 frames_per_beat=4, audio=SimpleNamespace(sample_rate=8000, n_fft=1, hop_length=1, n_mels=64)
