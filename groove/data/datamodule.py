@@ -37,7 +37,8 @@ class GrooveDataModule(L.LightningDataModule):
         classes: class names, in order of difficulty.
         scaler: the one `RadarScaler`, fitted on the training split.
         rule: the `PairRule`, fitted on the training split.
-        train, val: `ChartTable` of each split; charts without a class (Edit) stay in, with label -1.
+        train, val: `ChartTable` of each split: the charts of its songs that have a class.
+        rows: the catalogue's rows of each split, by its name, in the order of its table.
         val_triplets: (M, 3) fixed held-out triplets, indices into `val`.
         pair_counts: per split and class, the number of charts and of anchors without a pair.
     """
@@ -57,8 +58,9 @@ class GrooveDataModule(L.LightningDataModule):
         table = chart_table(catalogue, label_of, data.radar)
         held = held_out(catalogue["identity"].to_pylist(), data.val_fraction, data.split_seed, data.fold)
         trainable = table.labels.label >= 0
-        train = table.take(np.flatnonzero(~held & trainable))
-        val = table.take(np.flatnonzero(held & trainable))
+        index = {"train": np.flatnonzero(~held & trainable), "val": np.flatnonzero(held & trainable)}
+        self.rows = {split: catalogue.take(chosen) for split, chosen in index.items()}
+        train, val = table.take(index["train"]), table.take(index["val"])
         if not len(train) or not len(val):
             raise LibraryError(
                 f"{len(train)} training and {len(val)} held-out charts in the classes {', '.join(self.classes)}; "
