@@ -89,6 +89,12 @@ class GrooveDataModule(L.LightningDataModule):
         )
 
     @property
+    def rows(self) -> dict[str, pa.Table]:
+        """Return the catalogue's rows of each split by name, in the order of its table."""
+        split = np.array(self.split)
+        return {name: self.catalogue.filter(pa.array(split == name)) for name in self.tables}
+
+    @property
     def tables(self) -> dict[str, ChartTable]:
         """Return the table of each split by name."""
         return {"train": self.train, "val": self.val}

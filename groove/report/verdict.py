@@ -87,6 +87,7 @@ RULES: dict[str, Rules] = {
         (
             partial(evidence.accuracy_reached, name="pretrain/probe_accuracy", column=PROBE),
             partial(evidence.accuracy_reached, name="pretrain/knn_accuracy", column=KNN),
+            evidence.trees_beaten,
             gradient.whole_balance,
             gradient.backbone_good_range,
         ),

@@ -29,6 +29,7 @@ from groove.training.checkpoints import CrashSaver, EpochLine, checkpoint_callba
 from groove.training.module import GrooveModule
 from groove.training.monitor import DiagnosticsMonitor
 from groove.training.phases import Phase, PhaseScheduler, resolve_phases
+from groove.training.trees import tree_references
 
 _NOISE = (
     "does not have many workers",
@@ -241,6 +242,7 @@ def write_run_json(fit: Fit) -> None:
         "experiment": experiment.name,
         "verdict": experiment.verdict,
         "seed": fit.cfg.seed,
+        "fold": fit.cfg.data.fold,
         "lr": fit.cfg.optimizer.lr,
         "triplet_margin": fit.cfg.loss.triplet_margin,
         "warmup_epochs": experiment.warmup_epochs,
@@ -256,6 +258,7 @@ def write_run_json(fit: Fit) -> None:
             "val_songs": len(set(fit.data.val.labels.song)),
             "pair_counts": fit.data.pair_counts,
         },
+        "references": tree_references(fit.data, fit.cfg.trainer.threads),
     }
     write_json(fit.folder / "run.json", content)
 
