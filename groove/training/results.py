@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from groove.charts.files import write_json
 from groove.config import plain
-from groove.data.datamodule import GrooveDataModule
-from groove.data.dataset import ChartTable
-from groove.features.frames import CHART_FEATURES
 from groove.model.fusion import LateFusionClassifier
 from groove.retrieval.embedded import EmbeddedLibrary, Provenance
 from groove.retrieval.encode import Vectors, blinded, encode
 from groove.retrieval.metrics import retrieval_metrics
+from groove.retrieval.reference import raw_features
 from groove.retrieval.trained import CHECKPOINTS, LAST, weights_digest
 from groove.training.fit import Fit
 
@@ -25,17 +23,6 @@ from groove.training.fit import Fit
 def _untied(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return `vectors` (N, E) with a trace of noise, so that equal ones have random neighbours, not the first rows."""
     return vectors + 1e-5 * np.random.default_rng(0).standard_normal(vectors.shape)
-
-
-def raw_features(data: GrooveDataModule, table: ChartTable) -> NDArray[np.float64]:
-    """Return the mean of each chart's frames and of its rates per second, standardised, (N, 2 F): no network."""
-    rows = []
-    for path in table.chart_path:
-        frames = np.load(data.store / path, mmap_mode="r").astype(np.float64)
-        seconds = max(float(frames[:, CHART_FEATURES.index("seconds")].sum()), 1e-6)
-        rows.append(np.concatenate([frames.mean(axis=0), frames.sum(axis=0) / seconds]))
-    raw = np.stack(rows)
-    return (raw - raw.mean(axis=0)) / (raw.std(axis=0) + 1e-9)
 
 
 def retrieval_report(fit: Fit, final: Vectors, untrained: LateFusionClassifier) -> dict[str, Any]:
@@ -48,7 +35,7 @@ def retrieval_report(fit: Fit, final: Vectors, untrained: LateFusionClassifier) 
         "epoch0_projection": fit.monitor.reference["projection"].double().numpy(),
         "untrained_pooled": encode(untrained, val, fit.data.store)["pooled"].astype(float),
         "blind_projection": _untied(encode(fit.module.model, val, fit.data.store, blinded)["projection"]),
-        "raw_features": raw_features(fit.data, val),
+        "raw_features": raw_features(val, fit.data.store),
         "radar": val.labels.radar,
     }
     within = {name: retrieval_metrics(x, val.labels) for name, x in spaces.items()}
