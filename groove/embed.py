@@ -60,11 +60,7 @@ def embedded(cfg: Any) -> tuple[EmbeddedLibrary, Path]:
     of_last_epoch = given == folder or given.name == LAST
     if cfg.songs is None and of_last_epoch and kept.is_file():
         return load(kept), kept
-    trained, catalogue, songs = trained_and_catalogue(cfg)
-    own = load(kept) if kept.is_file() else None
-    if own is not None and not own.provenance.own:  # an exported model may lie beside another library's embeddings
-        own = None
-    return _embedded(trained, catalogue, songs, own)
+    return embedded_catalogue(*trained_and_catalogue(cfg))
 
 
 def trained_and_catalogue(cfg: Any) -> tuple[TrainedModel, Catalogue, Path]:
@@ -102,14 +98,18 @@ def library_settings(trained: TrainedModel, cfg: Any) -> tuple[Any, Any]:
     return data, OmegaConf.merge(OmegaConf.structured(FeaturesConfig), trained.settings["features"])
 
 
-def _embedded(
-    trained: TrainedModel, catalogue: Catalogue, songs: Path, own: EmbeddedLibrary | None
-) -> tuple[EmbeddedLibrary, Path]:
-    """Return the embedded library and its file, encoding it unless it is there."""
+def embedded_catalogue(trained: TrainedModel, catalogue: Catalogue, songs: Path) -> tuple[EmbeddedLibrary, Path]:
+    """Return the prepared library `catalogue` as embedded by `trained` and its file; what is there is used again."""
     from groove.prepare import progress
     from groove.retrieval.embedded import EMBEDDINGS_FILE, load, save
-    from groove.retrieval.libraries import embed_library, library_key
+    from groove.retrieval.libraries import embed_library, is_of, library_key
 
+    kept = trained.folder / EMBEDDINGS_FILE
+    own = load(kept) if kept.is_file() else None
+    if own is not None and not own.provenance.own:  # an exported model may lie beside another library's embeddings
+        own = None
+    if own is not None and is_of(own, trained, catalogue):
+        return own, kept
     folder = trained.folder / LIBRARIES / library_key(trained, catalogue)
     if (folder / EMBEDDINGS_FILE).is_file():
         return load(folder / EMBEDDINGS_FILE), folder / EMBEDDINGS_FILE

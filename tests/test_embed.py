@@ -32,15 +32,18 @@ def test_its_own_library_is_there_after_training(finished):
     assert "on its own library" in about(library) and "80 charts" in about(library)
 
 
-def test_the_same_charts_get_the_same_vectors_again(finished, run_copy, capsys):
-    own = load(finished / "run" / EMBEDDINGS_FILE)
-    again, path = embedded(settings(finished, run_copy, finished / "songs"))
+def test_the_same_charts_elsewhere_get_the_same_vectors(finished, run_copy, tmp_path):
+    own, kept = embedded(settings(finished, run_copy, finished / "songs"))
+    assert kept == run_copy / EMBEDDINGS_FILE  # just what is there already
+    moved = tmp_path / "Moved"
+    shutil.copytree(finished / "songs" / "Pack", moved / "Another pack")
+    again, path = embedded(settings(finished, run_copy, moved))
     assert path.parent.parent == run_copy / "libraries" and again.provenance.own
-    assert again.column("chart_id") == own.column("chart_id") and again.column("split") == own.column("split")
+    assert again.column("pack") == ["Another pack"] * 80 and again.column("split") == own.column("split")
     for name in own.vectors:
         np.testing.assert_allclose(again.space(name), own.space(name), atol=1e-5)
     stamp = path.stat().st_mtime_ns
-    assert embedded(settings(finished, run_copy, finished / "songs"))[1].stat().st_mtime_ns == stamp
+    assert embedded(settings(finished, run_copy, moved))[1].stat().st_mtime_ns == stamp
 
 
 def test_another_library_is_unseen_but_for_songs_that_were_trained_on(finished, run_copy, tmp_path):

@@ -27,7 +27,7 @@ def space_scores(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Return gain of the 5 nearest, recall, precision and nDCG at each of `ks`, with intervals, and Spearman's.
+    """Return gain of the 5 nearest, and recall, precision and nDCG at each of `ks`, with intervals.
 
     Args:
         vectors: (N, E).
@@ -42,8 +42,14 @@ def space_scores(
         scores = query_scores(vectors, labels, k, within)
         for name in ("recall", "precision", "ndcg"):
             found[f"{name}_at_{k}"] = mean_interval(getattr(scores, name), labels.song[scores.row], draws, seed)
-    nan = float("nan")  # pairs are not independent: no interval
-    return found | {name: Interval(value, nan, nan) for name, value in spearman(vectors, labels, within).items()}
+    return found
+
+
+def correlations(vectors: NDArray[np.float64], labels: ChartLabels, within: bool) -> dict[str, Interval]:
+    """Return Spearman's rank correlation of distances with the radar's, all axes and each; pairs give no interval."""
+    nan = float("nan")
+    found = spearman(vectors, labels, within)
+    return {name.removeprefix("spearman_"): Interval(value, nan, nan) for name, value in found.items()}
 
 
 def gain(

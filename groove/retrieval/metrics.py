@@ -98,7 +98,7 @@ def query_scores(embedding: NDArray[np.float64], labels: ChartLabels, k: int, wi
     ``max(0, 1 - radar distance / mean radar distance of the query's candidates)``.
     """
     parts = [_scores(rows, embedding, labels, k, within) for rows in _blocks(len(labels))]
-    empty = [np.zeros(0, dtype=np.intp), *[np.zeros(0)] * 6]
+    empty = QueryScores(np.zeros(0, dtype=np.intp), *[np.zeros(0)] * 6)
     return QueryScores(*(np.concatenate(columns) for columns in zip(empty, *parts, strict=True)))
 
 
@@ -108,6 +108,8 @@ def _scores(
     allowed = _candidates(labels, rows, within)
     candidates = allowed.sum(axis=1)
     rows, allowed, candidates = (x[candidates > k] for x in (rows, allowed, candidates))
+    if len(rows) == 0:
+        return QueryScores(rows, *[np.zeros(0)] * 6)
     radar = radar_distances(labels.radar[rows], labels.radar)
     found = _nearest(distances(embedding[rows], embedding), allowed, k)
     true = _nearest(radar, allowed, max(k, RELEVANT))

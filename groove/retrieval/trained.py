@@ -22,6 +22,8 @@ from groove.retrieval.exported import CARD_FILE, WEIGHTS_FILE, load_safetensors,
 
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
+EPOCH_0 = "epoch0.ckpt"
+"""The weights before the first step, to measure by on any library."""
 _DIGITS = 16
 
 

@@ -25,6 +25,7 @@ from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.features.audio import AUDIO_FEATURES
 from groove.model.checkpoint import read_checkpoint
 from groove.model.fusion import LateFusionClassifier, warn_of_leak
+from groove.retrieval.trained import CHECKPOINTS, EPOCH_0
 from groove.training.checkpoints import CrashSaver, EpochLine, checkpoint_callbacks, epoch_line
 from groove.training.module import GrooveModule
 from groove.training.monitor import DiagnosticsMonitor
@@ -39,8 +40,6 @@ _NOISE = (
     "You have overridden `transfer_batch_to_device`",
     "The dirpath has changed",
 )
-EPOCH_0 = "epoch0.ckpt"
-"""The weights before the first step, to measure by on any library."""
 _AUDIO_SAMPLE = 200
 """Charts that the mean and deviation of the audio features are measured on."""
 
@@ -108,7 +107,7 @@ class Fit:
                 check_resumable(Path(ckpt_path), self.module)
             else:
                 self.trainer.validate(self.module, self.data, verbose=False)
-                self.trainer.save_checkpoint(self.folder / "checkpoints" / EPOCH_0, weights_only=True)
+                self.trainer.save_checkpoint(self.folder / CHECKPOINTS / EPOCH_0, weights_only=True)
                 print(epoch_line(self.monitor.rows[-1], self.cfg.experiment.epochs), flush=True)
             self.trainer.fit(self.module, datamodule=self.data, ckpt_path=ckpt_path, weights_only=True)
             self.monitor.write()  # a finished run that is resumed trains no epoch that would write its rows
