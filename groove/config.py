@@ -240,6 +240,7 @@ class PrepareConfig:
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     shard: int | None = None
     shards: int = 1
+    figure: bool = True
 
 
 @dataclass

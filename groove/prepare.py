@@ -16,13 +16,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from groove.charts.chart import DIFFICULTIES
 from groove.charts.library import count_reasons
 from groove.charts.processes import usable_workers
+from groove.charts.radar import RADAR_AXES
 from groove.config import PrepareConfig, run_main
+from groove.errors import LibraryError
 from groove.features.catalogue import Catalogue, check_settings, prepare_library
 from groove.features.shards import Shard, prepare_shard
 from groove.features.workers import OnStep
+from groove.report.library import LibraryReport, distribution_table
+from groove.report.library_figure import write_library_figure
 
 
 def run(cfg: Any) -> None:
@@ -33,6 +39,7 @@ def run(cfg: Any) -> None:
         return _run_shard(cfg, shard, start)
     catalogue = _prepare(cfg.data, cfg.features)
     _report(catalogue, cfg.data.missing_audio)
+    _show(library_report(catalogue, cfg.data.radar), catalogue.figure_path if cfg.figure else None)
     print(f"{catalogue.computed} simfiles computed, {time.perf_counter() - start:.1f} s")
 
 
@@ -124,6 +131,35 @@ def _report(catalogue: Catalogue, missing_audio: str) -> None:
     for reason, count in count_reasons(catalogue.left_out).items():
         print(f"  {count:6d}  {reason}")
     print(f"catalogue: {catalogue.path}\nleft out:  {catalogue.left_out_path}")
+
+
+def library_report(catalogue: Catalogue, family: str) -> LibraryReport:
+    """Return `catalogue` in numbers, with the radar of `family`."""
+    table = catalogue.table
+    return LibraryReport(
+        title=_summary(catalogue),
+        family=family,
+        axes=RADAR_AXES,
+        slots=DIFFICULTIES,
+        difficulty=table["difficulty"].to_pylist(),
+        radar=np.column_stack([table[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES]),
+        has_audio=np.array(table["has_audio"].to_pylist(), dtype=bool),
+        audio_means="audio",
+        left_out=count_reasons(catalogue.left_out),
+    )
+
+
+def _show(report: LibraryReport, figure_path: Path | None) -> None:
+    """Print the radar distributions, and draw everything into the file at `figure_path`."""
+    from rich.console import Console
+
+    Console(width=max(Console().width, 120)).print(distribution_table(report))
+    if figure_path is not None:
+        try:
+            write_library_figure(report, figure_path)
+        except OSError as error:
+            raise LibraryError(f"'{figure_path}' cannot be written: {error.strerror or error}") from error
+        print(f"figure:    {figure_path}")
 
 
 if __name__ == "__main__":

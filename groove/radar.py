@@ -2,13 +2,14 @@
 
 One row per chart: where it is from, both radars (`konami_*` and `stepmania_*`, different features that share names),
 the raw elements behind them, and which song it is of. Next to `out` lies ``left_out.csv``: every file and chart that
-was not read, and why. ``compare=stored`` compares with the values in the simfiles, ``compare=FILE.csv`` with official
-ones.
+was not read, and why, and ``library.png``, a picture of the library. ``compare=stored`` compares with the values in the
+simfiles, ``compare=FILE.csv`` with official ones.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +17,19 @@ from pathlib import Path
 import numpy as np
 from omegaconf import MISSING
 
+from groove.charts.chart import DIFFICULTIES
 from groove.charts.files import write_bytes
 from groove.charts.index import RadarTable, radar_table
 from groove.charts.library import count_reasons, reasons_line, write_left_out
+from groove.charts.radar import FAMILIES, RADAR_AXES
 from groove.config import run_main
 from groove.errors import LibraryError
+from groove.report.library import LibraryReport, distribution_table
+from groove.report.library_figure import write_library_figure
 
 DECIMALS = 6
 STORED = "stored"
+FIGURE_FILE = "library.png"
 WORST = 10
 """How many of the charts that disagree are listed."""
 
@@ -38,6 +44,7 @@ class RadarConfig:
     song_end: str = "song"
     index: str | None = "outputs/index"
     workers: int = 2
+    figure: bool = True
     compare: str | None = None
 
 
@@ -51,16 +58,20 @@ def run(cfg: RadarConfig) -> None:
     radars = _radars(cfg)
     if not len(radars.table):
         raise LibraryError(f"no {' or '.join(cfg.steps_types)} chart in '{cfg.songs}': {reasons_line(radars.left_out)}")
-    left_out_path = out.with_name("left_out.csv")
+    left_out_path, figure_path = out.with_name("left_out.csv"), out.with_name(FIGURE_FILE)
+    reports = [library_report(radars, family) for family in FAMILIES]
     try:
         write_bytes(out, as_csv(radars))
         write_left_out(radars.left_out, left_out_path)
+        if cfg.figure:
+            write_library_figure(reports[0], figure_path)
     except OSError as error:
         raise LibraryError(f"out='{out}' cannot be written: {error.strerror}") from error
     _report(radars)
+    _distributions(reports)
     if cfg.compare is not None:
         _compare(radars, cfg.compare)
-    print(f"radar:    {out}\nleft out: {left_out_path}")
+    print(f"radar:    {out}\nleft out: {left_out_path}" + (f"\nfigure:   {figure_path}" if cfg.figure else ""))
 
 
 def _radars(cfg: RadarConfig) -> RadarTable:
@@ -109,12 +120,40 @@ def as_csv(radars: RadarTable) -> bytes:
     return sink.getvalue()
 
 
+def library_report(radars: RadarTable, family: str) -> LibraryReport:
+    """Return the library in numbers, with the radar of `family`."""
+    table = radars.table
+    return LibraryReport(
+        title=_summary(radars),
+        family=family,
+        axes=RADAR_AXES,
+        slots=DIFFICULTIES,
+        difficulty=radars.text("difficulty"),
+        radar=np.column_stack([table[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES]),
+        has_audio=table["length_known"].to_numpy(),
+        audio_means="audio or #MUSICLENGTH",
+        left_out=count_reasons(radars.left_out),
+    )
+
+
+def _distributions(reports: Sequence[LibraryReport]) -> None:
+    """Print the distributions of both radars."""
+    from rich.console import Console
+
+    console = Console(width=max(Console().width, 120))
+    for report in reports:
+        console.print(distribution_table(report))
+
+
+def _summary(radars: RadarTable) -> str:
+    return f"{len(radars.table)} charts of {len(set(radars.text('identity')))} songs"
+
+
 def _report(radars: RadarTable) -> None:
     """Print what was found and what was left out."""
     table = radars.table
-    songs = len(set(radars.text("identity")))
     difficulties = Counter(radars.text("difficulty"))
-    print(f"{len(table)} charts of {songs} songs: " + ", ".join(f"{n} {name}" for name, n in difficulties.items()))
+    print(f"{_summary(radars)}: " + ", ".join(f"{n} {name}" for name, n in difficulties.items()))
     known = radars.folders - radars.read
     print(f"{radars.read} song folders read" + (f", {known} unchanged since the last run" if known else ""))
     copies = duplicates(radars)
@@ -144,7 +183,6 @@ def _compare(radars: RadarTable, what: str) -> None:
     from rich.table import Table
 
     from groove.charts.compare import cause, compare_official, compare_stored
-    from groove.charts.radar import RADAR_AXES
 
     stored = what == STORED
     found = compare_stored(radars) if stored else compare_official(radars, Path(what))

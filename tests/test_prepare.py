@@ -37,6 +37,26 @@ def test_the_report_counts_everything(songs, tmp_path, capsys):
     assert str(catalogue) in text
     assert str(left_out) in text
     assert "old.dwi" in left_out.read_text()
+    (figure,) = (tmp_path / "store").glob("library-*.png")
+    assert f"figure:    {figure}" in text
+    assert "konami radar, 10, 50, 90 % of the charts have at most" in text
+
+
+def test_the_figure_is_drawn_only_if_it_changed_and_only_if_wanted(songs, tmp_path, capsys):
+    run(PrepareConfig(settings(tmp_path, songs=str(songs)), FeaturesConfig(), figure=False))
+    assert not list((tmp_path / "store").glob("library-*.png"))
+    assert "figure:" not in capsys.readouterr().out
+    config = PrepareConfig(settings(tmp_path, songs=str(songs), radar="stepmania"), FeaturesConfig())
+    run(config)
+    (figure,) = (tmp_path / "store").glob("library-*.png")
+    assert "stepmania radar" in capsys.readouterr().out
+    drawn = figure.stat().st_mtime_ns
+    run(config)
+    assert figure.stat().st_mtime_ns == drawn
+    (songs / "Pack" / "Mute" / "older.dwi").write_text("#TITLE:x;")  # one more is left out: same catalogue, new picture
+    run(config)
+    assert list((tmp_path / "store").glob("library-*.png")) == [figure]
+    assert figure.stat().st_mtime_ns > drawn
 
 
 def test_prepared_writes_the_generated_library_when_no_songs_are_given(tmp_path, capsys):
@@ -56,7 +76,7 @@ def test_the_command_line_and_a_second_run_that_loads_no_audio_library(songs, tm
     script = (
         "import runpy, sys\n"
         "runpy.run_module('groove.prepare', run_name='__main__')\n"
-        "print('loaded:', sorted({'torch', 'librosa', 'soundfile', 'numba'} & set(sys.modules)))"
+        "print('loaded:', sorted({'torch', 'librosa', 'soundfile', 'scipy', 'matplotlib'} & set(sys.modules)))"
     )
     outputs = []
     for _ in range(2):
@@ -102,6 +122,7 @@ def test_shards_side_by_side_and_as_a_sweep_and_then_a_plain_run(songs, tmp_path
     ("argument", "text"),
     [
         ("data.songs=nowhere", "song folder 'nowhere' does not exist"),
+        ("figure=maybe", "figure: Value 'maybe' is not a valid bool"),
         ("data.missing_audio=msk", "did you mean 'mask'? allowed: error, mask, skip"),
         ("features.frames_per_beat=0", "features.frames_per_beat is 0; allowed: 1 or more"),
         ("data.missing_audio=error", "charts without audio"),

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from groove.charts.index import CHART_COLUMNS, RADAR_COLUMNS
+from groove.charts.index import CHART_COLUMNS, RADAR_COLUMNS, radar_table
 from groove.charts.library import scan
 from groove.charts.music import audio_seconds
 from groove.charts.radar import groove_radar
 from groove.errors import LibraryError
-from groove.radar import RadarConfig, run
+from groove.radar import RadarConfig, library_report, run
 from tests.builders import steady, write_song
 
 
@@ -48,8 +48,11 @@ def test_run_as_a_user(tmp_path, songs: Path) -> None:
     assert str(Path("results/radar.csv")) in done.stdout and str(Path("results/left_out.csv")) in done.stdout
     assert "pkg_resources" not in done.stderr
     assert sorted(os.listdir(tmp_path)) == ["My [songs]", "outputs", "results"]  # no folders of Hydra's
-    assert sorted(os.listdir(tmp_path / "results")) == ["left_out.csv", "radar.csv"]
+    assert sorted(os.listdir(tmp_path / "results")) == ["left_out.csv", "library.png", "radar.csv"]
     assert [row["path"] for row in rows_of(tmp_path / "results" / "left_out.csv")] == ["Pack/Two/old.dwi"]
+
+    assert "konami radar, 10, 50, 90 %" in done.stdout and "stepmania radar, 10, 50, 90 %" in done.stdout
+    assert str(Path("results/library.png")) in done.stdout
 
     rows = rows_of(tmp_path / "results" / "radar.csv")
     charts = scan(songs).charts
@@ -104,8 +107,19 @@ def test_audio_that_cannot_be_read(tmp_path, songs: Path, capsys) -> None:
     assert "3 charts without audio" in printed and "1  audio whose length cannot be read" in printed
 
 
+def test_the_figure_shows_what_the_table_holds_and_can_be_left_out(tmp_path, songs: Path, capsys) -> None:
+    run(RadarConfig(songs=str(songs), out=str(tmp_path / "radar.csv"), figure=False))
+    assert "figure:" not in capsys.readouterr().out and not (tmp_path / "library.png").exists()
+    radars = radar_table(songs)
+    report = library_report(radars, "stepmania")
+    assert report.title == "3 charts of 2 songs"
+    assert report.difficulty == ["Easy", "Hard", "Medium"] and report.has_audio.tolist() == [True, True, False]
+    assert report.radar[:, 2].tolist() == radars.table["stepmania_air"].to_pylist()
+    assert report.left_out == {"format DWI is not read, only .sm and .ssc are": 1}
+
+
 def test_imports_nothing_heavy() -> None:
-    heavy = ("torch", "lightning", "librosa")
+    heavy = ("torch", "lightning", "librosa", "matplotlib")
     code = f"import sys, groove.radar; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr

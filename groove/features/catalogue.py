@@ -66,6 +66,11 @@ class Catalogue:
         """Return where `left_out` is saved."""
         return self.store / f"left_out-{self.fingerprint}.csv"
 
+    @property
+    def figure_path(self) -> Path:
+        """Return where a picture of the library belongs."""
+        return self.store / f"library-{self.fingerprint}.png"
+
 
 def prepare_library(
     root: Path,

@@ -1,0 +1,66 @@
+"""What a library holds, as plain numbers, and its radar distributions as a table.
+
+`library_figure.py` draws the same. N charts, 5 axes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PERCENTILES = (10, 50, 90)
+
+
+@dataclass(frozen=True, eq=False)
+class LibraryReport:
+    """A library in numbers.
+
+    Attributes:
+        title: how many charts and songs, in words.
+        family: whose radar it is: konami or stepmania.
+        axes: names of the radar's axes.
+        slots: difficulties in their order; those without a chart are not shown.
+        difficulty: of each chart, one of `slots`.
+        radar: (N, 5).
+        has_audio: (N,) booleans.
+        audio_means: what that says, in words ("audio").
+        left_out: how many files or charts were left out, by reason, the most frequent first.
+    """
+
+    title: str
+    family: str
+    axes: tuple[str, ...]
+    slots: tuple[str, ...]
+    difficulty: list[str]
+    radar: NDArray[np.float64]
+    has_audio: NDArray[np.bool_]
+    audio_means: str
+    left_out: dict[str, int]
+
+    def groups(self) -> dict[str, NDArray[np.bool_]]:
+        """Return which charts (N,) are of each difficulty that occurs."""
+        names = np.array(self.difficulty)
+        masks = {slot: names == slot for slot in self.slots}
+        return {slot: mask for slot, mask in masks.items() if mask.any()}
+
+
+def distribution_table(report: LibraryReport) -> Table:
+    """Return the 10th, 50th and 90th percentile of each radar axis, a row per difficulty."""
+    from rich.table import Table
+
+    digits = 0 if np.abs(report.radar).max(initial=0.0) >= 10 else 2
+    percents = ", ".join(map(str, PERCENTILES))
+    table = Table("difficulty", title=f"{report.family} radar, {percents} % of the charts have at most")
+    for name in ("charts", *report.axes):
+        table.add_column(name, justify="right", no_wrap=True)
+    for slot, mask in report.groups().items():
+        columns = np.percentile(report.radar[mask], PERCENTILES, axis=0).T
+        cells = [" ".join(f"{value:4.{digits}f}" for value in column) for column in columns]
+        table.add_row(slot, str(int(mask.sum())), *cells)
+    return table
