@@ -1,7 +1,7 @@
-"""Runs side by side: one row per run, and mean and spread over runs that differ only in their seed or fold.
+"""Runs side by side: one row per run, and mean and spread over runs that differ only in seed, split or fold.
 
 Runs belong together when experiment, phases, margin, model size and the command line (``.hydra/overrides.yaml``)
-agree in all but seed, fold and what does not change a result. A seed met twice on one fold differs in something that
+agree in all but seeds, fold and what does not change a result. Seeds met twice on one fold differ in something that
 no file says (or is a repetition): it is another group, never part of a spread. Spread is the sample standard
 deviation; of one run there is none.
 """
@@ -42,6 +42,8 @@ IGNORED_OVERRIDES = (
     "trainer.progress_bar=",
     "hydra.",
 )
+CHANCE = ("seed", "split_seed", "fold")
+"""Entries of ``run.json`` that runs of one group may differ in."""
 NUMBERS = (
     "accuracy_epoch0",
     "accuracy_lowest",
@@ -63,6 +65,7 @@ COLUMNS = (
     "settings",
     "phases",
     "seed",
+    "split_seed",
     "fold",
     "runs",
     "state",
@@ -101,7 +104,9 @@ def comparison_table(runs: Sequence[Run]) -> Table:
     from rich.text import Text
 
     table = Table(
-        title="before -> after; mean ± spread over seeds and folds", caption=_figures_text(runs), caption_justify="left"
+        title="before -> after; mean ± spread over seeds and splits",
+        caption=_figures_text(runs),
+        caption_justify="left",
     )
     names = (
         "experiment",
@@ -165,6 +170,7 @@ def _row(run: Run) -> Row:
         "settings": _settings(run),
         "phases": _phases(run),
         "seed": run.info.get("seed"),
+        "split_seed": run.info.get("split_seed", run.info.get("seed")),
         "fold": run.info.get("fold"),
         "runs": 1,
         "state": verdict.state,
@@ -203,19 +209,21 @@ def _mean_spread(rows: Sequence[Row], key: str) -> tuple[float | None, float | N
 
 
 def _groups(runs: Sequence[Run]) -> list[list[Run]]:
-    """Return the runs that differ only in seed and fold together, in the order in which they are first met."""
+    """Return the runs that differ only in seeds and fold together, in the order in which they are first met."""
     groups: dict[tuple[str, int], list[Run]] = {}
-    seen: Counter[tuple[str, Any, Any]] = Counter()
+    seen: Counter[tuple[Any, ...]] = Counter()
     for run in runs:
         keys = ("experiment", "verdict", "triplet_margin", "radar_in_projection", "phases", "parameters")
         identity = json.dumps([[run.info.get(key) for key in keys], _settings(run)], sort_keys=True)
-        repeated = (identity, run.info.get("seed"), run.info.get("fold"))
+        repeated = (identity, *_chance(run))
         groups.setdefault((identity, seen[repeated]), []).append(run)
         seen[repeated] += 1
-    return [
-        sorted(group, key=lambda run: (str(run.info.get("seed")), str(run.info.get("fold"))))
-        for group in groups.values()
-    ]
+    return [sorted(group, key=lambda run: [str(part) for part in _chance(run)]) for group in groups.values()]
+
+
+def _chance(run: Run) -> tuple[Any, ...]:
+    """Return what runs of one group may differ in."""
+    return tuple(run.info.get(key) for key in CHANCE)
 
 
 def _labelled(runs: Sequence[Run]) -> list[tuple[str, list[Row]]]:
@@ -238,13 +246,13 @@ def _labelled(runs: Sequence[Run]) -> list[tuple[str, list[Row]]]:
 def _settings(run: Run) -> str:
     """Return the overrides of the run's command line that tell it from others of its experiment.
 
-    The fold is one of them only in older runs, whose ``run.json`` does not hold it.
+    Fold and split seed are among them only in older runs, whose ``run.json`` does not hold them.
     """
     path = run.folder / ".hydra" / "overrides.yaml"
     if not path.is_file():
         return ""
     lines = (line.removeprefix("-").strip().strip("'\"") for line in path.read_text(encoding="utf-8").splitlines())
-    ignored = (*IGNORED_OVERRIDES, "data.fold=") if "fold" in run.info else IGNORED_OVERRIDES
+    ignored = (*IGNORED_OVERRIDES, *(f"data.{key}=" for key in CHANCE if key in run.info))
     kept = (line for line in lines if "=" in line and not line.lstrip("+~").startswith(ignored))
     return " ".join(sorted(kept))
 

@@ -34,9 +34,9 @@ def baseline_rows(groups: Sequence[tuple[str, Sequence[Row]]]) -> dict[Any, Row]
     return {_split(row): row for row in found[0]} if len(found) == 1 else {}
 
 
-def _split(row: Row) -> tuple[Any, int]:
-    """Return what decides the held-out charts of a row; a run that does not know its fold has the first."""
-    return row["seed"], row["fold"] or 0
+def _split(row: Row) -> tuple[Any, Any, int]:
+    """Return what decides training and held-out charts of a row; a run that does not know its fold has the first."""
+    return row["seed"], row["split_seed"], row["fold"] or 0
 
 
 def shown(values: Sequence[float], digits: int = 3, sign: bool = False) -> str:

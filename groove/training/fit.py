@@ -241,6 +241,7 @@ def write_run_json(fit: Fit) -> None:
         "experiment": experiment.name,
         "verdict": experiment.verdict,
         "seed": fit.cfg.seed,
+        "split_seed": fit.cfg.data.split_seed,
         "fold": fit.cfg.data.fold,
         "lr": fit.cfg.optimizer.lr,
         "triplet_margin": fit.cfg.loss.triplet_margin,

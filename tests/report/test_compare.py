@@ -218,3 +218,19 @@ def test_differences_to_the_baseline_are_of_the_same_fold(tmp_path: Path) -> Non
     rows = comparison_rows([load_run(folder) for folder in folders])
     (paired,) = [row for row in rows if row["row"] == "paired"]
     assert paired["runs"] == 2 and paired["accuracy_final"] == pytest.approx((0.10 + 0.06) / 2)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_splits_are_one_group_where_the_runs_know_their_own(tmp_path: Path, known: bool) -> None:
+    runs = []
+    for split in range(3):
+        own = {"split_seed": split} if known else {}
+        path = good_pretrain(tmp_path / f"split{split}", {"val/accuracy": {20: 0.80 + 0.01 * split}}, fold=0, **own)
+        (path / ".hydra").mkdir()
+        (path / ".hydra" / "overrides.yaml").write_text(f"- experiment=pretrain\n- data.split_seed={split}\n")
+        runs.append(load_run(path))
+    rows = comparison_rows(runs)
+    assert [row["row"] for row in rows] == ["run"] * 3 + ["mean", "spread"] * known
+    if known:
+        assert [row["split_seed"] for row in rows[:3]] == [0, 1, 2]
+        assert rows[3]["accuracy_final"] == pytest.approx(0.81)
