@@ -47,6 +47,7 @@ class ExploreConfig(EmbedConfig):
     neighbors: int = 10
     method: str = "tsne"
     seed: int = 0
+    substyles: bool = True
 
 
 def run(cfg: ExploreConfig) -> None:
@@ -67,6 +68,8 @@ def run(cfg: ExploreConfig) -> None:
     library, _ = embedded(cfg)
     vectors = library.space(cfg.space)
     print(about(library))
+    if cfg.substyles and len(library) <= SLOW and SUBSTYLE not in library.table.column_names:
+        library = with_names(library, cfg)
     print(f"laying out {len(library)} charts by {cfg.method}{_warning(len(library), cfg.method)}", flush=True)
     places = map_of(vectors, cfg.method, cfg.seed, cfg.threads)
     neighbors = nearest_of_other_songs(vectors, library.song, cfg.neighbors, cfg.threads)
@@ -77,6 +80,16 @@ def run(cfg: ExploreConfig) -> None:
         raise RunError(f"out='{cfg.out}' cannot be written: {error.strerror}") from error
     print(f"map: {how(places)}")
     print(f"{len(page) / 1e6:.1f} MB, {time.perf_counter() - start:.1f} s: {cfg.out}")
+
+
+def with_names(library: EmbeddedLibrary, cfg: ExploreConfig) -> EmbeddedLibrary:
+    """Return `library` with the name of each chart's sub-style."""
+    from threadpoolctl import threadpool_limits
+
+    from groove.retrieval.substyles import with_substyles
+
+    with threadpool_limits(cfg.threads):
+        return with_substyles(library, cfg.space, cfg.seed)
 
 
 def _warning(charts: int, method: str) -> str:

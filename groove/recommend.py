@@ -2,11 +2,12 @@
 
 By a chart of the library, by a simfile that is not in it (``simfile=FILE``), or by a radar
 (``radar.stream=high radar.air=20``). The filters ``difficulty= meter=8-10 bpm=140- length=-120 pack=`` say which charts
-may be named.
+may be named. ``out=`` writes the answers: .csv, .json, a course (.crs) or preferred songs (.txt) for the game.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from groove.retrieval.course import CourseEntry
     from groove.retrieval.embedded import EmbeddedLibrary
     from groove.retrieval.recommend import Query
 
@@ -70,7 +72,7 @@ def run(cfg: RecommendConfig) -> None:
     table = answer_table(library, query, found)
     _show(cfg, query, table, int(allowed.sum()))
     if cfg.out:
-        _write(table, Path(cfg.out))
+        _write(table, query, Path(cfg.out))
 
 
 def _check(cfg: RecommendConfig) -> str:
@@ -85,8 +87,8 @@ def _check(cfg: RecommendConfig) -> str:
         raise ConfigError(f'{given} given; ask by one of chart="Title [Hard]", simfile=FILE, radar.stream=high')
     if cfg.simfile is not None and radar:
         raise ConfigError("both simfile= and radar.*= given; ask by one of them")
-    if cfg.out and Path(cfg.out).suffix not in (".csv", ".json"):
-        raise ConfigError(f"out={cfg.out} is neither .csv nor .json")
+    if cfg.out and Path(cfg.out).suffix not in WRITERS:
+        raise ConfigError(f"out={cfg.out} is none of {', '.join(WRITERS)}")
     return "simfile" if cfg.simfile is not None else "radar" if radar else "chart"
 
 
@@ -164,19 +166,59 @@ def _show(cfg: RecommendConfig, query: Query, table: pa.Table, allowed: int) -> 
     Console(width=max(Console().width, 140), highlight=False).print(shown)
 
 
-def _write(table: pa.Table, out: Path) -> None:
-    """Write the answers as CSV or JSON, by the name of `out`."""
-    from groove.charts.files import write_csv, write_json
+def _write(table: pa.Table, query: Query, out: Path) -> None:
+    """Write the answers in the form that the name of `out` says."""
+    from groove.charts.files import write_bytes
 
-    rows = table.to_pylist()
     try:
-        if out.suffix == ".json":
-            write_json(out, rows)
-        else:
-            write_csv(out, table.column_names, [list(row.values()) for row in rows])
+        write_bytes(out, WRITERS[out.suffix](table, query))
     except OSError as error:
         raise ConfigError(f"out={out} cannot be written: {error.strerror}") from error
     print(f"answers: {out}")
+
+
+def _as_csv(table: pa.Table, query: Query) -> bytes:
+    from groove.charts.files import csv_bytes
+
+    return csv_bytes(table.column_names, [list(row.values()) for row in table.to_pylist()])
+
+
+def _as_json(table: pa.Table, query: Query) -> bytes:
+    from groove.charts.files import json_bytes
+
+    return json_bytes(table.to_pylist())
+
+
+def _as_course(table: pa.Table, query: Query) -> bytes:
+    from groove.retrieval.course import course_refusal, course_text
+
+    return course_text(f"like {query.text}", _entries(table, course_refusal)).encode("utf-8", "surrogateescape")
+
+
+def _as_preferred(table: pa.Table, query: Query) -> bytes:
+    from groove.retrieval.course import preferred_refusal, preferred_text
+
+    sections = {f"like {query.text}": _entries(table, preferred_refusal)}
+    return preferred_text(sections).encode("utf-8", "surrogateescape")
+
+
+def _entries(table: pa.Table, refusal: Callable[[CourseEntry], str | None]) -> list[CourseEntry]:
+    """Return the answers as charts of a course; say which the format cannot hold."""
+    from groove.retrieval.course import course_entry, left_out
+
+    entries = [course_entry(row | {"simfile": row["chart_id"].rpartition("#")[0]}) for row in table.to_pylist()]
+    for entry, why in left_out(entries, refusal):
+        print(f"left out of the file: {entry}: {why}")
+    return entries
+
+
+WRITERS: dict[str, Callable[[pa.Table, Query], bytes]] = {
+    ".csv": _as_csv,
+    ".json": _as_json,
+    ".crs": _as_course,
+    ".txt": _as_preferred,
+}
+"""What `out` may be: a table, a StepMania course, or its preferred songs."""
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 CSV_FILE, JSON_FILE = "substyles.csv", "substyles.json"
 SHOWN_EXAMPLES = 3
 STRUCTURES = {"clusters": "clusters", "continuum": "continuum, cut", "undivided": "undivided"}
+PREFERRED = "substyles.txt"
+"""The sub-styles as preferred songs of the game (see `groove.retrieval.course`)."""
 CUT_NUMBERS = (
     *("k", "silhouette", "ari_seeds", "ari_subsamples", "weakest_jaccard"),
     *("valley", "valley_p", "smallest", "stable", "separated"),
@@ -169,7 +171,7 @@ def _meter(library: EmbeddedLibrary, style: SubStyle) -> dict[str, float]:
 
 
 def _written(library: EmbeddedLibrary, classes: Sequence[ClassStyles], cfg: SubstylesConfig) -> list[Path]:
-    from groove.charts.files import write_csv, write_json
+    from groove.charts.files import write_bytes, write_csv, write_json
     from groove.report.substyles_figure import write_figure
 
     out = Path(cfg.out)
@@ -177,11 +179,27 @@ def _written(library: EmbeddedLibrary, classes: Sequence[ClassStyles], cfg: Subs
     try:
         write_csv(out / CSV_FILE, CSV_COLUMNS, csv_rows(library, classes))
         write_json(out / JSON_FILE, as_json(library, classes, cfg))
+        write_bytes(out / PREFERRED, preferred(library, classes).encode("utf-8", "surrogateescape"))
         title = f"sub-styles of {origin.songs} as experiment {origin.experiment} sees it ({cfg.space})"
         figure = write_figure([panel(library, found) for found in classes if len(found.rows)], title, out)
     except OSError as error:
         raise RunError(f"out='{out}' cannot be written: {error.strerror or error}") from error
-    return [out / CSV_FILE, out / JSON_FILE, figure]
+    return [out / CSV_FILE, out / JSON_FILE, out / PREFERRED, figure]
+
+
+def preferred(library: EmbeddedLibrary, classes: Sequence[ClassStyles]) -> str:
+    """Return the sub-styles as preferred songs for the game, a section each; what the format cannot hold is said."""
+    from groove.retrieval.course import course_entry, left_out, preferred_refusal, preferred_text
+
+    charts = library.table.to_pylist()
+    sections = {
+        f"{found.name}: {style.name}": [course_entry(charts[row]) for row in style.rows]
+        for found in classes
+        for style in found.styles
+    }
+    for entry, why in left_out([entry for part in sections.values() for entry in part], preferred_refusal):
+        print(f"left out of {PREFERRED}: {entry}: {why}")
+    return preferred_text(sections)
 
 
 CSV_COLUMNS = ("chart_id", "title", "difficulty", "class", "substyle", "distance")

@@ -36,6 +36,18 @@ def test_by_chart_with_filters_into_files(finished, tmp_path):
     assert (finished / "run" / "projection.faiss").is_file()
 
 
+def test_answers_can_be_played(finished, tmp_path):
+    given = (f"run={finished / 'run'}", "chart=Song03 [Hard]", "k=3")
+    for name in ("a.json", "a.crs", "a.txt"):
+        assert call(tmp_path, *given, f"out={name}").returncode == 0
+    folders = [f"Pack/{row['title']}" for row in json.loads((tmp_path / "a.json").read_text())]
+    course = (tmp_path / "a.crs").read_text()
+    assert course.startswith("#COURSE:like Song03")
+    assert [line for line in course.splitlines() if line.startswith("#SONG:")] == [f"#SONG:{f}:Hard;" for f in folders]
+    lines = (tmp_path / "a.txt").read_text().splitlines()
+    assert lines[0].startswith("---like Song03") and lines[1:] == folders
+
+
 def test_by_radar_needs_no_embedding(finished, tmp_path):
     done = call(tmp_path, f"run={finished / 'run'}", "radar.stream=high", "radar.air=low", "k=2", "difficulty=Hard")
     assert done.returncode == 0, done.stderr
@@ -75,7 +87,7 @@ def test_by_a_simfile_of_the_library_its_own_song_is_not_named(finished, tmp_pat
         (("chart=Sonk",), "no chart is called 'Sonk'"),
         (("chart=Song03 [Hard]", "k=0"), "k=0; allowed: 1 or more"),
         (("chart=Song03 [Hard]", "space=poled"), "did you mean 'pooled'"),
-        (("chart=Song03 [Hard]", "out=x.txt"), "neither .csv nor .json"),
+        (("chart=Song03 [Hard]", "out=x.doc"), "out=x.doc is none of .csv, .json, .crs, .txt"),
         (("chart=Song03 [Hard]", "difficulty=Hrd"), "did you mean 'Hard'"),
         (("radar.stram=3",), "unknown key 'radar.stram'"),
         (("radar.stream=hi",), "one of low, medium, high"),

@@ -43,7 +43,7 @@ def test_what_is_printed_and_written(folder, capsys):
     assert "Medium: too few charts (1; at least 20 are needed)" in text and "Hard: no chart" in text
     assert "2 charts are of no class (Edit) and have no sub-style" in text
     assert "very many jumps" in text or "many jumps" in text
-    for name in ("substyles.csv", "substyles.json", "substyles.png"):
+    for name in ("substyles.csv", "substyles.json", "substyles.png", "substyles.txt"):
         assert str(folder / "out" / name) in text.replace("\n", "")
         assert (folder / "out" / name).is_file()
 
@@ -51,6 +51,9 @@ def test_what_is_printed_and_written(folder, capsys):
 def test_a_row_for_every_chart(folder):
     run(settings(folder))
     rows = list(csv.DictReader((folder / "out" / "substyles.csv").open()))
+    sections = [line for line in (folder / "out" / "substyles.txt").read_text().splitlines() if line.startswith("---")]
+    styles = dict.fromkeys((row["class"], row["substyle"]) for row in rows if row["substyle"])
+    assert sorted(sections) == sorted(f"---{name}: {style}" for name, style in styles)
     library = two_styles()
     assert tuple(rows[0]) == CSV_COLUMNS
     assert [row["chart_id"] for row in rows] == library.column("chart_id")
