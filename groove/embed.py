@@ -52,7 +52,7 @@ def embedded(cfg: Any) -> tuple[EmbeddedLibrary, Path]:
         GrooveError: if there is no such run or library, or one of them cannot be used.
     """
     from groove.retrieval.embedded import EMBEDDINGS_FILE, load
-    from groove.retrieval.trained import LAST, run_folder
+    from groove.retrieval.run_files import LAST, run_folder
 
     given = Path(cfg.run)
     folder = run_folder(given)

@@ -99,7 +99,8 @@ def all_spaces(trained: TrainedModel, catalogue: Catalogue, part: EmbeddedLibrar
 
 def _epoch_0(trained: TrainedModel) -> TrainedModel | None:
     """Return the model before its first step, or None, and say so, if its checkpoint is not kept."""
-    from groove.retrieval.trained import CHECKPOINTS, EPOCH_0, load_trained
+    from groove.retrieval.run_files import CHECKPOINTS, EPOCH_0
+    from groove.retrieval.trained import load_trained
 
     path = trained.folder / CHECKPOINTS / EPOCH_0
     if not path.is_file():

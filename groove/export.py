@@ -126,7 +126,8 @@ def _model_files(cfg: ExportConfig, what: Sequence[str]) -> dict[str, bytes]:
     """Return the weights, the ONNX file if asked for, and the card of both."""
     from groove.charts.files import json_bytes
     from groove.retrieval.export_card import model_card
-    from groove.retrieval.exported import CARD_FILE, WEIGHTS_FILE, weights_bytes
+    from groove.retrieval.exported import weights_bytes
+    from groove.retrieval.run_files import CARD_FILE, WEIGHTS_FILE
 
     trained, content, check = _onnx(cfg) if "onnx" in what else (_trained(cfg), None, None)
     files = {WEIGHTS_FILE: weights_bytes(trained.model)} if "model" in what else {}

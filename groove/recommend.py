@@ -99,7 +99,7 @@ def vars_of(cfg: Any) -> dict[str, Any]:
 
 def _query(cfg: RecommendConfig, kind: str, library: EmbeddedLibrary) -> tuple[Query, NDArray[np.bool_]]:
     """Return the query and which charts may answer it."""
-    from groove.retrieval.naming import find_chart, labels
+    from groove.retrieval.lookup import find_chart, labels
     from groove.retrieval.recommend import query_by_chart, query_by_radar, query_by_row
 
     if kind == "radar":
@@ -140,7 +140,7 @@ def _outside(cfg: RecommendConfig) -> EmbeddedLibrary:
 
 
 def _only_chart(outside: EmbeddedLibrary) -> int:
-    from groove.retrieval.naming import find_chart
+    from groove.retrieval.lookup import find_chart
 
     return find_chart(outside, outside.column("simfile")[0] + "#")  # unambiguous only if there is one
 

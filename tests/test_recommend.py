@@ -104,10 +104,8 @@ def test_a_run_that_does_not_exist_is_one_line(tmp_path):
     assert done.returncode == 1 and "run=none does not exist" in done.stderr
 
 
-def test_a_query_by_chart_loads_no_torch():
-    code = "import sys, groove.recommend, groove.retrieval.recommend, groove.retrieval.index, groove.retrieval.naming"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", f"{code}; print('torch' in sys.modules)"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.strip() == "False"
+def test_a_query_by_chart_loads_no_torch(finished, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")  # every import is a line on standard error
+    done = call(tmp_path, f"run={finished / 'run'}", "chart=Song03 [Hard]")
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "like Song03" in done.stdout and "pyarrow" in imported and "torch" not in imported

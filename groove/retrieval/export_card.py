@@ -19,8 +19,9 @@ from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES
 from groove.retrieval.embedded import EMBEDDINGS_FILE, load
 from groove.retrieval.export_onnx import TOLERANCE, OnnxCheck, input_names
-from groove.retrieval.exported import CARD_FILE, FORMAT, read_card
-from groove.retrieval.trained import LAST, TrainedModel
+from groove.retrieval.exported import FORMAT, read_card
+from groove.retrieval.run_files import CARD_FILE, LAST
+from groove.retrieval.trained import TrainedModel
 
 LICENSE_NOTE = (
     "left to who passes this on: say here under which terms, and whether the songs it was trained on allow it"

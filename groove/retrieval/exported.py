@@ -22,9 +22,8 @@ from safetensors.torch import load, save
 
 from groove.errors import CheckpointError, GrooveError
 from groove.model.fusion import LateFusionClassifier
+from groove.retrieval.run_files import CARD_FILE, WEIGHTS_FILE
 
-WEIGHTS_FILE = "model.safetensors"
-CARD_FILE = "model.json"
 FORMAT = "groove model 1"
 
 

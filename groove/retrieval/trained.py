@@ -15,15 +15,12 @@ import numpy as np
 from torch import Tensor
 
 from groove.data.scaler import RadarScaler
-from groove.errors import CheckpointError, RunError
+from groove.errors import CheckpointError
 from groove.model.checkpoint import read_checkpoint
 from groove.model.fusion import LateFusionClassifier
-from groove.retrieval.exported import CARD_FILE, WEIGHTS_FILE, load_safetensors, read_card
+from groove.retrieval.exported import load_safetensors, read_card
+from groove.retrieval.run_files import CARD_FILE, WEIGHTS_FILE, checkpoint_path, run_folder
 
-CHECKPOINTS = "checkpoints"
-LAST = "last.ckpt"
-EPOCH_0 = "epoch0.ckpt"
-"""The weights before the first step, to measure by on any library."""
 _DIGITS = 16
 
 
@@ -51,35 +48,6 @@ class TrainedModel:
     def folder(self) -> Path:
         """Return the run folder: where this model's embeddings of other libraries are kept."""
         return run_folder(self.path)
-
-
-def run_folder(path: Path) -> Path:
-    """Return the run folder that `path`, the folder itself or a file of weights in it, belongs to."""
-    if path.name == WEIGHTS_FILE:
-        return path.parent
-    if path.suffix != ".ckpt":
-        return path
-    return path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
-
-
-def checkpoint_path(run: Path) -> Path:
-    """Return the weights that `run` means: a ``.ckpt`` file, a run folder's last epoch, or an exported model's.
-
-    Raises:
-        RunError: if there is no such file or folder, or no checkpoint in it.
-    """
-    if run.is_file():
-        return run
-    if not run.is_dir():
-        raise RunError(f"run={run} does not exist; give a run folder of groove.train, or a .ckpt file in it")
-    path = run / CHECKPOINTS / LAST
-    if not path.is_file() and (run / WEIGHTS_FILE).is_file():
-        return run / WEIGHTS_FILE
-    if not path.is_file():
-        runs = sorted(found.parent.parent.relative_to(run) for found in run.glob(f"*/{CHECKPOINTS}/{LAST}"))
-        hint = f"; there are runs in it: {', '.join(map(str, runs[:5]))}" if runs else ""
-        raise RunError(f"run={run} is no run folder: it has no {CHECKPOINTS}/{LAST}{hint}")
-    return path
 
 
 def load_trained(run: Path) -> TrainedModel:

@@ -25,7 +25,7 @@ from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.features.audio import AUDIO_FEATURES
 from groove.model.checkpoint import read_checkpoint
 from groove.model.fusion import LateFusionClassifier, warn_of_leak
-from groove.retrieval.trained import CHECKPOINTS, EPOCH_0
+from groove.retrieval.run_files import CHECKPOINTS, EPOCH_0
 from groove.training.checkpoints import CrashSaver, EpochLine, checkpoint_callbacks, epoch_line
 from groove.training.module import GrooveModule
 from groove.training.monitor import DiagnosticsMonitor

@@ -16,7 +16,8 @@ from groove.retrieval.embedded import EmbeddedLibrary, Provenance
 from groove.retrieval.encode import Vectors, blinded, encode
 from groove.retrieval.metrics import retrieval_metrics
 from groove.retrieval.reference import raw_features
-from groove.retrieval.trained import CHECKPOINTS, LAST, weights_digest
+from groove.retrieval.run_files import CHECKPOINTS, LAST
+from groove.retrieval.trained import weights_digest
 from groove.training.fit import Fit
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from groove.retrieval.embedded import load, save
 from groove.retrieval.index import ChartIndex, saved_index
-from groove.retrieval.naming import find_chart
+from groove.retrieval.lookup import find_chart
 from groove.retrieval.recommend import query_by_row, recommend
 from tests.retrieval.embedded import embedded_library
 

@@ -11,7 +11,8 @@ import torch
 from groove.charts.files import write_bytes
 from groove.retrieval.embedded import save
 from groove.retrieval.export_card import model_card
-from groove.retrieval.exported import WEIGHTS_FILE, weights_bytes
+from groove.retrieval.exported import weights_bytes
+from groove.retrieval.run_files import WEIGHTS_FILE
 from groove.retrieval.trained import TrainedModel
 from tests.batches import tiny_module
 from tests.retrieval.embedded import embedded_library

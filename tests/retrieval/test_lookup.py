@@ -3,7 +3,7 @@ import pytest
 
 from groove.errors import LibraryError
 from groove.retrieval.embedded import EmbeddedLibrary
-from groove.retrieval.naming import find_chart, unambiguous
+from groove.retrieval.lookup import find_chart, unambiguous
 from tests.retrieval.embedded import embedded_library
 
 CHARTS = [
