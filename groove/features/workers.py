@@ -8,8 +8,8 @@ import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 
+from groove.charts.processes import process_pool
 from groove.features.record import SimfileTask, compute_record
 from groove.features.settings import FeatureSettings
 from groove.features.store import FeatureStore
@@ -101,7 +101,7 @@ def _one_by_one(tasks: list[SimfileTask], settings: FeatureSettings, store: Feat
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+    return process_pool(workers, _start_worker)
 
 
 def _start_worker() -> None:
