@@ -139,8 +139,9 @@ def test_a_real_run_as_a_user(tmp_path):
     card = json.loads((out / "model.json").read_text())
     assert card["onnx"]["charts"] == 50 and max(card["onnx"]["relative"].values()) < 1e-4
     assert card["results"]["retrieval"]["charts"] == card["data"]["charts"]["val"]
+    shutil.copytree(songs / "Pack", tmp_path / "Moved" / "Another pack")  # so that the vectors are made anew
     done = subprocess.run(
-        [sys.executable, "-m", "groove.embed", "run=out", f"songs={songs}", store, "workers=1"],
+        [sys.executable, "-m", "groove.embed", "run=out", "songs=Moved", store, "workers=1"],
         cwd=tmp_path, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0 and "its own library" in done.stdout, done.stderr
