@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 from groove.features.record import SimfileTask, compute_record
 from groove.features.settings import FeatureSettings
@@ -105,12 +106,24 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the main process, and keep to one thread.
+    """Leave Ctrl-C to the main process, end with it however it ends, and keep to one thread.
 
     Libraries loaded from now on learn the number of threads from the environment, the others from threadpoolctl.
     """
     import threadpoolctl
 
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     threadpoolctl.threadpool_limits(1)
+
+
+def _end_with_parent() -> None:
+    """End this process when the main one is gone: killed, it cannot tell its workers, who would wait for work forever.
+
+    A record that is being written stays a part, which `FeatureStore.clean` removes.
+    """
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
