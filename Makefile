@@ -41,9 +41,11 @@ smoke: $(STAMP)  ## the whole path on 12 generated songs in about a minute: does
 		data.store=outputs/smoke/store pretrain.root=outputs/smoke/pretrained hydra.run.dir=outputs/smoke/a \
 		pretrain.epochs=2 experiment.warmup_epochs=1 experiment.epochs=2 trainer.threads=$(THREADS)
 
-demo: $(STAMP)  ## generated library -> pretrained classifier -> baseline, A, B, C -> verdicts, figures, one table
+demo: $(STAMP)  ## generated library -> pretrained classifier -> baseline, A, B, C -> verdicts, figures, one table, recommendations, a map
 	$(BIN)/python -m groove.train -m experiment=baseline,a,b,c hydra.sweep.dir=outputs/demo trainer.threads=$(THREADS)
 	$(BIN)/python -m groove.report runs=outputs/demo out=outputs/demo
+	$(BIN)/python -m groove.recommend run=outputs/demo/3_c chart="Crimson Harbor [Hard]" k=5 out=outputs/demo/answers.csv
+	$(BIN)/python -m groove.explore run=outputs/demo/3_c out=outputs/demo/explore.html
 
 bench: $(STAMP)  ## speed and memory, as ratios to a baseline in the same run
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -q

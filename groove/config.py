@@ -36,7 +36,11 @@ PATH_KEYS = (
     "runs",
     "run",
     "hydra.run.dir",
+    "simfile",
+    "store",
 )
+TEXT_KEYS = ("chart", "pack")
+"""Values that name charts and packs: taken as they are written, brackets and all."""
 
 
 @dataclass
@@ -395,10 +399,15 @@ def _quote_path(argument: str) -> str:
     In Hydra's quoted strings a backslash is itself, except before a quote (and the end is one).
     """
     key, separator, value = argument.partition("=")
-    if not separator or not value or key.lstrip("+") not in PATH_KEYS or not Path(value).exists():
+    key = key.lstrip("+")
+    if not separator or not value or value[0] in "\"'" or not (key in TEXT_KEYS or _is_path(key, value)):
         return argument
     escaped = re.sub(r'(\\*)(?="|$)', r"\1\1", value).replace('"', '\\"')
-    return f'{key}="{escaped}"'
+    return f'{argument.partition("=")[0]}="{escaped}"'
+
+
+def _is_path(key: str, value: str) -> bool:
+    return key in PATH_KEYS and Path(value).exists()
 
 
 def _one_line(text: str) -> str:

@@ -46,7 +46,7 @@ def run(cfg: Any) -> None:
 def _run_shard(cfg: Any, shard: Shard, start: float) -> None:
     """Compute the records of `shard`, print how many, and which simfiles failed."""
     check_settings(cfg.data.missing_audio, cfg.data.workers)
-    with _progress() as on_step:
+    with progress() as on_step:
         songs, workers = _songs(cfg.data, on_step)
         steps_types = list(cfg.data.steps_types)
         part = prepare_shard(songs, Path(cfg.data.store), cfg.features, shard, steps_types, workers, on_step)
@@ -69,7 +69,7 @@ def prepared(data: Any, features: Any) -> Catalogue:
 
 
 def _prepare(data: Any, features: Any) -> Catalogue:
-    with _progress() as on_step:
+    with progress() as on_step:
         songs, workers = _songs(data, on_step)
         store, steps_types = Path(data.store), list(data.steps_types)
         return prepare_library(songs, store, features, steps_types, data.missing_audio, workers, on_step)
@@ -91,7 +91,7 @@ def _generated(data: Any, workers: int, on_step: OnStep) -> Path:
 
 
 @contextmanager
-def _progress() -> Iterator[OnStep]:
+def progress() -> Iterator[OnStep]:
     """Yield a function that shows a progress bar per step, with the time left, on standard error."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -35,7 +35,7 @@ def train(cfg: Any, folder: Path) -> None:
     data, catalogue = load_data(cfg)
     model = starting_model(cfg, data, catalogue)
     fit = fit_experiment(cfg, model, data, folder)
-    report_run(fit)
+    report_run(fit, catalogue)
 
 
 if __name__ == "__main__":

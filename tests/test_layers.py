@@ -50,7 +50,13 @@ def test_light_packages_never_import_torch(package):
         assert not {name.split(".")[0] for name in imported(path)} & {"torch", "lightning", "hydra"}, path
 
 
-@pytest.mark.parametrize("module", ["groove.train", "groove.radar", "groove.prepare", "groove.report.__main__"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("groove.train", "groove.radar", "groove.prepare", "groove.embed", "groove.recommend"),
+        *("groove.explore", "groove.export", "groove.report.__main__"),
+    ],
+)
 def test_a_config_error_does_not_pay_for_heavy_imports(module):
     code = (
         f"import sys, {module}; print([m for m in ('torch', 'lightning', 'librosa', 'matplotlib') if m in sys.modules])"

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
+from sklearn.ensemble import HistGradientBoostingClassifier
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from groove.charts.radar import RADAR_AXES
 from groove.config import plain
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
+from groove.prepare import prepared
 from groove.training.fit import EpochSeed
 from groove.training.module import GrooveModule
 from groove.training.recipe import continued
+from groove.training.trees import COUNTED
 from tests.batches import batch, tiny_model
 from tests.runs import composed, rows, run, write_library
 
@@ -70,7 +76,24 @@ def test_a_writes_everything_the_contract_names(run_a):
     verdict = json.loads((run_a / "verdict.json").read_text())
     assert {"name", "value", "bound", "passed", "hint"} <= set(verdict["indicators"][0])
     kept = {path.name for path in (run_a / "checkpoints").iterdir()}
-    assert kept == {"last.ckpt", "best_accuracy.ckpt", "best_retrieval.ckpt", "best_combined.ckpt"}
+    assert kept == {"epoch0.ckpt", "last.ckpt", "best_accuracy.ckpt", "best_retrieval.ckpt", "best_combined.ckpt"}
+
+
+def test_a_run_knows_what_trees_reach_on_its_charts(work, songs, run_a, pretrained_checkpoint):
+    info = json.loads((run_a / "run.json").read_text())
+    table = prepared(composed(work, songs).data, composed(work, songs).features).table
+    rows_of = dict(zip(table["chart_id"].to_pylist(), table.to_pylist(), strict=True))
+    split = pq.read_table(run_a / "embeddings.parquet", columns=["chart_id", "split"]).to_pylist()
+    x, y = {}, {}
+    for part in ("train", "val"):
+        charts = [rows_of[row["chart_id"]] for row in split if row["split"] == part]
+        x[part] = np.array([[chart[name] for name in COUNTED] for chart in charts])
+        y[part] = np.array([["Beginner", "Easy", "Medium", "Hard"].index(chart["difficulty"]) for chart in charts])
+    boosted = HistGradientBoostingClassifier(random_state=0).fit(x["train"], y["train"])
+    assert info["references"]["boosted_trees"] == np.mean(boosted.predict(x["val"]) == y["val"])
+    assert 0 <= info["references"]["random_forest"] <= 1 and info["fold"] == 0
+    first = json.loads((pretrained_checkpoint.parent.parent / "run.json").read_text())
+    assert first["references"] == info["references"], "the classifier it starts from saw the same charts"
 
 
 def test_epoch_0_is_the_pretrained_model(run_a, pretrained_checkpoint):
@@ -276,6 +299,6 @@ def test_tensorboard_has_panels_and_a_projector(run_a):
     assert "pooled" in config and "projection" in config
     (metadata,) = folder.rglob("*pooled*/metadata.tsv")
     lines = metadata.read_text().splitlines()
-    assert lines[0].split("\t") == ["chart", "difficulty", "stream", "voltage", "air", "freeze", "chaos"]
+    assert lines[0].split("\t") == ["title", "difficulty", "meter", "pack", "chart_id", *RADAR_AXES]
     events = EventAccumulator(str(folder)).Reload()
     assert "custom_scalars__config__" in events.Tags()["tensors"]

@@ -26,15 +26,25 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
 
 
+def json_bytes(content: Any) -> bytes:
+    """Return strict JSON (a NaN is an error of the caller)."""
+    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
+
+
 def write_json(path: Path, content: Any) -> None:
-    """Write strict JSON (a NaN is an error of the caller)."""
-    write_bytes(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+    """Write strict JSON (`json_bytes`)."""
+    write_bytes(path, json_bytes(content))
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file; file names that UTF-8 cannot hold keep their bytes."""
+def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Return a CSV file's content; file names that UTF-8 cannot hold keep their bytes."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(header)
     writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode("utf-8", "surrogateescape"))
+    return text.getvalue().encode("utf-8", "surrogateescape")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file (`csv_bytes`)."""
+    write_bytes(path, csv_bytes(header, rows))

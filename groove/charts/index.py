@@ -12,11 +12,9 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import repeat
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from groove.charts.files import write_bytes
 from groove.charts.identity import SongTraits, identities, song_traits
 from groove.charts.library import read_folder, walked
 from groove.charts.music import audio_seconds
+from groove.charts.processes import process_pool
 from groove.charts.radar import FAMILIES, RADAR_AXES, groove_radar
 from groove.charts.walk import Folder, LeftOut
 from groove.errors import LibraryError, did_you_mean
@@ -140,7 +139,7 @@ def _read_all(
     """Yield (folders done, table of a batch)."""
     jobs = [folders[i : i + FOLDERS_PER_JOB] for i in range(0, len(folders), FOLDERS_PER_JOB)]
     parallel = workers > 1 and len(folders) > FEW_FOLDERS
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if parallel else None
+    pool = process_pool(workers) if parallel else None
     with pool or nullcontext():
         arguments = (repeat(root), jobs, repeat(settings))
         parts = pool.map(read_job, *arguments) if pool else map(read_job, *arguments)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import current_process
+from multiprocessing import current_process, get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 
 
 def usable_workers(workers: int) -> int:
@@ -14,6 +18,28 @@ def usable_workers(workers: int) -> int:
     Several jobs of a sweep run side by side there anyway.
     """
     return 1 if type(current_process()).__module__.startswith(("joblib.", "loky.")) else workers
+
+
+def process_pool(workers: int, initializer: Callable[[], None] | None = None) -> ProcessPoolExecutor:
+    """Return a pool of new processes that end when this one does, even if it is killed; each calls `initializer` first.
+
+    The workers of a killed process would otherwise wait for work for ever.
+    """
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(initializer,))
+
+
+def _start(initializer: Callable[[], None] | None) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
+    if initializer is not None:
+        initializer()
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the process that started this one, and end."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 @contextmanager

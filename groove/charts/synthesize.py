@@ -15,13 +15,12 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
 
+from groove.charts.processes import process_pool
 from groove.charts.synthesize_audio import render, write_ogg
 from groove.charts.synthesize_song import Song, compose
 from groove.charts.synthesize_steps import STEP_STYLES, Habits, draw_targets, step_chart
@@ -114,7 +113,7 @@ def _write_songs(library: Path, seed: int, songs: int, workers: int) -> Iterator
             write_song(library, seed, index, entry)
             yield index + 1
         return
-    with ProcessPoolExecutor(min(workers, songs), mp_context=get_context("spawn")) as pool:
+    with process_pool(min(workers, songs)) as pool:
         jobs = pool.map(write_song, [library] * songs, [seed] * songs, range(songs), entries)
         yield from (index + 1 for index, _ in enumerate(jobs))
 

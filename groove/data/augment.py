@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 PANEL_FEATURES = ("attacks", "holds", "hold_beats")
 TIME_FEATURES = ("seconds", "holds_")
 """What row dropout leaves: the time that passes, and holds that go on."""
-_LEFT_RIGHT = (3, 1, 2, 0)
-_UP_DOWN = (0, 2, 1, 3)
+LEFT_RIGHT = (3, 1, 2, 0)
+UP_DOWN = (0, 2, 1, 3)
 
 
 def mirror_columns(names: tuple[str, ...], panels: tuple[int, ...]) -> NDArray[np.intp]:
@@ -41,8 +41,8 @@ class Augmenter:
         self.audio_mask = audio_mask
         self.row_dropout = row_dropout
         self._notes = np.array([not name.startswith(TIME_FEATURES) for name in chart_features])
-        self._left_right = mirror_columns(chart_features, _LEFT_RIGHT)
-        self._up_down = mirror_columns(chart_features, _UP_DOWN)
+        self._left_right = mirror_columns(chart_features, LEFT_RIGHT)
+        self._up_down = mirror_columns(chart_features, UP_DOWN)
 
     def __call__(
         self, chart: NDArray[np.float32], audio: NDArray[np.float32], generator: np.random.Generator

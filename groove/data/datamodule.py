@@ -37,7 +37,10 @@ class GrooveDataModule(L.LightningDataModule):
         classes: class names, in order of difficulty.
         scaler: the one `RadarScaler`, fitted on the training split.
         rule: the `PairRule`, fitted on the training split.
-        train, val: `ChartTable` of each split; charts without a class (Edit) stay in, with label -1.
+        catalogue: the library's table, one row per chart.
+        charts: the `ChartTable` of all charts; those without a class (Edit) have label -1.
+        split: ``train`` or ``val`` of every chart of `charts` by its song; ``unseen`` if it has no class.
+        train, val: the charts of each split.
         val_triplets: (M, 3) fixed held-out triplets, indices into `val`.
         pair_counts: per split and class, the number of charts and of anchors without a pair.
     """
@@ -57,15 +60,16 @@ class GrooveDataModule(L.LightningDataModule):
         table = chart_table(catalogue, label_of, data.radar)
         held = held_out(catalogue["identity"].to_pylist(), data.val_fraction, data.split_seed, data.fold)
         trainable = table.labels.label >= 0
-        train = table.take(np.flatnonzero(~held & trainable))
-        val = table.take(np.flatnonzero(held & trainable))
+        train, val = np.flatnonzero(~held & trainable), np.flatnonzero(held & trainable)
         if not len(train) or not len(val):
             raise LibraryError(
                 f"{len(train)} training and {len(val)} held-out charts in the classes {', '.join(self.classes)}; "
                 "both need at least one: add songs, or change data.val_fraction or data.split_seed"
             )
-        self.scaler = RadarScaler.fit(train.radar)
-        self.train, self.val = (_scaled(part, self.scaler) for part in (train, val))
+        self.scaler = RadarScaler.fit(table.radar[train])
+        self.catalogue, self.charts = catalogue, _scaled(table, self.scaler)
+        self.train, self.val = self.charts.take(train), self.charts.take(val)
+        self.split = np.where(trainable, np.where(held, "val", "train"), "unseen").tolist()
         self.rule = self._fit_rule()
         self.pair_counts = {
             "train": class_counts(self.rule, self.train.labels, self.classes),
@@ -83,6 +87,12 @@ class GrooveDataModule(L.LightningDataModule):
             settings.negative_percentile,
             settings.same_difficulty_only,
         )
+
+    @property
+    def rows(self) -> dict[str, pa.Table]:
+        """Return the catalogue's rows of each split by name, in the order of its table."""
+        split = np.array(self.split)
+        return {name: self.catalogue.filter(pa.array(split == name)) for name in self.tables}
 
     @property
     def tables(self) -> dict[str, ChartTable]:

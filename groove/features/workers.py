@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
 
+from groove.charts.processes import process_pool
 from groove.features.record import SimfileTask, compute_record
 from groove.features.settings import FeatureSettings
 from groove.features.store import FeatureStore
@@ -102,28 +101,16 @@ def _one_by_one(tasks: list[SimfileTask], settings: FeatureSettings, store: Feat
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+    return process_pool(workers, _start_worker)
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the main process, end with it however it ends, and keep to one thread.
+    """Leave Ctrl-C to the main process, and keep to one thread.
 
     Libraries loaded from now on learn the number of threads from the environment, the others from threadpoolctl.
     """
     import threadpoolctl
 
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     threadpoolctl.threadpool_limits(1)
-
-
-def _end_with_parent() -> None:
-    """End this process when the main one is gone: killed, it cannot tell its workers, who would wait for work forever.
-
-    A record that is being written stays a part, which `FeatureStore.clean` removes.
-    """
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

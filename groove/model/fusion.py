@@ -168,21 +168,36 @@ class LateFusionClassifier(nn.Module):
         inverse = torch.argsort(order)
         encoded = {name: torch.cat([part[name] for part in parts])[inverse] for name in parts[0]}
         pooled = encoded.pop("pooled")
+        return ModelOutput(*self.heads(pooled, batch.radar), pooled, encoded)
+
+    def heads(self, pooled: Tensor, radar: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return logits (B, C) and embedding (B, E) of `pooled` (B, 2 D); only a radar_mlp reads `radar` (B, 5)."""
         class_input = projection_input = pooled
         if self.radar_mlp is not None:
-            class_input = torch.cat([pooled, self.radar_mlp(batch.radar)], dim=1)
+            class_input = torch.cat([pooled, self.radar_mlp(radar)], dim=1)
             projection_input = class_input if self.radar_in_projection else pooled
-        return ModelOutput(self.classifier_head(class_input), self.projection_head(projection_input), pooled, encoded)
+        return self.classifier_head(class_input), self.projection_head(projection_input)
 
     def _encode(self, batch: ChartBatch, chunk: Tensor) -> dict[str, Tensor]:
         """Return pooled features and the layers' means of the charts at `chunk` (b,) of the batch."""
-        stride = self.frames_per_beat
         lengths = batch.lengths[chunk]
-        beats = -(-int(lengths.max()) // stride)
-        chart, audio = (_cut(x[chunk], beats * stride) for x in (batch.chart, batch.audio))
-        frame_mask = position_mask(lengths, beats * stride)
-        beat_mask = position_mask(-(-lengths // stride), beats)
-        audio_in = torch.cat([audio, batch.has_audio[chunk][:, None, None].expand(*audio.shape[:2], 1)], dim=-1)
+        frames = -(-int(lengths.max()) // self.frames_per_beat) * self.frames_per_beat
+        chart, audio = (_cut(x[chunk], frames) for x in (batch.chart, batch.audio))
+        return self.encode_frames(chart, audio, batch.has_audio[chunk], lengths)
+
+    def encode_frames(self, chart: Tensor, audio: Tensor, has_audio: Tensor, lengths: Tensor) -> dict[str, Tensor]:
+        """Return pooled features (B, 2 D) and the layers' means (B, D) of charts whose T frames are whole beats.
+
+        Args:
+            chart: (B, T, 20) frames, T a multiple of `frames_per_beat`.
+            audio: (B, T, 23) frames, zero where missing.
+            has_audio: (B,) 1 where there is audio.
+            lengths: (B,) frames before the padding.
+        """
+        stride, frames = self.frames_per_beat, chart.shape[1]
+        frame_mask = position_mask(lengths, frames)
+        beat_mask = position_mask(-(-lengths // stride), frames // stride)
+        audio_in = torch.cat([audio, has_audio[:, None, None].expand(*audio.shape[:2], 1)], dim=-1)
         audio_out = self.audio_encoder(audio_in, frame_mask, beat_mask)
         inputs = chart_inputs(chart)
         chart_out = self.chart_encoder(inputs, frame_mask, beat_mask)

@@ -1,9 +1,9 @@
-"""Runs side by side: one row per run, and mean and spread over runs that differ only in their seed.
+"""Runs side by side: one row per run, and mean and spread over runs that differ only in seed, split or fold.
 
 Runs belong together when experiment, phases, margin, model size and the command line (``.hydra/overrides.yaml``)
-agree in all but the seed and what does not change a result. A seed met twice differs in something that no file says
-(or is a repetition): it is another group, never part of a spread. Spread is the sample standard deviation; of one
-run there is none.
+agree in all but seeds, fold and what does not change a result. Seeds met twice on one fold differ in something that
+no file says (or is a repetition): it is another group, never part of a spread. Spread is the sample standard
+deviation; of one run there is none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove.report.compare_figure import comparison_figure, plane_figure
-from groove.report.compare_pairs import PAIRED, baseline_rows, markdown, paired_differences
+from groove.report.compare_pairs import PAIRED, TREES, baseline_rows, markdown, paired_differences
 from groove.report.figure import FIGURE_FILE
 from groove.report.measured import ACCURACY, COSINE, MARGIN, POSITIVE
 from groove.report.run_folder import Run, write_atomically
@@ -42,10 +42,13 @@ IGNORED_OVERRIDES = (
     "trainer.progress_bar=",
     "hydra.",
 )
+CHANCE = ("seed", "split_seed", "fold")
+"""Entries of ``run.json`` that runs of one group may differ in."""
 NUMBERS = (
     "accuracy_epoch0",
     "accuracy_lowest",
     "accuracy_final",
+    *TREES,
     "pooled_cosine",
     "margin_before",
     "margin_after",
@@ -62,6 +65,8 @@ COLUMNS = (
     "settings",
     "phases",
     "seed",
+    "split_seed",
+    "fold",
     "runs",
     "state",
     "passed",
@@ -76,7 +81,7 @@ Row = dict[str, Any]
 def comparison_rows(runs: Sequence[Run]) -> list[Row]:
     """Return one row per run (``row="run"``); after each group of several, its ``mean`` and ``spread``.
 
-    A group with runs of the baseline's seeds ends in ``paired``: the mean differences to the baseline's runs.
+    A group with runs of the baseline's seeds and folds ends in ``paired``: the mean differences to the baseline's runs.
     """
     rows: list[Row] = []
     groups = [[_row(run) for run in group] for group in _groups(runs)]
@@ -99,12 +104,15 @@ def comparison_table(runs: Sequence[Run]) -> Table:
     from rich.text import Text
 
     table = Table(
-        title="before -> after; mean ± spread over seeds", caption=_figures_text(runs), caption_justify="left"
+        title="before -> after; mean ± spread over seeds and splits",
+        caption=_figures_text(runs),
+        caption_justify="left",
     )
     names = (
         "experiment",
         "runs",
         "accuracy 0 / lowest / final",
+        " / ".join(name.replace("_", " ") for name in TREES),
         "pooled cosine",
         "state",
         "triplet margin",
@@ -162,12 +170,15 @@ def _row(run: Run) -> Row:
         "settings": _settings(run),
         "phases": _phases(run),
         "seed": run.info.get("seed"),
+        "split_seed": run.info.get("split_seed", run.info.get("seed")),
+        "fold": run.info.get("fold"),
         "runs": 1,
         "state": verdict.state,
         "passed": verdict.passed,
         "accuracy_epoch0": run.at(ACCURACY, 0),
         "accuracy_lowest": min(trained, default=None),
         "accuracy_final": run.final(ACCURACY),
+        **{name: run.references.get(name) for name in TREES},
         "pooled_cosine": run.final(COSINE),
         "margin_before": run.at(MARGIN, 0),
         "margin_after": run.final(MARGIN),
@@ -198,16 +209,21 @@ def _mean_spread(rows: Sequence[Row], key: str) -> tuple[float | None, float | N
 
 
 def _groups(runs: Sequence[Run]) -> list[list[Run]]:
-    """Return the runs that differ only in their seed together, in the order in which they are first met."""
+    """Return the runs that differ only in seeds and fold together, in the order in which they are first met."""
     groups: dict[tuple[str, int], list[Run]] = {}
-    seen: Counter[tuple[str, Any]] = Counter()
+    seen: Counter[tuple[Any, ...]] = Counter()
     for run in runs:
         keys = ("experiment", "verdict", "triplet_margin", "radar_in_projection", "phases", "parameters")
         identity = json.dumps([[run.info.get(key) for key in keys], _settings(run)], sort_keys=True)
-        seed = (identity, run.info.get("seed"))
-        groups.setdefault((identity, seen[seed]), []).append(run)
-        seen[seed] += 1
-    return [sorted(group, key=lambda run: str(run.info.get("seed"))) for group in groups.values()]
+        repeated = (identity, *_chance(run))
+        groups.setdefault((identity, seen[repeated]), []).append(run)
+        seen[repeated] += 1
+    return [sorted(group, key=lambda run: [str(part) for part in _chance(run)]) for group in groups.values()]
+
+
+def _chance(run: Run) -> tuple[Any, ...]:
+    """Return what runs of one group may differ in."""
+    return tuple(run.info.get(key) for key in CHANCE)
 
 
 def _labelled(runs: Sequence[Run]) -> list[tuple[str, list[Row]]]:
@@ -228,12 +244,16 @@ def _labelled(runs: Sequence[Run]) -> list[tuple[str, list[Row]]]:
 
 
 def _settings(run: Run) -> str:
-    """Return the overrides of the run's command line that tell it from others of its experiment."""
+    """Return the overrides of the run's command line that tell it from others of its experiment.
+
+    Fold and split seed are among them only in older runs, whose ``run.json`` does not hold them.
+    """
     path = run.folder / ".hydra" / "overrides.yaml"
     if not path.is_file():
         return ""
     lines = (line.removeprefix("-").strip().strip("'\"") for line in path.read_text(encoding="utf-8").splitlines())
-    kept = (line for line in lines if "=" in line and not line.lstrip("+~").startswith(IGNORED_OVERRIDES))
+    ignored = (*IGNORED_OVERRIDES, *(f"data.{key}=" for key in CHANCE if key in run.info))
+    kept = (line for line in lines if "=" in line and not line.lstrip("+~").startswith(ignored))
     return " ".join(sorted(kept))
 
 
@@ -253,13 +273,14 @@ def _cells(rows: Sequence[Row]) -> tuple[str, ...]:
         return f"{mean:.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None else "")
 
     return (
-        " / ".join(show(f"accuracy_{when}") for when in ("epoch0", "lowest", "final")),
+        "\n".join(show(f"accuracy_{when}") for when in ("epoch0", "lowest", "final")),
+        "\n".join(show(name) for name in TREES),
         show("pooled_cosine"),
         _states(rows),
         f"{show('margin_before', 2)} -> {show('margin_after', 2)}",
         show("positive_fraction", 2),
-        f"{show('gain_pooled_before')} -> {show('gain_pooled_after')}",
-        f"{show('gain_projection_before')} -> {show('gain_projection_after')}",
+        f"{show('gain_pooled_before')}\n-> {show('gain_pooled_after')}",
+        f"{show('gain_projection_before')}\n-> {show('gain_projection_after')}",
         _verdict_cell(rows),
     )
 

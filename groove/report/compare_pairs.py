@@ -1,7 +1,7 @@
-"""Differences to the baseline at equal seeds, and the comparison as Markdown.
+"""Differences to the baseline at equal seeds and folds, and the comparison as Markdown.
 
-A seed decides split and training alike, so runs of one seed share their held-out charts: their difference varies less
-than either.
+A seed decides split and training alike, so runs of one seed and fold share their held-out charts: their difference
+varies less than either.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from typing import Any
 
 BASELINE = "baseline"
 PAIRED = ("accuracy_final", "gain_pooled_after", "gain_projection_after")
+TREES = ("random_forest", "boosted_trees")
+"""Models without a network, trained and tested on the charts of the same run (``run.json``'s ``references``)."""
 Row = dict[str, Any]
 
 
 def paired_differences(rows: Sequence[Row], baseline: Mapping[Any, Row]) -> dict[str, list[float]]:
-    """Return, by name of `PAIRED`, the differences of `rows` to the baseline's row of the same seed, where both are."""
+    """Return, by name of `PAIRED`, the differences of `rows` to the baseline's row of the same seed and fold."""
     found: dict[str, list[float]] = {name: [] for name in PAIRED}
     for row in rows:
-        other = baseline.get(row["seed"])
+        other = baseline.get(_split(row))
         for name in PAIRED:
             if other is not None and row.get(name) is not None and other.get(name) is not None:
                 found[name].append(float(row[name]) - float(other[name]))
@@ -27,9 +29,14 @@ def paired_differences(rows: Sequence[Row], baseline: Mapping[Any, Row]) -> dict
 
 
 def baseline_rows(groups: Sequence[tuple[str, Sequence[Row]]]) -> dict[Any, Row]:
-    """Return the rows of the baseline by seed; none where several groups of runs are baselines."""
+    """Return the rows of the baseline by seed and fold; none where several groups of runs are baselines."""
     found = [rows for _, rows in groups if rows and rows[0]["experiment"] == BASELINE]
-    return {row["seed"]: row for row in found[0]} if len(found) == 1 else {}
+    return {_split(row): row for row in found[0]} if len(found) == 1 else {}
+
+
+def _split(row: Row) -> tuple[Any, Any, int]:
+    """Return what decides training and held-out charts of a row; a run that does not know its fold has the first."""
+    return row["seed"], row["split_seed"], row["fold"] or 0
 
 
 def shown(values: Sequence[float], digits: int = 3, sign: bool = False) -> str:
@@ -43,14 +50,15 @@ def shown(values: Sequence[float], digits: int = 3, sign: bool = False) -> str:
 def markdown(groups: Sequence[tuple[str, Sequence[Row]]]) -> str:
     """Return the comparison as a Markdown table, one line per group of runs."""
     baseline = baseline_rows(groups)
-    names = ["experiment", "runs", "accuracy at epoch 0", "lowest", "final", "pooled cosine"]
+    names = ["experiment", "runs", "accuracy at epoch 0", "lowest", "final"]
+    names += [*(name.replace("_", " ") for name in TREES), "pooled cosine"]
     names += ["gain, pooled", "gain, projection", "accuracy - baseline", "gain pooled - baseline"]
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for label, rows in groups:
         paired = paired_differences(rows, baseline)
         cells = [label.replace("|", "\\|"), str(len(rows))]
         cells += [shown(_values(rows, f"accuracy_{when}")) for when in ("epoch0", "lowest", "final")]
-        cells += [shown(_values(rows, "pooled_cosine"))]
+        cells += [shown(_values(rows, name)) for name in (*TREES, "pooled_cosine")]
         cells += [
             f"{shown(_values(rows, f'gain_{layer}_before'))} → {shown(_values(rows, f'gain_{layer}_after'))}"
             for layer in ("pooled", "projection")

@@ -102,6 +102,24 @@ def accuracy_reached(run: Run, name: str, column: str) -> Indicator:
     return judged(name, end, at_least(PRETRAIN_ACCURACY), hint)
 
 
+def trees_beaten(run: Run) -> Indicator:
+    """A network that reads every note tells more charts right than tree models that know twenty counts of a chart."""
+    end, trees = run.final(ACCURACY), run.references
+    why = (
+        run.why_missing(ACCURACY, (run.last_epoch,))
+        if trees
+        else "run.json has no references: an older version wrote it"
+    )
+    value = None if end is None or not trees else round(100.0 * (end - max(trees.values())), 6)
+    known = ", ".join(f"{name.replace('_', ' ')} {number(accuracy)}" for name, accuracy in trees.items())
+    hint = (
+        f"{ACCURACY} ends at {number(end)} on the charts on which trees reach: {known}. One split says little: compare "
+        "the five of data.fold=0,1,2,3,4; then raise pretrain.epochs or use more songs"
+    )
+    bound = above(0, f" points over the best of: {known}" if known else " points over the best tree model")
+    return judged("pretrain/trees_beaten", Measured(value, why), bound, hint)
+
+
 def stale_or_lost(run: Run, epoch: int) -> str:
     """Return what head, probe and k-NN say together at `epoch`: a stale head, or lost information.
 

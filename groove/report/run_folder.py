@@ -85,6 +85,12 @@ class Run:
         value = self.info.get("triplet_margin")
         return float(value) if isinstance(value, int | float) else None
 
+    @property
+    def references(self) -> dict[str, float]:
+        """Return the accuracy of each model without a network on the same held-out charts; none in older runs."""
+        given = self.info.get("references") or {}
+        return {name: float(value) for name, value in given.items() if _finite(value)}
+
     @cached_property
     def phases(self) -> tuple[Phase, ...]:
         """Return the phases that have an epoch; one without `last_epoch` lasts to the end of the run."""
@@ -187,6 +193,10 @@ def _finite(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -205,6 +215,9 @@ def _checked_info(info: dict[str, Any], path: Path) -> dict[str, Any]:
         raise RunError(f"{path}: verdict '{info['verdict']}' is unknown; {did_you_mean(str(info['verdict']), KINDS)}")
     if not isinstance(info["phases"], list):
         raise RunError(f"{path}: 'phases' must be a list, found {type(info['phases']).__name__}")
+    references = info.get("references") or {}
+    if not isinstance(references, dict) or not all(_is_number(value) for value in references.values()):
+        raise RunError(f"{path}: 'references' must be an object of numbers, found {references!r}")
     return info
 
 

@@ -87,6 +87,7 @@ RULES: dict[str, Rules] = {
         (
             partial(evidence.accuracy_reached, name="pretrain/probe_accuracy", column=PROBE),
             partial(evidence.accuracy_reached, name="pretrain/knn_accuracy", column=KNN),
+            evidence.trees_beaten,
             gradient.whole_balance,
             gradient.backbone_good_range,
         ),
@@ -109,8 +110,8 @@ def _summary(run: Run, verdict: Verdict) -> str:
     lowest = "" if not trained else f" -> lowest {number(min(trained)[0])} at epoch {min(trained)[1]}"
     failed = [indicator.name for indicator in verdict.counted if indicator.passed is False]
     undefined = [indicator.name for indicator in verdict.counted if indicator.passed is None]
-    since = ", from its random start" if run.kind == "pretrain" else ""
-    drift = f"pooled cosine {number(run.final(COSINE))}, L2 {number(run.final(L2))}{since}"
+    since = {"pretrain": ", from its random start", "c": ": it moved far; what it is worth say accuracy and gain"}
+    drift = f"pooled cosine {number(run.final(COSINE))}, L2 {number(run.final(L2))}{since.get(run.kind, '')}"
     parts = [
         f"{verdict.experiment} is {verdict.state} ({drift})",
         f"accuracy {number(run.at(ACCURACY, 0))}{lowest} -> {number(run.final(ACCURACY))}",

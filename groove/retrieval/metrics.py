@@ -8,6 +8,7 @@ embedding size, R radar axes, K neighbours.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,33 +69,75 @@ def _nearest(distance: NDArray[np.float64], allowed: NDArray[np.bool_], k: int) 
     return np.argsort(np.where(allowed, distance, np.inf), axis=1, kind="stable")[:, :k]
 
 
-def retrieval_metrics(
-    embedding: NDArray[np.float64], labels: ChartLabels, k: int = NEIGHBORS, within: bool = True
-) -> dict[str, float]:
-    """Return gain, recall@k, precision@k, nDCG@k and Spearman correlations (all axes together, and each).
+class QueryScores(NamedTuple):
+    """What each of Q queries found; only charts with more than `k` candidates are queries.
+
+    Attributes:
+        row: (Q,) which chart asks.
+        random: (Q,) mean radar distance of all its candidates.
+        model: (Q,) of the `k` nearest in the embedding.
+        oracle: (Q,) of the `k` nearest in the radar.
+        recall: (Q,) share of its `RELEVANT` nearest in the radar that are among the `k`.
+        precision: (Q,) share of the `k` that are among its `RELEVANT`.
+        ndcg: (Q,) nDCG of the `k`.
+    """
+
+    row: NDArray[np.intp]
+    random: NDArray[np.float64]
+    model: NDArray[np.float64]
+    oracle: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    ndcg: NDArray[np.float64]
+
+
+def query_scores(embedding: NDArray[np.float64], labels: ChartLabels, k: int, within: bool) -> QueryScores:
+    """Return what every chart finds in `embedding` (N, E) among its candidates.
 
     The relevant charts of a query are its `RELEVANT` nearest in radar space; nDCG weighs a neighbour by
     ``max(0, 1 - radar distance / mean radar distance of the query's candidates)``.
     """
-    recall, precision, ndcg = [], [], []
-    for rows in _blocks(len(labels)):
-        allowed = _candidates(labels, rows, within)
-        rows, allowed = rows[allowed.sum(axis=1) > k], allowed[allowed.sum(axis=1) > k]
-        if len(rows) == 0:
-            continue
-        radar = radar_distances(labels.radar[rows], labels.radar)
-        found = _nearest(distances(embedding[rows], embedding), allowed, k)
-        true = _nearest(radar, allowed, RELEVANT)
-        count = np.minimum(allowed.sum(axis=1), RELEVANT)
-        relevant = np.zeros_like(allowed)
-        np.put_along_axis(relevant, true, True, axis=1)
-        hits = np.take_along_axis(relevant & allowed, found, axis=1).sum(axis=1)
-        recall.append(hits / count)
-        precision.append(hits / k)
-        ndcg.append(_ndcg(radar, allowed, found, k))
-    scores = {f"recall_at_{k}": recall, f"precision_at_{k}": precision, f"ndcg_at_{k}": ndcg}
-    means = {name: float(np.concatenate(v).mean()) if sum(map(len, v)) else float("nan") for name, v in scores.items()}
-    return {"gain": retrieval_gain(embedding, labels, k, within)} | means | _spearman(embedding, labels, within)
+    parts = [_scores(rows, embedding, labels, k, within) for rows in _blocks(len(labels))]
+    empty = QueryScores(np.zeros(0, dtype=np.intp), *[np.zeros(0)] * 6)
+    return QueryScores(*(np.concatenate(columns) for columns in zip(empty, *parts, strict=True)))
+
+
+def _scores(
+    rows: NDArray[np.intp], embedding: NDArray[np.float64], labels: ChartLabels, k: int, within: bool
+) -> QueryScores:
+    allowed = _candidates(labels, rows, within)
+    candidates = allowed.sum(axis=1)
+    rows, allowed, candidates = (x[candidates > k] for x in (rows, allowed, candidates))
+    if len(rows) == 0:
+        return QueryScores(rows, *[np.zeros(0)] * 6)
+    radar = radar_distances(labels.radar[rows], labels.radar)
+    found = _nearest(distances(embedding[rows], embedding), allowed, k)
+    true = _nearest(radar, allowed, max(k, RELEVANT))
+    relevant = np.zeros_like(allowed)
+    np.put_along_axis(relevant, true[:, :RELEVANT], True, axis=1)
+    hits = np.take_along_axis(relevant & allowed, found, axis=1).sum(axis=1)
+    return QueryScores(
+        rows,
+        (radar * allowed).sum(axis=1) / np.maximum(candidates, 1),
+        np.take_along_axis(radar, found, axis=1).mean(axis=1),
+        np.take_along_axis(radar, true[:, :k], axis=1).mean(axis=1),
+        hits / np.minimum(candidates, RELEVANT),
+        hits / k,
+        _ndcg(radar, allowed, found, k),
+    )
+
+
+def retrieval_metrics(
+    embedding: NDArray[np.float64], labels: ChartLabels, k: int = NEIGHBORS, within: bool = True
+) -> dict[str, float]:
+    """Return gain, recall@k, precision@k, nDCG@k and Spearman correlations (all axes together, and each)."""
+    scores = query_scores(embedding, labels, k, within)
+    means = {f"{name}_at_{k}": _mean(getattr(scores, name)) for name in ("recall", "precision", "ndcg")}
+    return {"gain": retrieval_gain(embedding, labels, k, within)} | means | spearman(embedding, labels, within)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def _ndcg(
@@ -108,7 +151,7 @@ def _ndcg(
     return np.where(ideal > 0, reached / np.maximum(ideal, 1e-12), 1.0)
 
 
-def _spearman(embedding: NDArray[np.float64], labels: ChartLabels, within: bool) -> dict[str, float]:
+def spearman(embedding: NDArray[np.float64], labels: ChartLabels, within: bool) -> dict[str, float]:
     """Return the rank correlation of embedding distance with radar distance over candidate pairs (N < pair limit)."""
     keep = np.arange(len(labels))
     if len(labels) ** 2 / 2 > _MAX_PAIRS:

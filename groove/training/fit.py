@@ -25,10 +25,12 @@ from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.features.audio import AUDIO_FEATURES
 from groove.model.checkpoint import read_checkpoint
 from groove.model.fusion import LateFusionClassifier, warn_of_leak
+from groove.retrieval.run_files import CHECKPOINTS, EPOCH_0
 from groove.training.checkpoints import CrashSaver, EpochLine, checkpoint_callbacks, epoch_line
 from groove.training.module import GrooveModule
 from groove.training.monitor import DiagnosticsMonitor
 from groove.training.phases import Phase, PhaseScheduler, resolve_phases
+from groove.training.trees import tree_references
 
 _NOISE = (
     "does not have many workers",
@@ -105,6 +107,7 @@ class Fit:
                 check_resumable(Path(ckpt_path), self.module)
             else:
                 self.trainer.validate(self.module, self.data, verbose=False)
+                self.trainer.save_checkpoint(self.folder / CHECKPOINTS / EPOCH_0, weights_only=True)
                 print(epoch_line(self.monitor.rows[-1], self.cfg.experiment.epochs), flush=True)
             self.trainer.fit(self.module, datamodule=self.data, ckpt_path=ckpt_path, weights_only=True)
             self.monitor.write()  # a finished run that is resumed trains no epoch that would write its rows
@@ -238,6 +241,8 @@ def write_run_json(fit: Fit) -> None:
         "experiment": experiment.name,
         "verdict": experiment.verdict,
         "seed": fit.cfg.seed,
+        "split_seed": fit.cfg.data.split_seed,
+        "fold": fit.cfg.data.fold,
         "lr": fit.cfg.optimizer.lr,
         "triplet_margin": fit.cfg.loss.triplet_margin,
         "warmup_epochs": experiment.warmup_epochs,
@@ -253,6 +258,7 @@ def write_run_json(fit: Fit) -> None:
             "val_songs": len(set(fit.data.val.labels.song)),
             "pair_counts": fit.data.pair_counts,
         },
+        "references": tree_references(fit.data, fit.cfg.trainer.threads),
     }
     write_json(fit.folder / "run.json", content)
 

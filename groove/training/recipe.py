@@ -23,9 +23,11 @@ from groove.features.catalogue import Catalogue
 from groove.model.checkpoint import LoadReport, read_checkpoint
 from groove.model.fusion import LateFusionClassifier
 from groove.prepare import prepared
+from groove.retrieval.embedded import save
+from groove.retrieval.encode import Vectors, encode
 from groove.training.fit import Fit, build_model, untrained_model
 from groove.training.phases import lr_schedule, resolve_phases
-from groove.training.results import Vectors, encode, retrieval_report, write_embeddings, write_retrieval
+from groove.training.results import own_library, retrieval_report, write_retrieval
 
 SCALAR_PANELS = {
     "groove": {
@@ -38,6 +40,8 @@ SCALAR_PANELS = {
     }
 }
 """TensorBoard's page of custom scalars: the panels of the figure."""
+_PROJECTOR = ("title", "difficulty", "meter", "pack", "chart_id")
+"""What TensorBoard's projector knows of a chart, beside its radar."""
 FRESH_MODULES = ("projection_head",)
 """Modules that a fine-tuning starts anew: the classifier's checkpoint holds an untrained projection head."""
 
@@ -159,7 +163,7 @@ def _pretrained(cfg: Any, pretrain_cfg: Any, data: GrooveDataModule, catalogue: 
     own = GrooveDataModule(catalogue.table, catalogue.store, pretrain_cfg.data, cfg.model.max_frames, cfg.seed)
     fit = Fit(pretrain_cfg, untrained_model(pretrain_cfg, own), own, folder)
     fit.run(resume)
-    report_run(fit)
+    report_run(fit, catalogue)
     return done
 
 
@@ -207,7 +211,7 @@ def fit_experiment(cfg: Any, model: LateFusionClassifier, data: GrooveDataModule
     return fit
 
 
-def report_run(fit: Fit) -> None:
+def report_run(fit: Fit, catalogue: Catalogue) -> None:
     """Write retrieval, embeddings, verdict and figure of a finished fit, show them, and say where they lie."""
     from rich.console import Console
 
@@ -215,18 +219,20 @@ def report_run(fit: Fit) -> None:
     from groove.report.run_folder import load_run
     from groove.report.verdict import judge, verdict_table, write_verdict
 
-    vectors = {split: encode(fit.module.model, fit.data, table) for split, table in fit.data.tables.items()}
-    write_retrieval(retrieval_report(fit, vectors["val"], untrained_model(fit.cfg, fit.data)), fit.folder)
-    write_embeddings(fit, vectors)
+    every = encode(fit.module.model, fit.data.charts, fit.data.store)
+    held_out = [split == "val" for split in fit.data.split]
+    vectors = {name: matrix[held_out] for name, matrix in every.items()}
+    write_retrieval(retrieval_report(fit, vectors, untrained_model(fit.cfg, fit.data)), fit.folder)
+    embeddings = save(own_library(fit, catalogue.fingerprint, every), fit.folder)
     run = load_run(fit.folder)
     verdict = judge(run)
     figure = write_figure(run, fit.folder)
-    log_to_tensorboard(fit, verdict, run, vectors["val"])
+    log_to_tensorboard(fit, verdict, run, vectors)
     console = Console(width=max(100, min(160, shutil.get_terminal_size((140, 40)).columns)))
     console.print(verdict_table(verdict))
     console.print(verdict.summary)
     write_verdict(verdict, fit.folder)  # last: its presence says that the run is complete
-    print(f"verdict: {fit.folder / 'verdict.json'}\nfigure:  {figure}", flush=True)
+    print(f"verdict: {fit.folder / 'verdict.json'}\nfigure:  {figure}\ncharts:  {embeddings}", flush=True)
 
 
 def log_to_tensorboard(fit: Fit, verdict: Any, run: Any, vectors: Vectors) -> None:
@@ -252,15 +258,16 @@ def log_to_tensorboard(fit: Fit, verdict: Any, run: Any, vectors: Vectors) -> No
 def add_projector(data: GrooveDataModule, vectors: Vectors, writer: Any, epoch: int) -> None:
     """Add the held-out embeddings to TensorBoard's projector, with what each chart is."""
     table = data.val
+    known = {row["chart_id"]: row for row in data.catalogue.select(_PROJECTOR).to_pylist()}
     rows = [
-        [chart_id, data.classes[label], *(f"{value:.0f}" for value in radar)]
-        for chart_id, label, radar in zip(table.chart_id, table.labels.label, table.radar, strict=True)
+        [*(" ".join(str(known[chart_id][name]).split()) for name in _PROJECTOR), *(f"{value:.0f}" for value in radar)]
+        for chart_id, radar in zip(table.chart_id, table.radar, strict=True)
     ]
     for name, matrix in vectors.items():
         writer.add_embedding(
             matrix.astype(np.float32),
             metadata=rows,
-            metadata_header=["chart", "difficulty", *RADAR_AXES],
+            metadata_header=[*_PROJECTOR, *RADAR_AXES],
             tag=name,
             global_step=epoch,
         )

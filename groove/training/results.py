@@ -1,92 +1,42 @@
-"""After the last epoch: held-out retrieval with its reference points, and every chart's embedding."""
+"""After the last epoch: held-out retrieval with its reference points, and the library as the model sees it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-import torch
 from numpy.typing import NDArray
 
-from groove.charts.files import write_bytes, write_json
-from groove.data.datamodule import GrooveDataModule
-from groove.data.dataset import ChartBatch, ChartTable
-from groove.features.frames import CHART_FEATURES
+from groove.charts.files import write_json
+from groove.config import plain
 from groove.model.fusion import LateFusionClassifier
+from groove.retrieval.embedded import EmbeddedLibrary, Provenance
+from groove.retrieval.encode import Vectors, blinded, encode
 from groove.retrieval.metrics import retrieval_metrics
+from groove.retrieval.reference import raw_features
+from groove.retrieval.run_files import CHECKPOINTS, LAST
+from groove.retrieval.trained import weights_digest
 from groove.training.fit import Fit
 
-_BLIND_FRAMES = 64
-Vectors = dict[str, NDArray[np.float64]]
-"""``pooled`` (N, D) and ``projection`` (N, E) of N charts."""
 
-
-@torch.no_grad()
-def encode(model: LateFusionClassifier, data: GrooveDataModule, table: ChartTable, blind: bool = False) -> Vectors:
-    """Return pooled (N, D) and projection (N, E) outputs of `table`'s charts, in eval mode, in the table's order.
-
-    With `blind` the model sees neither chart nor audio: what it still knows has leaked into it.
-    """
-    model.eval()
-    device = next(model.parameters()).device
-    pooled, projection, index = [], [], []
-    for batch in data.evaluation_loader(table):
-        if blind:
-            batch = _blinded(batch)
-        output = model(batch.to(device))
-        pooled.append(output.pooled.float().cpu().numpy())
-        projection.append(output.embedding.float().cpu().numpy())
-        index.append(batch.index.numpy())
-    order = np.argsort(np.concatenate(index))
-    return {
-        "pooled": np.concatenate(pooled)[order].astype(float),
-        "projection": np.concatenate(projection)[order].astype(float),
-    }
-
-
-def _blinded(batch: ChartBatch) -> ChartBatch:
-    """Return `batch` with nothing of its charts and audio left, their lengths and which have audio included."""
-    charts = len(batch.lengths)
-    return replace(
-        batch,
-        chart=batch.chart.new_zeros(charts, _BLIND_FRAMES, batch.chart.shape[2]),
-        audio=batch.audio.new_zeros(charts, _BLIND_FRAMES, batch.audio.shape[2]),
-        has_audio=torch.zeros_like(batch.has_audio),
-        lengths=torch.full_like(batch.lengths, _BLIND_FRAMES),
-    )
-
-
-def _untied(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def _untied(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return `vectors` (N, E) with a trace of noise, so that equal ones have random neighbours, not the first rows."""
     return vectors + 1e-5 * np.random.default_rng(0).standard_normal(vectors.shape)
-
-
-def raw_features(data: GrooveDataModule, table: ChartTable) -> NDArray[np.float64]:
-    """Return the mean of each chart's frames and of its rates per second, standardised, (N, 2 F): no network."""
-    rows = []
-    for path in table.chart_path:
-        frames = np.load(data.store / path, mmap_mode="r").astype(np.float64)
-        seconds = max(float(frames[:, CHART_FEATURES.index("seconds")].sum()), 1e-6)
-        rows.append(np.concatenate([frames.mean(axis=0), frames.sum(axis=0) / seconds]))
-    raw = np.stack(rows)
-    return (raw - raw.mean(axis=0)) / (raw.std(axis=0) + 1e-9)
 
 
 def retrieval_report(fit: Fit, final: Vectors, untrained: LateFusionClassifier) -> dict[str, Any]:
     """Return retrieval on the held-out charts within a difficulty and across, for `final` and its reference points."""
     val = fit.data.val
     spaces = {
-        "pooled": final["pooled"],
-        "projection": final["projection"],
+        "pooled": final["pooled"].astype(float),
+        "projection": final["projection"].astype(float),
         "epoch0_pooled": fit.monitor.reference["pooled"].double().numpy(),
         "epoch0_projection": fit.monitor.reference["projection"].double().numpy(),
-        "untrained_pooled": encode(untrained, fit.data, val)["pooled"],
-        "blind_projection": _untied(encode(fit.module.model, fit.data, val, blind=True)["projection"]),
-        "raw_features": raw_features(fit.data, val),
+        "untrained_pooled": encode(untrained, val, fit.data.store)["pooled"].astype(float),
+        "blind_projection": _untied(encode(fit.module.model, val, fit.data.store, blinded)["projection"]),
+        "raw_features": raw_features(val, fit.data.store),
         "radar": val.labels.radar,
     }
     within = {name: retrieval_metrics(x, val.labels) for name, x in spaces.items()}
@@ -107,15 +57,18 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and value != value else value
 
 
-def write_embeddings(fit: Fit, vectors: dict[str, Vectors]) -> Path:
-    """Write ``embeddings.parquet``: chart_id, split, and the `vectors` by split of every chart with a class."""
-    tables = []
-    for split, table in fit.data.tables.items():
-        columns: dict[str, Any] = {"chart_id": table.chart_id, "split": [split] * len(table)}
-        columns |= {name: list(x.astype(np.float32)) for name, x in vectors[split].items()}
-        tables.append(pa.table(columns))
-    path = fit.folder / "embeddings.parquet"
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.concat_tables(tables), sink)
-    write_bytes(path, sink.getvalue().to_pybytes())
-    return path
+def own_library(fit: Fit, fingerprint: str, vectors: Vectors) -> EmbeddedLibrary:
+    """Return all charts of the library that `fit` trained on, embedded as `vectors`; `fingerprint` names it."""
+    data = fit.data
+    settings = plain(fit.cfg)["data"]
+    last = fit.folder / CHECKPOINTS / LAST
+    provenance = Provenance(
+        checkpoint=str(last),
+        checkpoint_digest=weights_digest(fit.module.model.state_dict()),
+        experiment=fit.cfg.experiment.name,
+        songs=settings["songs"] or settings["generated"]["root"],
+        library=fingerprint,
+        trained_on=fingerprint,
+    )
+    table = data.catalogue.append_column("split", pa.array(data.split, pa.string()))
+    return EmbeddedLibrary(table, vectors, settings["radar"], settings["classes"], data.scaler, provenance)

@@ -118,6 +118,13 @@ def test_slots_without_a_class_are_in_neither_split(store):
     assert min(data.train.labels.label.min(), data.val.labels.label.min()) == 0
 
 
+def test_the_rows_of_a_split_are_those_of_its_table(songs, store):
+    data = data_module(songs, store)
+    for split, table in data.tables.items():
+        assert data.rows[split]["chart_id"].to_pylist() == table.chart_id
+        assert data.rows[split]["frames"].to_pylist() == table.frames.tolist()
+
+
 def test_the_scaler_is_fitted_on_the_training_split_and_applied_to_both(songs, store):
     data = data_module(songs, store)
     np.testing.assert_allclose(data.scaler.center, np.median(data.train.radar, axis=0))

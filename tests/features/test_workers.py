@@ -1,9 +1,6 @@
 """One song that fails, or ends its process, is reported and the others are computed."""
 
 import os
-import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -50,23 +47,6 @@ def test_a_song_that_ends_its_process_is_found_and_the_others_are_computed(tmp_p
     outcomes = dict((task.key, reason) for task, reason in compute_all(tasks, FeatureSettings(), store, 2))
     assert [outcomes[task.key] for task in tasks] == ["", "failed: ended the process that computed it", "", ""]
     assert [store.has(task.key) for task in tasks] == [True, False, True, True]
-
-
-@pytest.mark.slow
-def test_workers_end_when_the_main_process_is_killed(tmp_path):
-    script = """if True:
-        import os, signal
-        from groove.features.workers import _pool
-        if __name__ == "__main__":
-            pool = _pool(2)
-            print(*{pool.submit(os.getpid).result() for _ in range(2)}, flush=True)
-            os.kill(os.getpid(), signal.SIGKILL)
-    """
-    path = tmp_path / "main.py"
-    path.write_text(script)
-    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=60)  # ends with the last pipe
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert done.stdout.strip()
 
 
 def test_workers_give_the_same_bytes_as_one(tmp_path):

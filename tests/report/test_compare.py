@@ -151,4 +151,86 @@ def test_differences_are_paired_by_seed(tmp_path: Path) -> None:
     path = write_comparison(loaded, tmp_path / "out")
     lines = path.with_name("comparison.md").read_text().splitlines()
     assert len(lines) == 4 and lines[2].startswith("| a | 3 |") and "| +0.070 ± 0.042 |" in lines[2]
-    assert {len(line.split(" | ")) for line in (lines[0], *lines[2:])} == {10}
+    assert {len(line.split(" | ")) for line in (lines[0], *lines[2:])} == {12}
+
+
+def folds_of_pretrain(folder: Path, references: dict[int, dict[str, float]], **info: object) -> list[Run]:
+    """Five folds of one seed, final accuracies 0.80 to 0.84, as a sweep over ``data.fold`` leaves them."""
+    runs = []
+    for fold in range(5):
+        trees = {"references": references[fold]} if fold in references else {}
+        change = {"val/accuracy": {20: 0.80 + 0.01 * fold}}
+        path = good_pretrain(folder / f"fold{fold}", change, fold=fold, **trees, **info)
+        (path / ".hydra").mkdir()
+        (path / ".hydra" / "overrides.yaml").write_text(f"- experiment=pretrain\n- data.fold={fold}\n- data.songs=S\n")
+        runs.append(load_run(path))
+    return runs
+
+
+def test_folds_are_one_group_with_the_trees_of_the_same_charts(tmp_path: Path) -> None:
+    trees = {fold: {"random_forest": 0.79 + 0.01 * fold, "boosted_trees": 0.81} for fold in range(5)}
+    runs = folds_of_pretrain(tmp_path, trees)
+    rows = comparison_rows(runs[::-1])
+    assert [(row["row"], row.get("fold")) for row in rows] == [
+        *(("run", fold) for fold in range(5)),
+        ("mean", None),
+        ("spread", None),
+    ]
+    assert [row["settings"] for row in rows] == ["data.songs=S"] * 7
+    mean, spread = rows[5:]
+    assert (mean["accuracy_final"], mean["random_forest"], mean["boosted_trees"]) == pytest.approx((0.82, 0.81, 0.81))
+    deviation = math.sqrt(sum((0.01 * (fold - 2)) ** 2 for fold in range(5)) / 4)
+    assert (spread["accuracy_final"], spread["random_forest"]) == pytest.approx((deviation, deviation))
+    assert spread["boosted_trees"] == 0.0
+    lines = write_comparison(runs, tmp_path / "out").with_name("comparison.md").read_text().splitlines()
+    assert "| final | random forest | boosted trees |" in lines[0]
+    assert "| 0.820 ± 0.016 | 0.810 ± 0.016 | 0.810 ± 0.000 |" in lines[2] and len(lines) == 3
+    text = shown(comparison_table(runs))
+    assert "random forest" in text and "0.810 ± 0.016" in text
+
+
+def test_older_runs_have_no_trees_and_folds_only_as_a_setting(tmp_path: Path) -> None:
+    runs = folds_of_pretrain(tmp_path, {1: {"random_forest": 0.8}})
+    old = [Run(run.folder, run.metrics, {k: v for k, v in run.info.items() if k != "fold"}, None) for run in runs]
+    rows = comparison_rows(old)
+    assert [row["row"] for row in rows] == ["run"] * 5, "which of them are folds of one seed, run.json does not say"
+    assert [row["settings"] for row in rows] == [f"data.fold={fold} data.songs=S" for fold in range(5)]
+    assert [row["random_forest"] for row in rows] == [None, 0.8, None, None, None]
+    mean = next(row for row in comparison_rows(runs) if row["row"] == "mean")
+    assert mean["random_forest"] == 0.8 and mean["boosted_trees"] is None, "a mean of those that have it"
+
+
+def test_a_fold_met_twice_is_no_spread(tmp_path: Path) -> None:
+    runs = [load_run(good_a(tmp_path / str(number), fold=fold)) for number, fold in enumerate((0, 1, 1))]
+    assert [row["row"] for row in comparison_rows(runs)] == ["run", "run", "mean", "spread", "run"]
+
+
+def test_differences_to_the_baseline_are_of_the_same_fold(tmp_path: Path) -> None:
+    # a: 0.80, 0.84 on folds 0, 1; the baseline: 0.70, 0.78 and, on a fold that a lacks, 0.1.
+    folders = [
+        good_a(tmp_path / f"a{fold}", {"val/accuracy": {20: value}}, fold=fold)
+        for fold, value in ((0, 0.80), (1, 0.84))
+    ]
+    folders += [
+        rigid_baseline(tmp_path / f"b{fold}", {"val/accuracy": {20: value}}, fold=fold)
+        for fold, value in ((0, 0.70), (1, 0.78), (2, 0.1))
+    ]
+    rows = comparison_rows([load_run(folder) for folder in folders])
+    (paired,) = [row for row in rows if row["row"] == "paired"]
+    assert paired["runs"] == 2 and paired["accuracy_final"] == pytest.approx((0.10 + 0.06) / 2)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_splits_are_one_group_where_the_runs_know_their_own(tmp_path: Path, known: bool) -> None:
+    runs = []
+    for split in range(3):
+        own = {"split_seed": split} if known else {}
+        path = good_pretrain(tmp_path / f"split{split}", {"val/accuracy": {20: 0.80 + 0.01 * split}}, fold=0, **own)
+        (path / ".hydra").mkdir()
+        (path / ".hydra" / "overrides.yaml").write_text(f"- experiment=pretrain\n- data.split_seed={split}\n")
+        runs.append(load_run(path))
+    rows = comparison_rows(runs)
+    assert [row["row"] for row in rows] == ["run"] * 3 + ["mean", "spread"] * known
+    if known:
+        assert [row["split_seed"] for row in rows[:3]] == [0, 1, 2]
+        assert rows[3]["accuracy_final"] == pytest.approx(0.81)

@@ -37,6 +37,24 @@ def test_pretrain_skips_triplets(tmp_path: Path) -> None:
     assert "from its random start" in verdict.summary
 
 
+def test_pretrain_is_compared_with_trees_on_its_own_charts(tmp_path: Path) -> None:
+    trees = {"random_forest": 0.80, "boosted_trees": 0.815}
+    verdict, lines = judged(good_pretrain(tmp_path / "better", references=trees))
+    line = lines["pretrain/trees_beaten"]
+    assert line.passed and not line.required and line.value == pytest.approx(100 * (0.82 - 0.815))
+    assert "random forest 0.8, boosted trees 0.815" in line.bound
+    verdict, lines = judged(good_pretrain(tmp_path / "equal", references={"random_forest": 0.82}))
+    assert_fails(lines["pretrain/trees_beaten"], "0.82", "data.fold=0,1,2,3,4")
+    assert verdict.passed, "one split says too little to fail a run for it"
+
+
+@pytest.mark.parametrize("references", [{}, {"references": {}}, {"references": {"random_forest": None}}])
+def test_pretrain_without_trees_says_so(tmp_path: Path, references: dict) -> None:
+    verdict, lines = judged(good_pretrain(tmp_path, **references))
+    line = lines["pretrain/trees_beaten"]
+    assert verdict.passed and line.passed is None and "older version" in line.hint
+
+
 def test_pretrain_short_of_the_target(tmp_path: Path) -> None:
     verdict, lines = judged(good_pretrain(tmp_path, {"val/accuracy": {20: 0.74}}))
     assert required_failures(verdict) == ["pretrain/accuracy"]

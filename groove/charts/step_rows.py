@@ -1,0 +1,94 @@
+"""What the feet have to do, instant by instant: panels to step on, to go on holding, to keep off.
+
+A row here is everything that is to be hit at one moment, also where a warp or a stop of no length puts two beats
+there. Panels are bits: 1 left, 2 down, 4 up, 8 right. R rows, N notes, H holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groove.charts.chart import Chart, NoteKind
+from groove.charts.rows import Holds, chart_holds, is_arrow, judged_notes
+
+PANEL_COUNT = 4
+SAME_INSTANT_S = 1e-6
+"""Far below any row a person plays, far above the rounding of times."""
+_MIRRORED = np.array([bits & 6 | bits >> 3 & 1 | (bits & 1) << 3 for bits in range(1 << PANEL_COUNT)], dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class StepRows:
+    """The R rows of a dance-single chart that hold an arrow. All arrays have shape (R,).
+
+    Attributes:
+        beats: of the first arrow of the row.
+        seconds: when the row is to be hit.
+        arrows: panels to step on: taps, lifts, heads of holds and rolls.
+        held: panels of holds that began earlier and have not ended before this row; the beat of the tail still counts.
+        mines: panels with a mine on this row or between it and the row before.
+        tied: whether a hold that began before the previous row outlasts that row: a foot was not free in between.
+    """
+
+    beats: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    arrows: NDArray[np.uint8]
+    held: NDArray[np.uint8]
+    mines: NDArray[np.uint8]
+    tied: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.beats)
+
+    def mirrored(self) -> StepRows:
+        """Return the rows with left and right exchanged."""
+        arrows, held, mines = (_MIRRORED[bits] for bits in (self.arrows, self.held, self.mines))
+        return StepRows(self.beats, self.seconds, arrows, held, mines, self.tied)
+
+
+def step_rows(chart: Chart) -> StepRows:
+    """Return the rows of `chart` (dance-single) that hold a judged arrow."""
+    judged = judged_notes(chart)
+    arrows, mines = judged.select(is_arrow(judged)), judged.select(judged.kind == NoteKind.MINE)
+    seconds = chart.timing.time_at(arrows.beats)
+    first = np.flatnonzero(np.diff(seconds, prepend=-np.inf) > SAME_INSTANT_S)
+    beats = arrows.beats[first]
+    panels = np.bitwise_or.reduceat(_bits(arrows.column), first) if len(first) else np.zeros(0, dtype=np.uint8)
+    held, tied = _held(beats, chart_holds(judged))
+    return StepRows(beats, seconds[first], panels, held, _mines(beats, mines.beats, mines.column), tied)
+
+
+def _bits(column: NDArray[np.int8]) -> NDArray[np.uint8]:
+    return np.left_shift(1, column.astype(np.uint8), dtype=np.uint8)
+
+
+def _held(beats: NDArray[np.float64], holds: Holds) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return the panels held on every row (R,), and where a hold ran on from the row before (R,)."""
+    first = np.searchsorted(beats, holds.head, side="right")
+    held = np.zeros(len(beats), dtype=np.uint8)
+    running = np.zeros(len(beats), dtype=bool)
+    for column in range(PANEL_COUNT):
+        mine = holds.column == column
+        ends = [np.searchsorted(beats, holds.tail[mine], side=side) for side in ("right", "left")]
+        until_tail, before_tail = (_covered(len(beats), first[mine], end) for end in ends)
+        held[until_tail] |= 1 << column
+        running |= before_tail
+    return held, np.append(False, running[:-1])[: len(beats)]
+
+
+def _covered(rows: int, first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which of `rows` lie in any range ``first[i] <= row < end[i]``."""
+    change = np.zeros(rows + 1, dtype=np.int64)
+    np.add.at(change, first, 1)
+    np.add.at(change, np.maximum(end, first), -1)
+    return np.cumsum(change)[:rows] > 0
+
+
+def _mines(beats: NDArray[np.float64], mine_beats: NDArray[np.float64], column: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Return the panels with mines up to every row (R,), from the row before on; mines after the last do not matter."""
+    panels = np.zeros(len(beats) + 1, dtype=np.uint8)
+    np.bitwise_or.at(panels, np.searchsorted(beats, mine_beats, side="left"), _bits(column))
+    return panels[:-1]

@@ -1,0 +1,185 @@
+"""Write what a run made for other programs: ``python -m groove.export run=DIR out=DIR``.
+
+* ``embeddings``: ``embeddings.parquet`` and ``embeddings.npz``, every chart's vectors with its metadata.
+* ``radar``: ``radar.csv``, and ``radar.lua`` for makers of StepMania themes.
+* ``model``: ``model.safetensors`` (weights, no pickle) and ``model.json`` (the card: what it takes, gives and knows).
+* ``onnx``: ``encoder.onnx`` for programs without torch, checked against torch on real charts.
+
+Every file is written whole or not at all, and none before all of them are made.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import MISSING
+
+from groove.config import run_main
+from groove.embed import EmbedConfig
+from groove.errors import ConfigError, LibraryError, did_you_mean
+
+if TYPE_CHECKING:
+    from groove.retrieval.export_onnx import OnnxCheck
+    from groove.retrieval.trained import TrainedModel
+
+WHAT = ("embeddings", "radar", "model", "onnx")
+ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+ONNX_FILE = "encoder.onnx"
+NPZ_FILE = "embeddings.npz"
+INSTALL = "pip install --constraint constraints.txt --editable '.[onnx]'"
+_ABOUT = {
+    "embeddings.parquet": "vectors, radar and metadata of every chart",
+    NPZ_FILE: "the same as numpy arrays: numpy.load(path, allow_pickle=False)",
+    "radar.csv": "both radars of every chart",
+    "radar.lua": "a Lua table for themes: Pack/Song, steps type, difficulty",
+    "model.safetensors": "weights: groove.retrieval.exported.load_safetensors(folder)",
+    ONNX_FILE: "frames -> pooled, embedding, logits",
+    "model.json": "the card: inputs, classes, scaler, results, checksums",
+}
+
+
+@dataclass
+class ExportConfig(EmbedConfig):
+    """Schema of `conf/export.yaml`; `what` is a name, a list of names or None."""
+
+    out: str = MISSING
+    what: Any = None
+
+
+def run(cfg: ExportConfig) -> None:
+    """Make every file that `cfg` asks for, write them, and say what they are.
+
+    Raises:
+        ConfigError: if `what` or `out` cannot be used.
+        GrooveError: if there is no such run or library, or the ONNX file does not compute the same.
+    """
+    start = time.perf_counter()
+    what, out = wanted(cfg.what), _usable(Path(cfg.out))
+    files = _library_files(cfg, what)
+    if {"model", "onnx"} & set(what):
+        files |= _model_files(cfg, what)
+    _write(out, files)
+    _report(out, files, time.perf_counter() - start)
+
+
+def wanted(what: Any) -> list[str]:
+    """Return what to write: `what` is a name, a list of them, or None for everything that can be made.
+
+    ONNX is not made, and a line says so, where its packages are missing and nobody asked for it.
+
+    Raises:
+        ConfigError: for a name that does not exist, or ONNX without its packages.
+    """
+    what = [str(what)] if isinstance(what, (str, int, float)) else what
+    for name in what or ():
+        if name not in WHAT:
+            raise ConfigError(f"what names '{name}': {did_you_mean(str(name), WHAT)}")
+    if what is not None and not what:
+        raise ConfigError(f"what is empty; allowed: any of {', '.join(WHAT)}, or null for all")
+    missing = _missing_for_onnx() if what is None or "onnx" in what else []
+    if not missing:
+        return [name for name in WHAT if what is None or name in what]
+    lack = f"{ONNX_FILE} needs {', '.join(missing)}, not installed here: {INSTALL}"
+    if what is not None:
+        raise ConfigError(f"what=[onnx]: {lack}")
+    print(f"left out: {lack}")
+    return [name for name in WHAT if name != "onnx"]
+
+
+def _missing_for_onnx() -> list[str]:
+    return [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
+
+
+def _usable(out: Path) -> Path:
+    """Return `out`, which must not be a run folder: its embeddings are what the run was trained on."""
+    if (out / "checkpoints").is_dir():
+        raise ConfigError(f"out={out} is a run folder, whose own files would be replaced; give another folder")
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"out={out} is a file; give a folder")
+    return out
+
+
+def _library_files(cfg: ExportConfig, what: Sequence[str]) -> dict[str, bytes]:
+    """Return the files that hold the library's embeddings and radar; it is embedded only if they are asked for."""
+    if not {"embeddings", "radar"} & set(what):
+        return {}
+    from groove.embed import about, embedded
+    from groove.retrieval.export_embeddings import embeddings_npz
+    from groove.retrieval.export_radar import radar_csv, radar_lua
+
+    library, path = embedded(cfg)
+    print(about(library))
+    files: dict[str, bytes] = {}
+    if "embeddings" in what:
+        files |= {"embeddings.parquet": path.read_bytes(), NPZ_FILE: embeddings_npz(library)}
+    if "radar" in what:
+        files |= {"radar.csv": radar_csv(library), "radar.lua": radar_lua(library)}
+    return files
+
+
+def _model_files(cfg: ExportConfig, what: Sequence[str]) -> dict[str, bytes]:
+    """Return the weights, the ONNX file if asked for, and the card of both."""
+    from groove.charts.files import json_bytes
+    from groove.retrieval.export_card import model_card
+    from groove.retrieval.exported import weights_bytes
+    from groove.retrieval.run_files import CARD_FILE, WEIGHTS_FILE
+
+    trained, content, check = _onnx(cfg) if "onnx" in what else (_trained(cfg), None, None)
+    files = {WEIGHTS_FILE: weights_bytes(trained.model)} if "model" in what else {}
+    if content is not None:
+        files[ONNX_FILE] = content
+    return files | {CARD_FILE: json_bytes(model_card(trained, files, check))}
+
+
+def _trained(cfg: ExportConfig) -> TrainedModel:
+    from groove.retrieval.trained import load_trained
+
+    return load_trained(Path(cfg.run))
+
+
+def _onnx(cfg: ExportConfig) -> tuple[TrainedModel, bytes, OnnxCheck]:
+    """Return the model, its ONNX file, and how that differs from torch on charts of the library."""
+    from groove.embed import trained_and_catalogue
+    from groove.retrieval.export_onnx import CHECKED_CHARTS, check_onnx, onnx_bytes, sample_batches
+    from groove.retrieval.libraries import scaled_table
+
+    try:
+        trained, catalogue, _ = trained_and_catalogue(cfg)
+    except LibraryError as error:
+        rest = ",".join(name for name in WHAT if name != "onnx")
+        raise LibraryError(
+            f"{error} ({ONNX_FILE} is checked on the library's charts; what=[{rest}] does not)"
+        ) from error
+    content = onnx_bytes(trained.model, {"weights_digest": trained.digest, "classes": trained.classes})
+    table = scaled_table(trained, catalogue.table)
+    batches = sample_batches(trained.model, table, catalogue.store, CHECKED_CHARTS)
+    check = check_onnx(content, trained.model, batches)
+    print(f"{ONNX_FILE} against torch on {check.charts} charts of {check.frames[0]} to {check.frames[1]} frames: "
+          + ", ".join(f"{name} {value:.1e}" for name, value in check.max_abs_difference.items())
+          + f" at most (relative: {max(check.relative.values()):.1e})")  # fmt: skip
+    return trained, content, check
+
+
+def _write(out: Path, files: Mapping[str, bytes]) -> None:
+    from groove.charts.files import write_bytes
+
+    try:
+        for name, content in files.items():
+            write_bytes(out / name, content)
+    except OSError as error:
+        raise ConfigError(f"out={out} cannot be written: {error.strerror}") from error
+
+
+def _report(out: Path, files: Mapping[str, bytes], seconds: float) -> None:
+    for name, content in files.items():
+        print(f"  {name:<20}{len(content) / 1e6:8.2f} MB  {_ABOUT[name]}")
+    print(f"{len(files)} files in {out}, {seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    run_main(run, config_name="export", schema=ExportConfig)

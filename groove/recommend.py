@@ -1,0 +1,225 @@
+"""Charts like this one: ``python -m groove.recommend run=DIR chart="Title [Hard]"``.
+
+By a chart of the library, by a simfile that is not in it (``simfile=FILE``), or by a radar
+(``radar.stream=high radar.air=20``). The filters ``difficulty= meter=8-10 bpm=140- length=-120 pack=`` say which charts
+may be named. ``out=`` writes the answers: .csv, .json, a course (.crs) or preferred songs (.txt) for the game.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from groove.config import run_main
+from groove.embed import EmbedConfig, about, embedded
+from groove.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from groove.retrieval.course import CourseEntry
+    from groove.retrieval.embedded import EmbeddedLibrary
+    from groove.retrieval.recommend import Query
+
+SAME, ANY = "same", "any"
+
+
+@dataclass
+class RadarQueryConfig:
+    """A radar to look for: a number, ``low``, ``medium`` or ``high`` for each axis that matters."""
+
+    stream: Any = None
+    voltage: Any = None
+    air: Any = None
+    freeze: Any = None
+    chaos: Any = None
+
+
+@dataclass
+class RecommendConfig(EmbedConfig):
+    """Schema of `conf/recommend.yaml`."""
+
+    chart: str | None = None
+    simfile: str | None = None
+    radar: RadarQueryConfig = field(default_factory=RadarQueryConfig)
+    k: int = 10
+    space: str = "projection"
+    difficulty: Any = SAME
+    meter: Any = None
+    bpm: Any = None
+    length: Any = None
+    pack: Any = None
+    same_song: bool = False
+    out: str | None = None
+
+
+def run(cfg: RecommendConfig) -> None:
+    """Answer the query of `cfg`."""
+    kinds = _check(cfg)
+    library, path = embedded(cfg)
+    print(about(library))
+    query, allowed = _query(cfg, kinds, library)
+    from groove.retrieval.index import saved_index
+    from groove.retrieval.recommend import answer_table, recommend
+
+    index = None if query.vector is None else saved_index(library.space(cfg.space), path, cfg.space)
+    found = recommend(library, query, cfg.k, allowed, index, cfg.same_song)
+    table = answer_table(library, query, found)
+    _show(cfg, query, table, int(allowed.sum()))
+    if cfg.out:
+        _write(table, query, Path(cfg.out))
+
+
+def _check(cfg: RecommendConfig) -> str:
+    """Return what is asked by: chart, simfile or radar.
+
+    Raises:
+        ConfigError: unless it is exactly one of them, and `out` a kind of file that can be written.
+    """
+    radar = any(value is not None for value in vars_of(cfg.radar).values())
+    if cfg.simfile is None and (cfg.chart is None) == (not radar):
+        given = "both chart= and radar.*=" if radar else "nothing"
+        raise ConfigError(f'{given} given; ask by one of chart="Title [Hard]", simfile=FILE, radar.stream=high')
+    if cfg.simfile is not None and radar:
+        raise ConfigError("both simfile= and radar.*= given; ask by one of them")
+    if cfg.out and Path(cfg.out).suffix not in WRITERS:
+        raise ConfigError(f"out={cfg.out} is none of {', '.join(WRITERS)}")
+    return "simfile" if cfg.simfile is not None else "radar" if radar else "chart"
+
+
+def vars_of(cfg: Any) -> dict[str, Any]:
+    """Return a part of the configuration as a dict."""
+    return {str(key): cfg[key] for key in cfg}
+
+
+def _query(cfg: RecommendConfig, kind: str, library: EmbeddedLibrary) -> tuple[Query, NDArray[np.bool_]]:
+    """Return the query and which charts may answer it."""
+    from groove.retrieval.lookup import find_chart, labels
+    from groove.retrieval.recommend import query_by_chart, query_by_radar, query_by_row
+
+    if kind == "radar":
+        allowed = _allowed(cfg, library, None)
+        return query_by_radar(library, vars_of(cfg.radar), allowed), allowed
+    if kind == "simfile":
+        outside = _outside(cfg)
+        row = find_chart(outside, cfg.chart) if cfg.chart else _only_chart(outside)
+        slot = outside.column("difficulty")[row]
+        return query_by_chart(library, outside, row, cfg.space, labels(outside)[row]), _allowed(cfg, library, slot)
+    row = find_chart(library, cfg.chart or "")
+    slot = library.column("difficulty")[row]
+    return query_by_row(library, row, cfg.space, labels(library)[row]), _allowed(cfg, library, slot)
+
+
+def _allowed(cfg: RecommendConfig, library: EmbeddedLibrary, slot: str | None) -> NDArray[np.bool_]:
+    """Return which charts may answer; ``difficulty=same`` is the class of the query's `slot`."""
+    from groove.retrieval.filters import allowed_charts
+
+    difficulty = cfg.difficulty
+    if difficulty == SAME:
+        own = (slots for slots in library.classes.values() if slot in slots)
+        difficulty = list(next(own, [slot])) if slot else None
+    elif difficulty == ANY:
+        difficulty = None
+    filters = {"difficulty": difficulty, "meter": cfg.meter, "bpm": cfg.bpm, "length": cfg.length, "pack": cfg.pack}
+    return allowed_charts(library, filters)
+
+
+def _outside(cfg: RecommendConfig) -> EmbeddedLibrary:
+    """Return the charts of ``cfg.simfile``, embedded."""
+    from groove.embed import library_settings, model_of
+    from groove.retrieval.outside import embed_simfile
+
+    trained = model_of(cfg)
+    data, features = library_settings(trained, cfg)
+    return embed_simfile(trained, Path(str(cfg.simfile)), Path(cfg.store), features, list(data.steps_types))
+
+
+def _only_chart(outside: EmbeddedLibrary) -> int:
+    from groove.retrieval.lookup import find_chart
+
+    return find_chart(outside, outside.column("simfile")[0] + "#")  # unambiguous only if there is one
+
+
+def _show(cfg: RecommendConfig, query: Query, table: pa.Table, allowed: int) -> None:
+    """Print the answers as a table."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from groove.charts.radar import RADAR_AXES
+
+    where = "the radar" if query.vector is None else cfg.space
+    asked = "  ".join(f"{a} {v:.0f}" for a, v in zip(RADAR_AXES, query.radar, strict=True) if not np.isnan(v))
+    print(f"like {query.text}: {asked}\nthe {len(table)} nearest in {where} of the charts allowed ({allowed})")
+    shown = Table("", "distance", "chart", "pack", "BPM", "length", *RADAR_AXES, "why")
+    for row in table.to_pylist():
+        length = f"{int(row['length_s']) // 60}:{int(row['length_s']) % 60:02d}"
+        name = escape(f"{row['title']} [{row['difficulty']} {row['meter']}]")
+        radar = (f"{row[axis]:.0f}" for axis in RADAR_AXES)
+        first = (str(row["rank"]), f"{row['distance']:.3f}", name, escape(row["pack"]), f"{row['bpm']:.0f}", length)
+        shown.add_row(*first, *radar, row["reason"])
+    Console(width=max(Console().width, 140), highlight=False).print(shown)
+
+
+def _write(table: pa.Table, query: Query, out: Path) -> None:
+    """Write the answers in the form that the name of `out` says."""
+    from groove.charts.files import write_bytes
+
+    try:
+        write_bytes(out, WRITERS[out.suffix](table, query))
+    except OSError as error:
+        raise ConfigError(f"out={out} cannot be written: {error.strerror}") from error
+    print(f"answers: {out}")
+
+
+def _as_csv(table: pa.Table, query: Query) -> bytes:
+    from groove.charts.files import csv_bytes
+
+    return csv_bytes(table.column_names, [list(row.values()) for row in table.to_pylist()])
+
+
+def _as_json(table: pa.Table, query: Query) -> bytes:
+    from groove.charts.files import json_bytes
+
+    return json_bytes(table.to_pylist())
+
+
+def _as_course(table: pa.Table, query: Query) -> bytes:
+    from groove.retrieval.course import course_refusal, course_text
+
+    return course_text(f"like {query.text}", _entries(table, course_refusal)).encode("utf-8", "surrogateescape")
+
+
+def _as_preferred(table: pa.Table, query: Query) -> bytes:
+    from groove.retrieval.course import preferred_refusal, preferred_text
+
+    sections = {f"like {query.text}": _entries(table, preferred_refusal)}
+    return preferred_text(sections).encode("utf-8", "surrogateescape")
+
+
+def _entries(table: pa.Table, refusal: Callable[[CourseEntry], str | None]) -> list[CourseEntry]:
+    """Return the answers as charts of a course; say which the format cannot hold."""
+    from groove.retrieval.course import course_entry, left_out
+
+    entries = [course_entry(row | {"simfile": row["chart_id"].rpartition("#")[0]}) for row in table.to_pylist()]
+    for entry, why in left_out(entries, refusal):
+        print(f"left out of the file: {entry}: {why}")
+    return entries
+
+
+WRITERS: dict[str, Callable[[pa.Table, Query], bytes]] = {
+    ".csv": _as_csv,
+    ".json": _as_json,
+    ".crs": _as_course,
+    ".txt": _as_preferred,
+}
+"""What `out` may be: a table, a StepMania course, or its preferred songs."""
+
+
+if __name__ == "__main__":
+    run_main(run, config_name="recommend", schema=RecommendConfig)

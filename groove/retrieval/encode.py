@@ -1,0 +1,88 @@
+"""Charts to vectors: a model applied to charts of the feature store, in eval mode.
+
+A chart's vectors do not depend on the charts beside it (padding never changes an output), only on chart and model.
+Dimension letters: N charts, D pooled features, E embedding size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from groove.data.augment import LEFT_RIGHT, mirror_columns
+from groove.data.dataset import ChartBatch, ChartDataset, ChartTable, InOrderSampler
+from groove.data.triplets import PairRule
+from groove.features.frames import CHART_FEATURES
+from groove.model.fusion import LateFusionClassifier
+
+BATCH = 64
+_BLIND_FRAMES = 64
+Vectors = dict[str, NDArray[np.float32]]
+"""``pooled`` (N, D) and ``projection`` (N, E) of N charts."""
+OnStep = Callable[[str, int, int], None]
+
+
+@torch.no_grad()
+def encode(
+    model: LateFusionClassifier,
+    table: ChartTable,
+    store: Path,
+    change: Callable[[ChartBatch], ChartBatch] = lambda batch: batch,
+    on_step: OnStep = lambda what, done, total: None,
+) -> Vectors:
+    """Return pooled (N, D) and projection (N, E) outputs of the charts of `table`, in its order.
+
+    Args:
+        model: put into eval mode, and left in it.
+        table: the charts; where the model reads radars (`radar_in_projection`), its labels hold scaled ones.
+        store: folder of the feature store that holds the table's arrays.
+        change: applied to every batch before the model sees it (`blinded`, `mirrored`).
+        on_step: told of progress.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    dataset = charts_of(model, table, store)
+    parts: dict[str, list[NDArray[np.float32]]] = {"pooled": [], "projection": []}
+    sampler = InOrderSampler(table.frames, BATCH)
+    done = 0
+    for request in sampler:
+        output = model(change(dataset.__getitems__(request)).to(device))
+        parts["pooled"].append(output.pooled.float().cpu().numpy())
+        parts["projection"].append(output.embedding.float().cpu().numpy())
+        done += len(request.indices)
+        on_step("charts encoded", done, len(table))
+    place = np.argsort(sampler.order)
+    return {name: np.concatenate(arrays)[place] for name, arrays in parts.items()}
+
+
+def charts_of(model: LateFusionClassifier, table: ChartTable, store: Path) -> ChartDataset:
+    """Return the charts of `table` as `model` sees them: cut at its `max_frames`, without triplets."""
+    classes = int(table.labels.label.max(initial=0)) + 1
+    no_pairs = PairRule(*np.full((2, classes), np.nan))
+    return ChartDataset(table, store, no_pairs, model.max_frames)
+
+
+def blinded(batch: ChartBatch) -> ChartBatch:
+    """Return `batch` with nothing of its charts and audio left, their lengths and which have audio included.
+
+    What a model still knows of such charts has leaked into it.
+    """
+    charts = len(batch.lengths)
+    return replace(
+        batch,
+        chart=batch.chart.new_zeros(charts, _BLIND_FRAMES, batch.chart.shape[2]),
+        audio=batch.audio.new_zeros(charts, _BLIND_FRAMES, batch.audio.shape[2]),
+        has_audio=torch.zeros_like(batch.has_audio),
+        lengths=torch.full_like(batch.lengths, _BLIND_FRAMES),
+    )
+
+
+def mirrored(batch: ChartBatch) -> ChartBatch:
+    """Return `batch` with left and right swapped in every chart."""
+    order = torch.from_numpy(mirror_columns(CHART_FEATURES, LEFT_RIGHT))
+    return replace(batch, chart=batch.chart[..., order])

@@ -1,0 +1,81 @@
+"""Which charts a recommendation may name: by difficulty, meter, BPM, length, pack. Ranges are written ``8-10``."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groove.charts.chart import DIFFICULTIES
+from groove.errors import ConfigError, LibraryError, did_you_mean
+from groove.retrieval.embedded import EmbeddedLibrary
+
+RANGES = {"meter": "meter", "bpm": "bpm", "length": "length_s"}
+"""Filters by a range, and the columns that they look at; length is in seconds."""
+_NUMBER = r"\d+(?:\.\d+)?"
+_RANGE = re.compile(rf"\s*({_NUMBER})?\s*(-)?\s*({_NUMBER})?\s*")
+
+
+def parse_range(name: str, text: str) -> tuple[float, float]:
+    """Return the bounds, both included, of ``8-10``, ``8-`` (at least), ``-10`` (at most) or ``9``.
+
+    Raises:
+        ConfigError: for anything else, and for a range that holds nothing.
+    """
+    match = _RANGE.fullmatch(text)
+    low, dash, high = match.groups() if match else (None, None, None)
+    if low is None and high is None:
+        raise ConfigError(f"{name}={text} is no range; write {name}=8-10, {name}=8- (at least), {name}=-10 or {name}=9")
+    first = float(low) if low is not None else -math.inf
+    last = float(high) if high is not None else (math.inf if dash else first)
+    if first > last:
+        raise ConfigError(f"{name}={text} holds nothing: {low} is above {high}")
+    return first, last
+
+
+def allowed_charts(library: EmbeddedLibrary, filters: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Return which charts of `library` pass all `filters`, (N,).
+
+    Args:
+        library: N charts.
+        filters: `difficulty` and `pack` (a name, or a list of them), `meter`, `bpm`, `length` (ranges); None or absent
+            is no filter. A pack is named by any part of its name.
+
+    Raises:
+        ConfigError: for a difficulty that does not exist, or a range that is none.
+        LibraryError: if no chart passes, with how many each filter lets through.
+    """
+    passed = {name: _passed(library, name, value) for name, value in filters.items() if value not in (None, [])}
+    allowed = np.logical_and.reduce([np.ones(len(library), dtype=bool), *passed.values()])
+    if not allowed.any():
+        counts = ", ".join(f"{name}={filters[name]} {int(mask.sum())}" for name, mask in passed.items())
+        raise LibraryError(f"no chart of {len(library)} passes all filters; each alone lets through: {counts}")
+    return allowed
+
+
+def _passed(library: EmbeddedLibrary, name: str, value: Any) -> NDArray[np.bool_]:
+    if name in RANGES:
+        low, high = parse_range(name, str(value))
+        column = library.table[RANGES[name]].to_numpy()
+        return (column >= low) & (column <= high)
+    wanted = [str(entry) for entry in value] if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    if name == "difficulty":
+        return _is_slot(library, wanted)
+    parts = [text.casefold() for text in wanted]
+    found = [any(part in pack.casefold() for part in parts) for pack in library.column("pack")]
+    if not any(found):
+        raise LibraryError(f"pack={value} is in no pack's name: {did_you_mean(wanted[0], set(library.column('pack')))}")
+    return np.array(found)
+
+
+def _is_slot(library: EmbeddedLibrary, wanted: Sequence[str]) -> NDArray[np.bool_]:
+    slots = {slot.casefold(): slot for slot in DIFFICULTIES}
+    for name in wanted:
+        if name.casefold() not in slots:
+            raise ConfigError(f"difficulty={name} does not exist: {did_you_mean(name, DIFFICULTIES)}")
+    names = {slots[name.casefold()] for name in wanted}
+    return np.array([slot in names for slot in library.column("difficulty")])

@@ -1,0 +1,110 @@
+"""What a space knows that is not the radar: its own mirror image, its song, who wrote it, where it was released.
+
+Each test asks every chart for its nearest candidates and counts what it should find there, against what chance finds.
+Dimension letters: Q queries, M references, E size of a space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from groove.data.triplets import ChartLabels
+from groove.retrieval.bootstrap import DRAWS, Interval, mean_interval
+from groove.retrieval.metrics import distances
+
+_BLOCK = 512
+K = 5
+
+
+def finds_original(
+    mirrored: NDArray[np.float64], vectors: NDArray[np.float64], song: NDArray[np.int64], draws: int = DRAWS
+) -> dict[str, Interval]:
+    """Return how often a mirrored chart's nearest of all charts is the chart itself, and the reciprocal rank.
+
+    Args:
+        mirrored: (N, E) the charts with left and right swapped.
+        vectors: (N, E) the charts.
+        song: (N,) of each chart.
+        draws: of the bootstrap.
+    """
+    own = np.eye(len(vectors), dtype=bool)
+    return _found(mirrored, vectors, own, np.ones_like(own), song, 1, draws)
+
+
+def finds_song(vectors: NDArray[np.float64], labels: ChartLabels, draws: int = DRAWS) -> dict[str, Interval]:
+    """Return how often another difficulty of the same song is among the `K` nearest charts of other difficulties."""
+    allowed = labels.label[:, None] != labels.label[None, :]
+    relevant = allowed & (labels.song[:, None] == labels.song[None, :])
+    return _found(vectors, vectors, relevant, allowed, labels.song, K, draws)
+
+
+def shares_name(
+    vectors: NDArray[np.float64], labels: ChartLabels, names: Sequence[str], draws: int = DRAWS
+) -> dict[str, Interval]:
+    """Return how often one of the `K` nearest charts of other songs of a difficulty shares a name, and chance.
+
+    Charts without a name (a blank step artist, say) neither ask nor answer; nor do those whose name no candidate has.
+    """
+    _, code = np.unique([name.strip().casefold() for name in names], return_inverse=True)
+    named = np.array([bool(name.strip()) for name in names])
+    allowed = (labels.song[:, None] != labels.song[None, :]) & (labels.label[:, None] == labels.label[None, :])
+    allowed &= named[:, None] & named[None, :]
+    return _found(vectors, vectors, allowed & (code[:, None] == code[None, :]), allowed, labels.song, K, draws)
+
+
+def _found(
+    queries: NDArray[np.float64],
+    references: NDArray[np.float64],
+    relevant: NDArray[np.bool_],
+    allowed: NDArray[np.bool_],
+    song: NDArray[np.int64],
+    k: int,
+    draws: int,
+) -> dict[str, Interval]:
+    """Return hits among the `k` nearest, chance and mean reciprocal rank, over queries with something to find."""
+    asked = relevant.any(axis=1)
+    rank = first_ranks(queries[asked], references, relevant[asked], allowed[asked])
+    chance = chance_hits(relevant[asked].sum(axis=1), allowed[asked].sum(axis=1), k)
+    of_song = song[asked]
+    return {
+        f"hit_at_{k}": mean_interval((rank <= k).astype(float), of_song, draws),
+        "chance": mean_interval(chance, of_song, draws),
+        "reciprocal_rank": mean_interval(1.0 / rank, of_song, draws),
+        "queries": Interval(float(asked.sum()), float("nan"), float("nan")),
+    }
+
+
+def first_ranks(
+    queries: NDArray[np.float64],
+    references: NDArray[np.float64],
+    relevant: NDArray[np.bool_],
+    allowed: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Return at which rank, from 1 on, each query's first relevant reference comes among the allowed ones, (Q,).
+
+    References at the same distance come first: a space that tells nothing apart finds nothing. `relevant` and `allowed`
+    are (Q, M), `relevant` within `allowed` and with at least one in each row.
+    """
+    ranks = [np.zeros(0, dtype=np.int64)]
+    for start in range(0, len(queries), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        distance = distances(queries[part], references)
+        best = np.where(relevant[part], distance, np.inf).min(axis=1, keepdims=True)
+        before = allowed[part] & ~relevant[part] & (distance <= best)
+        ranks.append(before.sum(axis=1).astype(np.int64) + 1)
+    return np.concatenate(ranks)
+
+
+def chance_hits(relevant: NDArray[np.int64], candidates: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    """Return the probability that `k` candidates drawn at random hold a relevant one (hypergeometric), (Q,)."""
+    others = candidates - relevant
+    missed = np.exp(_log_choose(others, k) - _log_choose(candidates, k))
+    return 1.0 - np.where(others < k, 0.0, missed)
+
+
+def _log_choose(n: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    return gammaln(n + 1) - gammaln(np.maximum(n - k, 0) + 1) - gammaln(k + 1)

@@ -1,0 +1,43 @@
+"""Where a run keeps its weights, and which file a path given by a user means; reading them is for others (torch)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from groove.errors import RunError
+
+CHECKPOINTS = "checkpoints"
+LAST = "last.ckpt"
+EPOCH_0 = "epoch0.ckpt"
+"""The weights before the first step, to measure by on any library."""
+WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
+"""What `groove.export` writes of a model."""
+
+
+def run_folder(path: Path) -> Path:
+    """Return the run folder that `path`, the folder itself or a file of weights in it, belongs to."""
+    if path.name == WEIGHTS_FILE:
+        return path.parent
+    if path.suffix != ".ckpt":
+        return path
+    return path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
+
+
+def checkpoint_path(run: Path) -> Path:
+    """Return the weights that `run` means: a ``.ckpt`` file, a run folder's last epoch, or an exported model's.
+
+    Raises:
+        RunError: if there is no such file or folder, or no checkpoint in it.
+    """
+    if run.is_file():
+        return run
+    if not run.is_dir():
+        raise RunError(f"run={run} does not exist; give a run folder of groove.train, or a .ckpt file in it")
+    path = run / CHECKPOINTS / LAST
+    if not path.is_file() and (run / WEIGHTS_FILE).is_file():
+        return run / WEIGHTS_FILE
+    if not path.is_file():
+        runs = sorted(found.parent.parent.relative_to(run) for found in run.glob(f"*/{CHECKPOINTS}/{LAST}"))
+        hint = f"; there are runs in it: {', '.join(map(str, runs[:5]))}" if runs else ""
+        raise RunError(f"run={run} is no run folder: it has no {CHECKPOINTS}/{LAST}{hint}")
+    return path

@@ -1,0 +1,58 @@
+"""What difficulty takes without a network: tree models on counted features of the same charts.
+
+A network that reads every note should know a chart's difficulty better than a forest that knows twenty of its counts.
+The trees train on a run's training charts and are tested on its held-out ones, with scikit-learn's default settings.
+Neither title, pack nor meter is among the counts.
+
+Dimension letters: N training charts, M held-out charts, F = 20 counted features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import threadpoolctl
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+
+from groove.data.datamodule import GrooveDataModule
+
+COUNTED = (
+    *("steps", "arrows", "jumps", "hands", "holds", "rolls", "mines"),
+    *("length_s", "bpm", "konami_average_bpm", "konami_tempo_change_bpm", "konami_song_beats"),
+    *("konami_steps_per_minute", "konami_peak_density", "konami_jumps_per_minute"),
+    *("konami_freeze_share", "konami_freeze_beats", "konami_chaos_degree"),
+    *("stepmania_peak_arrows", "stepmania_fine_rows"),
+)
+"""Columns of the catalogue; `groove.charts.radar` and `groove.features.record` count them."""
+_TREES = 300
+_LARGEST = float(np.finfo(np.float32).max)
+"""What a forest can hold; a chart of a broken tempo may exceed it."""
+MODELS: Mapping[str, Callable[[], Any]] = {
+    "random_forest": lambda: RandomForestClassifier(_TREES, random_state=0),
+    "boosted_trees": lambda: HistGradientBoostingClassifier(random_state=0),
+}
+
+
+def counted_features(rows: pa.Table) -> NDArray[np.float64]:
+    """Return the `COUNTED` columns of a catalogue's `rows`, shape (N, F), NaN as 0 and infinity as the largest float32.
+
+    The features are raw counts, BPM, beats, seconds and rates per minute: a tree needs no common scale.
+    """
+    columns = np.column_stack([rows[name].to_numpy().astype(np.float64) for name in COUNTED])
+    return np.clip(np.nan_to_num(columns), -_LARGEST, _LARGEST)
+
+
+def tree_references(data: GrooveDataModule, threads: int = 1) -> dict[str, float]:
+    """Return the accuracy of each of `MODELS` on the held-out charts of `data`, by its name.
+
+    Each is a function of the charts alone, so runs of one split have the same. Where all training charts are of one
+    class, every held-out chart is given that class.
+    """
+    x, y = counted_features(data.rows["train"]), data.train.labels.label
+    held_x, held_y = counted_features(data.rows["val"]), data.val.labels.label
+    with threadpoolctl.threadpool_limits(threads):
+        return {name: float((model().fit(x, y).predict(held_x) == held_y).mean()) for name, model in MODELS.items()}

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from groove.errors import ConfigError, LibraryError
+from groove.retrieval.filters import allowed_charts, parse_range
+from tests.retrieval.embedded import embedded_library
+
+INF = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds"),
+    [("8-10", (8, 10)), ("8-", (8, INF)), ("-10", (-INF, 10)), ("9", (9, 9)), (" 1.5 - 2.5 ", (1.5, 2.5))],
+)
+def test_ranges(text, bounds):
+    assert parse_range("meter", text) == bounds
+
+
+@pytest.mark.parametrize("text", ["", "-", "a", "8-b", "8--9", "nan", "1e3"])
+def test_what_is_no_range_says_how_to_write_one(text):
+    with pytest.raises(ConfigError, match="meter=8-10"):
+        parse_range("meter", text)
+
+
+def test_a_range_that_holds_nothing_is_refused():
+    with pytest.raises(ConfigError, match="10 is above 8"):
+        parse_range("meter", "10-8")
+
+
+def test_filters_are_joined():
+    library = embedded_library(40)
+    rows = library.table.to_pylist()
+    filters = {"difficulty": ["Hard", "challenge"], "bpm": "120-180", "pack": "1", "length": None, "meter": []}
+    expected = [
+        r["difficulty"] in ("Hard", "Challenge") and 120 <= r["bpm"] <= 180 and r["pack"] == "Pack 1" for r in rows
+    ]
+    assert any(expected) and allowed_charts(library, filters).tolist() == expected
+
+
+def test_each_filter_alone():
+    library = embedded_library(40)
+    rows = library.table.to_pylist()
+    assert allowed_charts(library, {}).all()
+    for name, column in (("meter", "meter"), ("length", "length_s"), ("bpm", "bpm")):
+        middle = float(np.median([r[column] for r in rows]))
+        expected = [r[column] <= middle for r in rows]
+        assert allowed_charts(library, {name: f"-{middle}"}).tolist() == expected
+
+
+def test_an_empty_answer_says_what_each_filter_lets_through():
+    library = embedded_library(40)
+    with pytest.raises(LibraryError, match=r"no chart of 40 .* meter=90- 0, difficulty=Easy 8"):
+        allowed_charts(library, {"meter": "90-", "difficulty": "Easy"})
+
+
+def test_names_that_do_not_exist_are_refused():
+    library = embedded_library(10)
+    with pytest.raises(ConfigError, match="did you mean 'Hard'"):
+        allowed_charts(library, {"difficulty": "Hrd"})
+    with pytest.raises(LibraryError, match="allowed: Pack 0, Pack 1"):
+        allowed_charts(library, {"pack": "Pak 3"})

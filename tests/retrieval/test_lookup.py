@@ -1,0 +1,77 @@
+import pyarrow as pa
+import pytest
+
+from groove.errors import LibraryError
+from groove.retrieval.embedded import EmbeddedLibrary
+from groove.retrieval.lookup import find_chart, unambiguous
+from tests.retrieval.embedded import embedded_library
+
+CHARTS = [
+    ("A/Butterfly/b.sm#0", "Butterfly", "Hard", 9, "A"),
+    ("A/Butterfly/b.sm#1", "Butterfly", "Easy", 3, "A"),
+    ("B/Butterfly/b.sm#0", "Butterfly", "Hard", 9, "B"),
+    ("A/Mix/b.sm#0", "Butterfly (Mix) [x]", "Hard", 10, "A"),
+    ("A/Edit/e.sm#0", "Two  spaces", "Edit", 9, "A"),
+    ("A/Edit/e.sm#1", "Two  spaces", "Edit", 9, "A"),
+]
+
+
+def library(charts=CHARTS) -> EmbeddedLibrary:
+    base = embedded_library(len(charts))
+    table = base.table
+    for name, values in zip(
+        ("chart_id", "title", "difficulty", "meter", "pack"), zip(*charts, strict=True), strict=True
+    ):
+        table = table.set_column(table.schema.get_field_index(name), name, pa.array(values))
+    return EmbeddedLibrary(table, base.vectors, base.family, base.classes, base.scaler, base.provenance)
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("A/Butterfly/b.sm#1", 1),
+        ("Butterfly [Easy]", 1),
+        ("butterfly [3]", 1),
+        ("BUTTERFLY [Hard 9] (B)", 2),
+        ("Butterfly (B)", 2),
+        ("Butterfly (Mix) [x]", 3),
+        ("Butterfly (Mix) [x] [Hard]", 3),
+        ("(mix)", 3),
+        ("Two spaces [Edit 9]", None),
+        ("A/Edit/e.sm#1", 5),
+    ],
+)
+def test_a_chart_is_found_by_any_of_its_names(name, row):
+    if row is None:
+        with pytest.raises(LibraryError, match=r'chart="A/Edit/e.sm#0", chart="A/Edit/e.sm#1"'):
+            find_chart(library(), name)
+    else:
+        assert find_chart(library(), name) == row
+
+
+def test_several_charts_are_told_apart():
+    with pytest.raises(LibraryError) as error:
+        find_chart(library(), "Butterfly")
+    expected = ['chart="Butterfly [Hard 9] (A)"', 'chart="Butterfly [Easy 3]"', 'chart="Butterfly [Hard 9] (B)"']
+    assert str(error.value).endswith("means 3 charts; say which: " + ", ".join(expected))
+    for name in expected:
+        find_chart(library(), name.removeprefix('chart="').removesuffix('"'))
+
+
+def test_many_charts_are_counted_not_listed():
+    many = [(f"P/S{i}/s.sm#0", f"Song {i}", "Hard", 9, "P") for i in range(30)]
+    with pytest.raises(LibraryError, match=r"means 30 charts.* and 22 more"):
+        find_chart(library(many), "song")
+
+
+def test_an_unknown_name_gets_the_closest_titles():
+    with pytest.raises(LibraryError, match=r"did you mean 'Butterfly'"):
+        find_chart(library(), "Buterfly [Hard]")
+    with pytest.raises(LibraryError, match=r"of 3 titles the first are 'Butterfly'"):
+        find_chart(library(), "qqqq")
+
+
+def test_names_are_as_short_as_they_can_be():
+    assert unambiguous(library(), [0, 1]) == ["Butterfly [Hard 9]", "Butterfly [Easy 3]"]
+    assert unambiguous(library(), [0, 2]) == ["Butterfly [Hard 9] (A)", "Butterfly [Hard 9] (B)"]
+    assert unambiguous(library(), [4, 5]) == ["A/Edit/e.sm#0", "A/Edit/e.sm#1"]

@@ -1,0 +1,33 @@
+import numpy as np
+
+from groove.retrieval.reasons import ALIKE, DIFFERENT, reason
+
+
+def compare(query, found, unit=20.0, axes=range(5)):
+    query, found = np.array(query, dtype=float), np.array(found, dtype=float)
+    return reason(query, found, (query - 50) / unit, (found - 50) / unit, axes)
+
+
+def test_the_same_chart_is_alike_in_every_axis_the_marked_ones_first():
+    same = compare([90, 50, 10, 55, 45], [90, 50, 10, 55, 45])
+    assert same.alike[:2] == ("stream", "air") and len(same.alike) == 5 and same.more == same.less == ()
+    assert same.text == "both much stream, little air; alike in freeze, chaos, voltage"
+
+
+def test_differences_are_named_with_their_values_the_largest_first():
+    found = compare([50, 50, 50, 50, 50], [50, 90, 70, 10, 52])
+    assert (found.alike, found.more, found.less) == (("stream", "chaos"), ("voltage", "air"), ("freeze",))
+    assert found.text == "alike in stream, chaos; more voltage (+40), air (+20); less freeze (-40)"
+
+
+def test_bounds_are_inclusive_and_between_them_nothing_is_said():
+    unit = 100.0
+    found = compare([0] * 5, [ALIKE * unit, DIFFERENT * unit, 50, 50, 50], unit)
+    assert (found.alike, found.more, found.less) == (("stream",), ("voltage",), ())
+    assert compare([0] * 5, [50] * 5, unit).text == "somewhat different in every axis"
+
+
+def test_axes_that_were_not_asked_for_are_not_mentioned():
+    nan = float("nan")
+    found = compare([90, nan, nan, nan, nan], [90, 10, 20, 30, 40], axes=[0])
+    assert found.text == "both much stream"

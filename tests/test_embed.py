@@ -1,0 +1,95 @@
+"""Embedding a library with a finished run: its own, another one, and what a user may get wrong."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from groove.embed import EmbedConfig, about, embedded
+from groove.errors import CheckpointError, GrooveError, RunError
+from groove.retrieval.embedded import EMBEDDINGS_FILE, load
+from groove.retrieval.trained import load_trained
+from tests.builders import measures, write_song
+
+
+def settings(finished: Path, run: Path | None = None, songs: Path | None = None) -> EmbedConfig:
+    where = str(songs) if songs else None
+    return EmbedConfig(str(run or finished / "run"), where, str(finished / "store"), workers=1)
+
+
+@pytest.fixture
+def run_copy(finished, tmp_path) -> Path:
+    return Path(shutil.copytree(finished / "run", tmp_path / "run"))
+
+
+def test_its_own_library_is_there_after_training(finished):
+    library, path = embedded(settings(finished))
+    assert path == finished / "run" / EMBEDDINGS_FILE and len(library) == 80
+    assert library.provenance.own and set(library.column("split")) == {"train", "val"}
+    assert "on its own library" in about(library) and "80 charts" in about(library)
+
+
+def test_the_same_charts_elsewhere_get_the_same_vectors(finished, run_copy, tmp_path):
+    own, kept = embedded(settings(finished, run_copy, finished / "songs"))
+    assert kept == run_copy / EMBEDDINGS_FILE  # just what is there already
+    moved = tmp_path / "Moved"
+    shutil.copytree(finished / "songs" / "Pack", moved / "Another pack")
+    again, path = embedded(settings(finished, run_copy, moved))
+    assert path.parent.parent == run_copy / "libraries" and again.provenance.own
+    assert again.column("pack") == ["Another pack"] * 80 and again.column("split") == own.column("split")
+    for name in own.vectors:
+        np.testing.assert_allclose(again.space(name), own.space(name), atol=1e-5)
+    stamp = path.stat().st_mtime_ns
+    assert embedded(settings(finished, run_copy, moved))[1].stat().st_mtime_ns == stamp
+
+
+def test_another_library_is_unseen_but_for_songs_that_were_trained_on(finished, run_copy, tmp_path):
+    songs = tmp_path / "other"
+    shutil.copytree(finished / "songs" / "Pack" / "Song03", songs / "Renamed" / "Folder")
+    write_song(songs, "New", "Fresh", [("Hard", 9, measures("1000 0100 0010 0001", "0001 0010 0100 1000"))])
+    library, _ = embedded(settings(finished, run_copy, songs))
+    own = load(finished / "run" / EMBEDDINGS_FILE)
+    known = {
+        simfile.split("/")[1]: split for simfile, split in zip(own.column("simfile"), own.column("split"), strict=True)
+    }
+    found = {(row["pack"], row["split"]) for row in library.table.to_pylist()}
+    assert found == {("Renamed", known["Song03"]), ("New", "unseen")}
+    assert not library.provenance.own and "1 never seen" in about(library)
+    np.testing.assert_array_equal(library.scaler.center, own.scaler.center)  # the model's, not the library's
+
+
+def test_an_earlier_checkpoint_has_vectors_of_its_own(finished, run_copy):
+    library, path = embedded(settings(finished, run_copy / "checkpoints" / "epoch0.ckpt"))
+    own = load(finished / "run" / EMBEDDINGS_FILE)
+    assert path != run_copy / EMBEDDINGS_FILE
+    assert library.provenance.checkpoint_digest != own.provenance.checkpoint_digest
+    assert not np.allclose(library.space("projection"), own.space("projection"))
+
+
+def test_a_checkpoint_alone_does_not_know_what_it_was_trained_on(finished, tmp_path):
+    shutil.copyfile(finished / "run" / "checkpoints" / "last.ckpt", tmp_path / "last.ckpt")
+    library, path = embedded(settings(finished, tmp_path / "last.ckpt"))
+    assert set(library.column("split")) == {"unknown"} and path.is_relative_to(tmp_path)
+    assert "80 unknown to have been seen" in about(library)
+
+
+def test_the_digest_names_the_weights(finished, run_copy):
+    first = load_trained(finished / "run")
+    assert load_trained(run_copy / "checkpoints" / "last.ckpt").digest == first.digest
+    assert load(finished / "run" / EMBEDDINGS_FILE).provenance.checkpoint_digest == first.digest
+    assert load_trained(run_copy / "checkpoints" / "epoch0.ckpt").digest != first.digest
+
+
+def test_mistakes_name_what_is_there(finished, tmp_path):
+    with pytest.raises(RunError, match="does not exist"):
+        embedded(settings(finished, tmp_path / "none"))
+    with pytest.raises(RunError, match=r"no run folder: .*there are runs in it: run"):
+        embedded(settings(finished, finished))
+    (tmp_path / "x.ckpt").write_bytes(b"no checkpoint")
+    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+        embedded(settings(finished, tmp_path / "x.ckpt"))
+    with pytest.raises(GrooveError, match="does not exist"):
+        embedded(settings(finished, None, tmp_path / "no songs"))

@@ -1,0 +1,81 @@
+"""``python -m groove.evaluate`` on a finished run: its own held-out charts, another library, mistakes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from groove.errors import ConfigError, LibraryError
+from groove.evaluate import EvaluateConfig, run
+from groove.retrieval.embedded import EMBEDDINGS_FILE, load
+from tests.runs import write_library
+
+SPACES = {
+    "projection",
+    "pooled",
+    "epoch0_projection",
+    "epoch0_pooled",
+    "untrained_pooled",
+    "raw_features",
+    "random",
+    "radar",
+}
+
+
+def settings(finished: Path, **changes) -> EvaluateConfig:
+    cfg = EvaluateConfig(str(finished / "run"), None, str(finished / "store"), workers=1, draws=20)
+    for name, value in changes.items():
+        setattr(cfg, name, value)
+    return cfg
+
+
+def test_on_its_own_library_the_held_out_charts_are_asked(finished, tmp_path, capsys):
+    out = tmp_path / "found.json"
+    run(settings(finished, out=str(out)))
+    found = json.loads(out.read_text())
+    library = load(finished / "run" / EMBEDDINGS_FILE)
+    assert found["charts"] == library.column("split").count("val") and found["provenance"]["experiment"] == "c"
+    within = found["tables"]["retrieval within a difficulty"]
+    assert set(within) == SPACES and within["radar"]["gain"]["value"] == pytest.approx(1)
+    reported = json.loads((finished / "run" / "retrieval.json").read_text())["within_difficulty"]
+    for space in ("pooled", "projection", "epoch0_pooled", "raw_features", "radar"):
+        for name in ("gain", "recall_at_5", "ndcg_at_5"):
+            assert within[space][name]["value"] == pytest.approx(reported[space][name], abs=1e-3), (space, name)
+    text = capsys.readouterr().out
+    assert all(title in text for title in found["tables"]) and "technique counted in 32 of 32 charts" in text
+
+
+def test_on_another_library_all_its_charts_are_asked(finished, tmp_path):
+    run_copy = shutil.copytree(finished / "run", tmp_path / "run")
+    (run_copy / "checkpoints" / "epoch0.ckpt").unlink()
+    other = write_library(tmp_path / "Other", songs=6)
+    for folder in sorted((other / "Pack").iterdir()):
+        (simfile,) = folder.glob("*.s*")
+        text = simfile.read_text()
+        simfile.write_text(text.replace("Song0", "Another song ").replace("1000", "0001"))
+    run(settings(finished, run=str(run_copy), songs=str(other), technique=False))
+    (result,) = (run_copy / "libraries").glob("*/evaluation.json")
+    found = json.loads(result.read_text())
+    assert found["charts"] == 24 and not any(
+        name.startswith("epoch0") for name in found["tables"]["gain in each difficulty"]
+    )
+    assert "gain in technique" not in found["tables"]
+
+
+def test_what_cannot_be_asked_is_said(finished, tmp_path):
+    with pytest.raises(ConfigError, match="draws=0; allowed: 1 or more"):
+        run(settings(finished, draws=0))
+    one = write_library(tmp_path / "One", songs=1)
+    run_copy = shutil.copytree(finished / "run", tmp_path / "run")
+    with pytest.raises(LibraryError, match="two songs are needed"):
+        run(settings(finished, run=str(run_copy), songs=str(one)))
+
+
+def test_intervals_hold_no_nan_in_json(finished, tmp_path):
+    out = tmp_path / "found.json"
+    run(settings(finished, out=str(out), technique=False))
+    assert "NaN" not in out.read_text() and np.isfinite(json.loads(out.read_text())["songs"])

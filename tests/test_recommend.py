@@ -1,0 +1,111 @@
+"""``python -m groove.recommend`` as a user calls it, on a finished run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from groove.retrieval.embedded import EMBEDDINGS_FILE, load
+from tests.builders import measures, write_song
+
+
+def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "ignore", "-m", "groove.recommend", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+
+
+def test_by_chart_with_filters_into_files(finished, tmp_path):
+    run = f"run={finished / 'run'}"
+    done = call(tmp_path, run, "chart=Song03 [Hard 4]", "k=3", "out=answers.csv", "meter=4-")
+    assert done.returncode == 0, done.stderr
+    assert "like Song03 [Hard 4]" in done.stdout and "on its own library" in done.stdout
+    with (tmp_path / "answers.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 and {row["difficulty"] for row in rows} == {"Hard"}
+    assert all(row["title"] != "Song03" and row["title"] in done.stdout for row in rows)
+    distances = [float(row["distance"]) for row in rows]
+    assert distances == sorted(distances)
+    assert call(tmp_path, run, "chart=Song03 [Hard]", "k=3", "meter=4-", "out=answers.json").returncode == 0
+    again = json.loads((tmp_path / "answers.json").read_text())
+    assert [row["chart_id"] for row in again] == [row["chart_id"] for row in rows]
+    assert (finished / "run" / "projection.faiss").is_file()
+
+
+def test_answers_can_be_played(finished, tmp_path):
+    given = (f"run={finished / 'run'}", "chart=Song03 [Hard]", "k=3")
+    for name in ("a.json", "a.crs", "a.txt"):
+        assert call(tmp_path, *given, f"out={name}").returncode == 0
+    folders = [f"Pack/{row['title']}" for row in json.loads((tmp_path / "a.json").read_text())]
+    course = (tmp_path / "a.crs").read_text()
+    assert course.startswith("#COURSE:like Song03")
+    assert [line for line in course.splitlines() if line.startswith("#SONG:")] == [f"#SONG:{f}:Hard;" for f in folders]
+    lines = (tmp_path / "a.txt").read_text().splitlines()
+    assert lines[0].startswith("---like Song03") and lines[1:] == folders
+
+
+def test_by_radar_needs_no_embedding(finished, tmp_path):
+    done = call(tmp_path, f"run={finished / 'run'}", "radar.stream=high", "radar.air=low", "k=2", "difficulty=Hard")
+    assert done.returncode == 0, done.stderr
+    assert "the 2 nearest in the radar" in done.stdout and "charts allowed (20)" in done.stdout
+
+
+def test_by_a_simfile_that_is_not_in_the_library(finished, tmp_path):
+    notes = measures("1000 0100 0010 0001 1000 0100 0010 0001", "0001 0010 0100 1000 0001 0010 0100 1000")
+    write_song(tmp_path, "Mine", "New one [x]", [("Hard", 9, notes), ("Easy", 3, notes)])
+    (simfile,) = (tmp_path / "Mine" / "New one [x]").glob("*.s*")
+    given = (f"run={finished / 'run'}", f"simfile={simfile}", "k=2")
+    several = call(tmp_path, *given)
+    assert several.returncode == 1 and "means 2 charts; say which" in several.stderr
+    done = call(tmp_path, *given, "chart=[Easy")
+    assert done.returncode == 0, done.stderr
+    assert "like New one [x] [Easy 3]" in done.stdout and "charts allowed (20)" in done.stdout
+
+
+def test_by_a_simfile_of_the_library_its_own_song_is_not_named(finished, tmp_path):
+    (simfile,) = (finished / "songs" / "Pack" / "Song03").glob("*.s*")
+    given = (f"run={finished / 'run'}", f"simfile={simfile}", "chart=[Hard", "k=99", f"store={tmp_path / 'store'}")
+    assert call(tmp_path, *given, "out=a.json").returncode == 0
+    titles = {row["title"] for row in json.loads((tmp_path / "a.json").read_text())}
+    assert len(titles) == 19 and "Song03" not in titles
+    library = load(finished / "run" / EMBEDDINGS_FILE)
+    assert titles == set(library.column("title")) - {"Song03"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((), "nothing given; ask by one of"),
+        (("chart=Song03", "radar.air=3"), "both chart= and radar"),
+        (("simfile=a.sm", "radar.air=3"), "both simfile= and radar"),
+        (("simfile=a.sm",), "simfile=a.sm does not exist"),
+        (("chart=Song03",), "means 4 charts"),
+        (("chart=Sonk",), "no chart is called 'Sonk'"),
+        (("chart=Song03 [Hard]", "k=0"), "k=0; allowed: 1 or more"),
+        (("chart=Song03 [Hard]", "space=poled"), "did you mean 'pooled'"),
+        (("chart=Song03 [Hard]", "out=x.doc"), "out=x.doc is none of .csv, .json, .crs, .txt"),
+        (("chart=Song03 [Hard]", "difficulty=Hrd"), "did you mean 'Hard'"),
+        (("radar.stram=3",), "unknown key 'radar.stram'"),
+        (("radar.stream=hi",), "one of low, medium, high"),
+    ],
+)
+def test_a_mistake_is_one_line(finished, tmp_path, arguments, text):
+    done = call(tmp_path, f"run={finished / 'run'}", *arguments)
+    assert done.returncode == 1 and text in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and "Traceback" not in done.stderr
+
+
+def test_a_run_that_does_not_exist_is_one_line(tmp_path):
+    done = call(tmp_path, "run=none", "chart=x")
+    assert done.returncode == 1 and "run=none does not exist" in done.stderr
+
+
+def test_a_query_by_chart_loads_no_torch(finished, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")  # every import is a line on standard error
+    done = call(tmp_path, f"run={finished / 'run'}", "chart=Song03 [Hard]")
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "like Song03" in done.stdout and "pyarrow" in imported and "torch" not in imported
