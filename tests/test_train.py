@@ -136,7 +136,8 @@ def test_tensorboard_holds_scalars_figure_and_verdict(run_a):
     events = EventAccumulator(str(run_a / "tensorboard"), size_guidance={"images": 1})
     events.Reload()
     tags = events.Tags()
-    assert [e.step for e in events.Scalars("val/accuracy")] == [0, 1, 2, 3]
+    # epoch 0 is in a file of its own, and files of one second are read in the order of their numbers as text (10 < 9)
+    assert sorted(e.step for e in events.Scalars("val/accuracy")) == [0, 1, 2, 3]
     assert "training_curves" in tags["images"]
     assert any("verdict" in tag for tag in tags["tensors"])
 
