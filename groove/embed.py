@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import MISSING
 
 from groove.config import run_main
+from groove.errors import ConfigError
 
 if TYPE_CHECKING:
     from groove.features.catalogue import Catalogue
@@ -100,7 +103,7 @@ def library_settings(trained: TrainedModel, cfg: Any) -> tuple[Any, Any]:
 
 def embedded_catalogue(trained: TrainedModel, catalogue: Catalogue, songs: Path) -> tuple[EmbeddedLibrary, Path]:
     """Return the prepared library `catalogue` as embedded by `trained` and its file; what is there is used again."""
-    from groove.prepare import progress
+    from groove.progress import progress
     from groove.retrieval.embedded import EMBEDDINGS_FILE, load, save
     from groove.retrieval.libraries import embed_library, is_of, library_key
 
@@ -116,6 +119,19 @@ def embedded_catalogue(trained: TrainedModel, catalogue: Catalogue, songs: Path)
     with progress() as on_step:
         library = embed_library(trained, catalogue, songs, own, on_step)
     return library, save(library, folder)
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Turn a failure to write `out` into one clear error.
+
+    Raises:
+        ConfigError: for an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"out={out} cannot be written: {error.strerror}") from error
 
 
 def about(library: EmbeddedLibrary) -> str:

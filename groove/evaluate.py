@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from groove.config import run_main
-from groove.embed import EmbedConfig, about, embedded_catalogue, trained_and_catalogue
+from groove.embed import EmbedConfig, about, embedded_catalogue, trained_and_catalogue, writing
 from groove.errors import ConfigError, LibraryError
 
 if TYPE_CHECKING:
@@ -197,10 +197,8 @@ def _write(tables: dict[str, Table], library: EmbeddedLibrary, part: EmbeddedLib
             for title, table in tables.items()
         },
     }
-    try:
+    with writing(out):
         write_json(out, content)
-    except OSError as error:
-        raise ConfigError(f"out={out} cannot be written: {error.strerror}") from error
     print(f"95 % intervals by a bootstrap over songs; all numbers: {out}")
 
 

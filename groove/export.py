@@ -20,12 +20,15 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import MISSING
 
 from groove.config import run_main
-from groove.embed import EmbedConfig
+from groove.embed import EmbedConfig, about, embedded, embedded_catalogue, trained_and_catalogue, writing
 from groove.errors import ConfigError, LibraryError, did_you_mean
 
 if TYPE_CHECKING:
+    from groove.features.catalogue import Catalogue
     from groove.retrieval.export_onnx import OnnxCheck
     from groove.retrieval.trained import TrainedModel
+
+    Source = tuple[TrainedModel, Catalogue, Path]  # what `trained_and_catalogue` returns
 
 WHAT = ("embeddings", "radar", "model", "onnx")
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -60,9 +63,13 @@ def run(cfg: ExportConfig) -> None:
     """
     start = time.perf_counter()
     what, out = wanted(cfg.what), _usable(Path(cfg.out))
-    files = _library_files(cfg, what)
+    files: dict[str, bytes] = {}
+    source = None
+    if {"embeddings", "radar"} & set(what):
+        source = trained_and_catalogue(cfg) if cfg.songs is not None else None  # read once, also for ONNX
+        files |= _library_files(cfg, what, source)
     if {"model", "onnx"} & set(what):
-        files |= _model_files(cfg, what)
+        files |= _model_files(cfg, what, source)
     _write(out, files)
     _report(out, files, time.perf_counter() - start)
 
@@ -104,15 +111,12 @@ def _usable(out: Path) -> Path:
     return out
 
 
-def _library_files(cfg: ExportConfig, what: Sequence[str]) -> dict[str, bytes]:
-    """Return the files that hold the library's embeddings and radar; it is embedded only if they are asked for."""
-    if not {"embeddings", "radar"} & set(what):
-        return {}
-    from groove.embed import about, embedded
+def _library_files(cfg: ExportConfig, what: Sequence[str], source: Source | None) -> dict[str, bytes]:
+    """Return the files that hold the library's embeddings and radar; without `source` it is the run's own."""
     from groove.retrieval.export_embeddings import embeddings_npz
     from groove.retrieval.export_radar import radar_csv, radar_lua
 
-    library, path = embedded(cfg)
+    library, path = embedded(cfg) if source is None else embedded_catalogue(*source)
     print(about(library))
     files: dict[str, bytes] = {}
     if "embeddings" in what:
@@ -122,14 +126,14 @@ def _library_files(cfg: ExportConfig, what: Sequence[str]) -> dict[str, bytes]:
     return files
 
 
-def _model_files(cfg: ExportConfig, what: Sequence[str]) -> dict[str, bytes]:
+def _model_files(cfg: ExportConfig, what: Sequence[str], source: Source | None) -> dict[str, bytes]:
     """Return the weights, the ONNX file if asked for, and the card of both."""
     from groove.charts.files import json_bytes
     from groove.retrieval.export_card import model_card
     from groove.retrieval.exported import weights_bytes
     from groove.retrieval.run_files import CARD_FILE, WEIGHTS_FILE
 
-    trained, content, check = _onnx(cfg) if "onnx" in what else (_trained(cfg), None, None)
+    trained, content, check = _onnx(cfg, source) if "onnx" in what else (_trained(cfg), None, None)
     files = {WEIGHTS_FILE: weights_bytes(trained.model)} if "model" in what else {}
     if content is not None:
         files[ONNX_FILE] = content
@@ -142,14 +146,13 @@ def _trained(cfg: ExportConfig) -> TrainedModel:
     return load_trained(Path(cfg.run))
 
 
-def _onnx(cfg: ExportConfig) -> tuple[TrainedModel, bytes, OnnxCheck]:
+def _onnx(cfg: ExportConfig, source: Source | None) -> tuple[TrainedModel, bytes, OnnxCheck]:
     """Return the model, its ONNX file, and how that differs from torch on charts of the library."""
-    from groove.embed import trained_and_catalogue
     from groove.retrieval.export_onnx import CHECKED_CHARTS, check_onnx, onnx_bytes, sample_batches
     from groove.retrieval.libraries import scaled_table
 
     try:
-        trained, catalogue, _ = trained_and_catalogue(cfg)
+        trained, catalogue, _ = source or trained_and_catalogue(cfg)
     except LibraryError as error:
         rest = ",".join(name for name in WHAT if name != "onnx")
         raise LibraryError(
@@ -168,11 +171,9 @@ def _onnx(cfg: ExportConfig) -> tuple[TrainedModel, bytes, OnnxCheck]:
 def _write(out: Path, files: Mapping[str, bytes]) -> None:
     from groove.charts.files import write_bytes
 
-    try:
+    with writing(out):
         for name, content in files.items():
             write_bytes(out / name, content)
-    except OSError as error:
-        raise ConfigError(f"out={out} cannot be written: {error.strerror}") from error
 
 
 def _report(out: Path, files: Mapping[str, bytes], seconds: float) -> None:

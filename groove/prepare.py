@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from groove.errors import LibraryError
 from groove.features.catalogue import Catalogue, check_settings, prepare_library
 from groove.features.shards import Shard, prepare_shard
 from groove.features.workers import OnStep
+from groove.progress import progress
 from groove.report.library import LibraryReport, distribution_table
 from groove.report.library_figure import write_library_figure
 
@@ -88,25 +87,6 @@ def _generated(data: Any, workers: int, on_step: OnStep) -> Path:
     root, songs = Path(data.generated.root), data.generated.songs
     write_library(root, data.generated.seed, songs, workers, lambda *done: on_step("songs written", *done))
     return root
-
-
-@contextmanager
-def progress() -> Iterator[OnStep]:
-    """Yield a function that shows a progress bar per step, with the time left, on standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        tasks = {}
-
-        def on_step(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what)
-            progress.update(tasks[what], completed=done, total=total)
-
-        yield on_step
 
 
 def _summary(catalogue: Catalogue) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from groove.config import run_main
-from groove.embed import EmbedConfig, about, embedded
+from groove.embed import EmbedConfig, about, embedded, writing
 from groove.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -152,6 +152,7 @@ def _show(cfg: RecommendConfig, query: Query, table: pa.Table, allowed: int) -> 
     from rich.table import Table
 
     from groove.charts.radar import RADAR_AXES
+    from groove.retrieval.lookup import label
 
     where = "the radar" if query.vector is None else cfg.space
     asked = "  ".join(f"{a} {v:.0f}" for a, v in zip(RADAR_AXES, query.radar, strict=True) if not np.isnan(v))
@@ -159,7 +160,7 @@ def _show(cfg: RecommendConfig, query: Query, table: pa.Table, allowed: int) -> 
     shown = Table("", "distance", "chart", "pack", "BPM", "length", *RADAR_AXES, "why")
     for row in table.to_pylist():
         length = f"{int(row['length_s']) // 60}:{int(row['length_s']) % 60:02d}"
-        name = escape(f"{row['title']} [{row['difficulty']} {row['meter']}]")
+        name = escape(label(row["title"], row["difficulty"], row["meter"]))
         radar = (f"{row[axis]:.0f}" for axis in RADAR_AXES)
         first = (str(row["rank"]), f"{row['distance']:.3f}", name, escape(row["pack"]), f"{row['bpm']:.0f}", length)
         shown.add_row(*first, *radar, row["reason"])
@@ -170,10 +171,8 @@ def _write(table: pa.Table, query: Query, out: Path) -> None:
     """Write the answers in the form that the name of `out` says."""
     from groove.charts.files import write_bytes
 
-    try:
+    with writing(out):
         write_bytes(out, WRITERS[out.suffix](table, query))
-    except OSError as error:
-        raise ConfigError(f"out={out} cannot be written: {error.strerror}") from error
     print(f"answers: {out}")
 
 

@@ -8,8 +8,8 @@ a possible answer), and each is named by what sets it apart. Into `out` go ``sub
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from groove.report.substyles_figure import ClassPanel
     from groove.retrieval.embedded import EmbeddedLibrary
     from groove.retrieval.stability import Cut
-    from groove.retrieval.substyles import ClassStyles, OnStep, SubStyle
+    from groove.retrieval.substyles import ClassStyles, SubStyle
 
 CSV_FILE, JSON_FILE = "substyles.csv", "substyles.json"
 SHOWN_EXAMPLES = 3
@@ -70,22 +70,17 @@ def run(cfg: SubstylesConfig) -> None:
 def _found(library: EmbeddedLibrary, cfg: SubstylesConfig) -> list[ClassStyles]:
     from threadpoolctl import threadpool_limits
 
+    from groove.progress import progress
     from groove.retrieval.substyles import substyles
 
-    with threadpool_limits(cfg.threads), _progress(len(library.classes) * (cfg.largest - 1)) as on_step:
-        return substyles(library, cfg.space, cfg.seed, cfg.largest, on_step)
+    done: Counter[str] = Counter()
+    with threadpool_limits(cfg.threads), progress() as on_step:
 
+        def after_each_k(class_name: str) -> None:
+            done[class_name] += 1
+            on_step(f"clusters of {class_name}", done[class_name], cfg.largest - 1)
 
-@contextmanager
-def _progress(steps: int) -> Iterator[OnStep]:
-    """Show a bar on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(transient=True, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("clusters", total=steps)
-        yield lambda class_name: bar.update(task, advance=1, description=f"clusters of {class_name}")
+        return substyles(library, cfg.space, cfg.seed, cfg.largest, after_each_k)
 
 
 # --- what is printed -----------------------------------------------------------------------------------------------

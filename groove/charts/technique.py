@@ -17,7 +17,7 @@ from groove.charts.feet import assign_feet
 from groove.charts.floor import DOWN, SIDE_PANELS, UP, X, centres
 from groove.charts.move_cost import FEET, ROUNDING_S
 from groove.charts.step_rows import PANEL_COUNT, StepRows, step_rows
-from groove.charts.streams import streams
+from groove.charts.streams import Streams, streams
 from groove.errors import SimfileError
 
 STEPS_TYPE = "dance-single"
@@ -30,8 +30,8 @@ DOUBLESTEP_S = 0.235
 
 
 @dataclass(frozen=True)
-class Technique:
-    """Counts of one chart; all zero without rows.
+class Technique(Streams):
+    """Counts of one chart, with those of its stream; all zero without rows.
 
     Attributes:
         steps: rows with an arrow.
@@ -45,8 +45,6 @@ class Technique:
         sideswitches: the same on left and right.
         brackets: two panels hit by one foot at once.
         candles: down and up by one foot (either order), the row between a side panel by the other; single arrows.
-        measures, stream_measures, stream_20_measures, stream_24_measures, stream_32_measures, longest_stream,
-            stream_runs, break_measures, double_tempo_measures: see `groove.charts.streams.Streams`.
     """
 
     steps: int
@@ -60,15 +58,6 @@ class Technique:
     sideswitches: int
     brackets: int
     candles: int
-    measures: int
-    stream_measures: int
-    stream_20_measures: int
-    stream_24_measures: int
-    stream_32_measures: int
-    longest_stream: int
-    stream_runs: int
-    break_measures: int
-    double_tempo_measures: int
 
 
 TECHNIQUES = ("jacks", "doublesteps", "crossovers", "footswitches", "sideswitches", "brackets", "candles")

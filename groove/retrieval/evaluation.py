@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from groove.data.triplets import ChartLabels
 from groove.retrieval.bootstrap import DRAWS, Interval, mean_interval, ratio_interval
-from groove.retrieval.metrics import NEIGHBORS, query_scores, spearman
+from groove.retrieval.metrics import NEIGHBORS, QueryScores, query_scores, spearman
 
 Spaces = Mapping[str, NDArray[np.float64]]
 """Vectors (N, E) of the same N charts, by the name of the space."""
@@ -37,9 +37,10 @@ def space_scores(
         draws: of the bootstrap.
         seed: of the bootstrap.
     """
-    found: dict[str, Interval] = {"gain": gain(vectors, labels, within, NEIGHBORS, draws, seed)}
+    of_k = {k: query_scores(vectors, labels, k, within) for k in {*ks, NEIGHBORS}}
+    found: dict[str, Interval] = {"gain": _gain(of_k[NEIGHBORS], labels, draws, seed)}
     for k in ks:
-        scores = query_scores(vectors, labels, k, within)
+        scores = of_k[k]
         for name in ("recall", "precision", "ndcg"):
             found[f"{name}_at_{k}"] = mean_interval(getattr(scores, name), labels.song[scores.row], draws, seed)
     return found
@@ -61,7 +62,10 @@ def gain(
     seed: int = 0,
 ) -> Interval:
     """Return the retrieval gain (see `groove.retrieval.metrics.retrieval_gain`) with its interval."""
-    scores = query_scores(vectors, labels, k, within)
+    return _gain(query_scores(vectors, labels, k, within), labels, draws, seed)
+
+
+def _gain(scores: QueryScores, labels: ChartLabels, draws: int, seed: int) -> Interval:
     above, below = scores.random - scores.model, scores.random - scores.oracle
     return ratio_interval(above, below, labels.song[scores.row], draws, seed)
 

@@ -14,7 +14,12 @@ _SHOWN = 8
 def labels(library: EmbeddedLibrary) -> list[str]:
     """Return ``Title [Hard 9]`` of every chart."""
     columns = (library.column(name) for name in ("title", "difficulty", "meter"))
-    return [f"{title} [{slot} {meter}]" for title, slot, meter in zip(*columns, strict=True)]
+    return [label(*column) for column in zip(*columns, strict=True)]
+
+
+def label(title: str, difficulty: str, meter: int) -> str:
+    """Return how a chart is called: ``Title [Hard 9]``."""
+    return f"{title} [{difficulty} {meter}]"
 
 
 def find_chart(library: EmbeddedLibrary, name: str) -> int:

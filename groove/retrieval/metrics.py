@@ -61,7 +61,12 @@ def retrieval_gain(
             np.take_along_axis(radar, model, axis=1).mean(axis=1).sum(),
             np.take_along_axis(radar, oracle, axis=1).mean(axis=1).sum(),
         ]
-    return float((sums[0] - sums[1]) / (sums[0] - sums[2])) if sums[0] - sums[2] > 1e-12 else float("nan")
+    return _gain(*sums)
+
+
+def _gain(random: float, model: float, oracle: float) -> float:
+    """Return the gain of three sums of radar distances."""
+    return float((random - model) / (random - oracle)) if random - oracle > 1e-12 else float("nan")
 
 
 def _nearest(distance: NDArray[np.float64], allowed: NDArray[np.bool_], k: int) -> NDArray[np.intp]:
@@ -133,7 +138,8 @@ def retrieval_metrics(
     """Return gain, recall@k, precision@k, nDCG@k and Spearman correlations (all axes together, and each)."""
     scores = query_scores(embedding, labels, k, within)
     means = {f"{name}_at_{k}": _mean(getattr(scores, name)) for name in ("recall", "precision", "ndcg")}
-    return {"gain": retrieval_gain(embedding, labels, k, within)} | means | spearman(embedding, labels, within)
+    gain = _gain(scores.random.sum(), scores.model.sum(), scores.oracle.sum())
+    return {"gain": gain} | means | spearman(embedding, labels, within)
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from groove.retrieval.index import ChartIndex
+
 NONE = -1
 """The row of a neighbour that does not exist, since fewer than K charts are of other songs."""
 _BLOCK = 2048
@@ -33,8 +35,7 @@ def nearest(queries: NDArray[np.float32], references: NDArray[np.float32], k: in
     import faiss
 
     faiss.omp_set_num_threads(threads)
-    index = faiss.IndexFlatL2(references.shape[1])
-    index.add(np.ascontiguousarray(references, dtype=np.float32))
+    index = ChartIndex(references)
     blocks = [queries[start : start + _BLOCK] for start in range(0, len(queries), _BLOCK)]
     found = [_measured(block, references, index, k) for block in blocks]
     if not found:
@@ -42,10 +43,9 @@ def nearest(queries: NDArray[np.float32], references: NDArray[np.float32], k: in
     return Neighbors(np.concatenate([part.rows for part in found]), np.concatenate([part.distance for part in found]))
 
 
-def _measured(queries: NDArray[np.float32], references: NDArray[np.float32], index, k: int) -> Neighbors:
+def _measured(queries: NDArray[np.float32], references: NDArray[np.float32], index: ChartIndex, k: int) -> Neighbors:
     """Return what `index` finds, with distances in float64 and in their order."""
-    _, rows = index.search(np.ascontiguousarray(queries, dtype=np.float32), k)
-    rows = np.sort(rows, axis=1)
+    rows = np.sort(index.search(queries, k)[1], axis=1)
     apart = queries[:, None, :].astype(np.float64) - references[rows]
     distance = np.sqrt((apart**2).sum(axis=2))
     order = np.argsort(distance, axis=1, kind="stable")

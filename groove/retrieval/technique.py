@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.library import scan
+from groove.charts.simfiles import read_simfile
 from groove.charts.technique import RATES, STEPS_TYPE, technique, technique_rates
 from groove.retrieval.embedded import EmbeddedLibrary
 
@@ -15,15 +15,14 @@ from groove.retrieval.embedded import EmbeddedLibrary
 def rates_of(library: EmbeddedLibrary, songs: Path) -> NDArray[np.float64]:
     """Return `groove.charts.technique.technique_rates` of every chart, (N, L).
 
-    A chart of another steps type, or that is no longer in the folder `songs`, has NaN.
-
-    Raises:
-        LibraryError: if `songs` holds no simfile.
+    Only their own simfiles are read. A chart of another steps type, or no longer in the folder `songs`, has NaN.
     """
     wanted = {chart_id: row for row, chart_id in enumerate(library.column("chart_id"))}
     rates = np.full((len(library), len(RATES)), np.nan)
-    for chart in scan(songs, (STEPS_TYPE,)).charts:
-        row = wanted.get(chart.chart_id)
-        if row is not None:
-            rates[row] = technique_rates(technique(chart))
+    there = (songs / name for name in sorted(set(library.column("simfile"))))
+    for simfile in filter(Path.is_file, there):
+        for chart in read_simfile(simfile, songs)[0]:
+            row = wanted.get(chart.chart_id)
+            if row is not None and chart.steps_type == STEPS_TYPE:
+                rates[row] = technique_rates(technique(chart))
     return rates
