@@ -136,11 +136,14 @@ def writing(out: Path) -> Iterator[None]:
 
 def about(library: EmbeddedLibrary) -> str:
     """Return one line: whose embeddings these are, of which library, and what of it the model has seen."""
+    from groove.retrieval.songs import UNKNOWN
+
     origin = library.provenance
     counts = Counter(library.column("split"))
     words = {"train": "trained on", "val": "held out", "unseen": "never seen", "unknown": "unknown to have been seen"}
     seen = ", ".join(f"{counts[split]} {word}" for split, word in words.items() if counts[split])
-    where = "its own library" if origin.own else "another library than it was trained on"
+    other = "a library" if origin.trained_on == UNKNOWN else "another library than it was trained on"
+    where = "its own library" if origin.own else other
     return f"experiment {origin.experiment} on {where} ({origin.songs}): {len(library)} charts, {seen}"
 
 

@@ -79,7 +79,7 @@ def run(cfg: ExploreConfig) -> None:
     except OSError as error:
         raise RunError(f"out='{cfg.out}' cannot be written: {error.strerror}") from error
     print(f"map: {how(places)}")
-    print(f"{len(page) / 1e6:.1f} MB, {time.perf_counter() - start:.1f} s: {cfg.out}")
+    print(f"{len(page) / 1e6:.1f} MB, {time.perf_counter() - start:.1f} s; open it in a browser: {cfg.out}")
 
 
 def with_names(library: EmbeddedLibrary, cfg: ExploreConfig) -> EmbeddedLibrary:

@@ -156,7 +156,8 @@ def _show(cfg: RecommendConfig, query: Query, table: pa.Table, allowed: int) -> 
 
     where = "the radar" if query.vector is None else cfg.space
     asked = "  ".join(f"{a} {v:.0f}" for a, v in zip(RADAR_AXES, query.radar, strict=True) if not np.isnan(v))
-    print(f"like {query.text}: {asked}\nthe {len(table)} nearest in {where} of the charts allowed ({allowed})")
+    like = query.text if query.vector is None else f"{query.text}: {asked}"
+    print(f"like {like}\nthe {len(table)} nearest in {where} of the charts allowed ({allowed})")
     shown = Table("", "distance", "chart", "pack", "BPM", "length", *RADAR_AXES, "why")
     for row in table.to_pylist():
         length = f"{int(row['length_s']) // 60}:{int(row['length_s']) % 60:02d}"

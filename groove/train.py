@@ -6,6 +6,7 @@ the generated library is used.
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def train(cfg: Any, folder: Path) -> None:
     model = starting_model(cfg, data, catalogue)
     fit = fit_experiment(cfg, model, data, folder)
     report_run(fit, catalogue)
+    print(f'charts like one: python -m groove.recommend {shlex.quote(f"run={folder}")} chart="Title [Hard]"')
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def test_a_checkpoint_alone_does_not_know_what_it_was_trained_on(finished, tmp_p
     shutil.copyfile(finished / "run" / "checkpoints" / "last.ckpt", tmp_path / "last.ckpt")
     library, path = embedded(settings(finished, tmp_path / "last.ckpt"))
     assert set(library.column("split")) == {"unknown"} and path.is_relative_to(tmp_path)
-    assert "80 unknown to have been seen" in about(library)
+    assert "on a library (" in about(library) and "80 unknown to have been seen" in about(library)
 
 
 def test_the_digest_names_the_weights(finished, run_copy):

@@ -159,7 +159,10 @@ def load(path: Path) -> EmbeddedLibrary:
     except FileNotFoundError as error:
         raise RunError(f"no {path}: the run has not finished, or is none of groove's") from error
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} cannot be used ({type(error).__name__}): damaged, or of another version") from error
+        raise RunError(
+            f"{path} cannot be used ({type(error).__name__}): damaged, or of another version; "
+            "without it the library is embedded anew (songs=DIR says which)"
+        ) from error
     table = table.drop_columns(list(vectors)).replace_schema_metadata(None)
     return EmbeddedLibrary(table, vectors, family, classes, scaler, provenance)
 
