@@ -187,13 +187,17 @@ class PhaseConfig:
 
 @dataclass
 class ExperimentConfig:
-    """What an experiment is: its phases, and the verdict it is judged by."""
+    """What an experiment is: its phases, and the verdict it is judged by.
+
+    `warmup_epochs` and `classification_weight` are names for what phases use of them (null: none does).
+    """
 
     name: str = MISSING
     verdict: str = MISSING
     needs_pretrained: bool = True
     epochs: int = 20
     warmup_epochs: int = 0
+    classification_weight: float | None = None
     phases: list[PhaseConfig] = field(default_factory=list)
 
 

@@ -94,7 +94,7 @@ def test_plain_is_resolved_containers_only():
     [
         ("+foo=1", "unknown key 'foo': there is no 'foo' at the top level; allowed: ckpt_path, data, "),
         ("+trainer.devcies=2", "there is no 'devcies' in 'trainer'; did you mean 'devices'? allowed: accelerator, "),
-        ("+experiment.foo=1", "there is no 'foo' in 'experiment'; allowed: epochs, name, "),
+        ("+experiment.foo=1", "there is no 'foo' in 'experiment'; allowed: classification_weight, epochs, name, "),
         ("+data.triplets.positve_percentile=1", "in 'data.triplets'; did you mean 'positive_percentile'?"),
         ("+experiment.phases.0.freezed=[backbone]", "in 'experiment.phases'; did you mean 'freeze'? allowed: epochs, "),
         ("+experiment.phases.0.weights.contrastiv=1", "in 'experiment.phases.weights'; did you mean 'contrastive'?"),

@@ -223,6 +223,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_charts_and_a_checkpoint(
         ("pretrained=nowhere.ckpt", "no checkpoint at nowhere.ckpt"),
         ("model.pooling=median", "model.pooling is 'median'"),
         ("optimizer.schedule=linear", "optimizer.schedule is 'linear'"),
+        ("experiment.phases.1.weights.classification=0.2", "classification_weight is 0.3, but no phase"),
     ],
 )
 def test_mistakes_are_found_before_any_song_is_read(override, message, work, tmp_path):
@@ -231,6 +232,19 @@ def test_mistakes_are_found_before_any_song_is_read(override, message, work, tmp
     with pytest.raises((ConfigError, CheckpointError)) as caught:
         check_settings(composed(work, tmp_path / "no songs", "experiment=a", "experiment.warmup_epochs=1", override))
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("override", ["experiment.warmup_epochs=3", "experiment.classification_weight=0.4"])
+def test_a_setting_that_no_phase_uses_is_refused(override, work, tmp_path):
+    from groove.training.recipe import check_settings
+
+    with pytest.raises(ConfigError, match="but no phase of experiment=classification uses it"):
+        check_settings(composed(work, tmp_path, "experiment=classification", override))
+
+
+def test_the_classification_weight_is_one_setting(work, tmp_path):
+    cfg = composed(work, tmp_path, "experiment=a", "experiment.warmup_epochs=1", "experiment.classification_weight=0.5")
+    assert [phase.weights.classification for phase in cfg.experiment.phases] == [0.0, 0.5]
 
 
 # ---- other experiments, losses, sweeps -------------------------------------------------------------

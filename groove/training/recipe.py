@@ -58,11 +58,26 @@ def check_settings(cfg: Any) -> None:
     lr_schedule(cfg.optimizer.schedule, 0.0)
     model = build_model(cfg, len(cfg.data.classes))
     resolve_phases(cfg.experiment.phases, cfg.experiment.epochs, model)
+    _check_names_of_phases(cfg.experiment)
     for key in ("pretrained", "ckpt_path"):
         if cfg[key]:
             read_checkpoint(Path(cfg[key]))
     if cfg.pretrained and cfg.ckpt_path:
         raise ConfigError("both pretrained and ckpt_path are given: one starts a new run, the other resumes an old one")
+
+
+def _check_names_of_phases(experiment: Any) -> None:
+    """Refuse a warm-up or a weight that no phase uses: it would change nothing, in silence."""
+    used = {
+        "warmup_epochs": [phase.epochs for phase in experiment.phases],
+        "classification_weight": [phase.weights.classification for phase in experiment.phases],
+    }
+    for name, values in used.items():
+        if experiment[name] and experiment[name] not in values:
+            raise ConfigError(
+                f"experiment.{name} is {experiment[name]:g}, but no phase of experiment={experiment.name} uses it; "
+                "its phases are in conf/experiment"
+            )
 
 
 def continued(cfg: Any, folder: Path) -> Any:
