@@ -227,6 +227,7 @@ class TrainerConfig:
 
     accelerator: str = "cpu"
     devices: int = 1
+    num_nodes: int = 1
     strategy: str = "auto"
     precision: str = "32-true"
     gradient_clip_val: float = 1.0

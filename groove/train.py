@@ -30,14 +30,17 @@ def run(cfg: Any) -> None:
 
 def train(cfg: Any, folder: Path) -> None:
     """Run one experiment into `folder`: check, prepare, pretrain if needed, fit, judge, draw."""
+    from groove.training.ranks import Ranks, quiet
     from groove.training.recipe import check_settings, fit_experiment, load_data, report_run, starting_model
 
-    check_settings(cfg)
-    data, catalogue = load_data(cfg)
-    model = starting_model(cfg, data, catalogue)
-    fit = fit_experiment(cfg, model, data, folder)
-    report_run(fit, catalogue)
-    print(f'charts like one: python -m groove.recommend {shlex.quote(f"run={folder}")} chart="Title [Hard]"')
+    with quiet():
+        check_settings(cfg)
+        data, catalogue = load_data(cfg)
+        with Ranks(cfg, folder) as ranks:
+            model = starting_model(cfg, data, catalogue, ranks)
+            fit = fit_experiment(cfg, model, data, folder, ranks)
+            report_run(fit, catalogue)
+        print(f'charts like one: python -m groove.recommend {shlex.quote(f"run={folder}")} chart="Title [Hard]"')
 
 
 if __name__ == "__main__":

@@ -77,6 +77,7 @@ def batch(
         audio=torch.from_numpy(audio),
         has_audio=torch.tensor(has_audio or [1.0] * n),
         lengths=torch.tensor(lengths),
+        own=torch.arange(n),
         label=torch.from_numpy(facts.label),
         radar=torch.from_numpy(facts.radar.astype(np.float32)),
         index=torch.arange(n),

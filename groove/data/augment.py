@@ -7,6 +7,8 @@ Dimension letters: T frames, F features.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +29,20 @@ def mirror_columns(names: tuple[str, ...], panels: tuple[int, ...]) -> NDArray[n
     return order
 
 
+class Augmentation(NamedTuple):
+    """What is done to one chart: columns in another order, frames emptied, a span of silent audio (or nothing)."""
+
+    columns: NDArray[np.intp] | None = None
+    dropped: NDArray[np.bool_] | None = None
+    silent: slice | None = None
+
+
 class Augmenter:
-    """Applies each augmentation that is switched on; a pure function of the generator it is given."""
+    """Applies each augmentation that is switched on; a pure function of the generator it is given.
+
+    Drawing is apart from applying: a process that encodes a part of a batch draws for all of it, and so does to each
+    chart what a single process would do.
+    """
 
     def __init__(
         self, chart_features: tuple[str, ...], mirror: bool, audio_mask: float, row_dropout: float = 0.0
@@ -44,26 +58,41 @@ class Augmenter:
         self._left_right = mirror_columns(chart_features, LEFT_RIGHT)
         self._up_down = mirror_columns(chart_features, UP_DOWN)
 
-    def __call__(
-        self, chart: NDArray[np.float32], audio: NDArray[np.float32], generator: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return augmented copies of `chart` (T, F) and `audio` (T, F)."""
+    def draw(self, frames: int, generator: np.random.Generator) -> Augmentation:
+        """Return what to do to a chart of `frames` frames."""
+        columns, dropped, silent = None, None, None
         if self.mirror:
             for order in (self._left_right, self._up_down):
                 if generator.random() < 0.5:
-                    chart = chart[:, order]
+                    columns = order if columns is None else columns[order]
         if self.row_dropout > 0:
-            dropped = generator.random(len(chart)) < self.row_dropout
-            chart = np.where(dropped[:, None] & self._notes, np.float32(0), chart)
-        if self.audio_mask > 0 and len(audio):
-            audio = _mask_span(audio, self.audio_mask, generator)
+            dropped = generator.random(frames) < self.row_dropout
+        if self.audio_mask > 0 and frames:
+            silent = _span(frames, self.audio_mask, generator)
+        return Augmentation(columns, dropped, silent)
+
+    def apply(
+        self, chart: NDArray[np.float32], audio: NDArray[np.float32], drawn: Augmentation
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return augmented copies of `chart` (T, F) and `audio` (T, F)."""
+        if drawn.columns is not None:
+            chart = chart[:, drawn.columns]
+        if drawn.dropped is not None:
+            chart = np.where(drawn.dropped[:, None] & self._notes, np.float32(0), chart)
+        if drawn.silent is not None:
+            audio = audio.copy()
+            audio[drawn.silent] = 0
         return chart, audio
 
+    def __call__(
+        self, chart: NDArray[np.float32], audio: NDArray[np.float32], generator: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Draw and apply."""
+        return self.apply(chart, audio, self.draw(len(chart), generator))
 
-def _mask_span(audio: NDArray[np.float32], share: float, generator: np.random.Generator) -> NDArray[np.float32]:
-    """Silence one random span of at most `share` of the frames."""
-    length = int(generator.uniform(0, share) * len(audio))
-    start = int(generator.integers(0, len(audio) - length + 1))
-    audio = audio.copy()
-    audio[start : start + length] = 0
-    return audio
+
+def _span(frames: int, share: float, generator: np.random.Generator) -> slice:
+    """Return one random span of at most `share` of the frames."""
+    length = int(generator.uniform(0, share) * frames)
+    start = int(generator.integers(0, frames - length + 1))
+    return slice(start, start + length)

@@ -146,12 +146,15 @@ class GrooveDataModule(L.LightningDataModule):
         return _loader(self.dataset(self.train, augment=True), sampler)
 
     def val_dataloader(self) -> DataLoader[ChartBatch]:
-        """Return all held-out charts."""
-        return self.evaluation_loader(self.val)
+        """Return the held-out charts, of several ranks this one's share."""
+        trainer = self.trainer
+        share = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        return self.evaluation_loader(self.val, *share)
 
-    def evaluation_loader(self, table: ChartTable) -> DataLoader[ChartBatch]:
-        """Return all charts of `table`, in order of length, without augmentation."""
-        return _loader(self.dataset(table), InOrderSampler(table.frames, EVALUATION_BATCH, self.seed))
+    def evaluation_loader(self, table: ChartTable, rank: int = 0, world_size: int = 1) -> DataLoader[ChartBatch]:
+        """Return all charts of `table` (of several ranks: this one's batches), in order of length, not augmented."""
+        sampler = InOrderSampler(table.frames, EVALUATION_BATCH, self.seed, rank, world_size)
+        return _loader(self.dataset(table), sampler)
 
 
 def _loader(dataset: ChartDataset, sampler: Any) -> DataLoader[ChartBatch]:

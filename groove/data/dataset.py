@@ -5,6 +5,7 @@ Dimension letters: B charts of a batch, T frames (padded), F features, M triplet
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from groove.data.augment import Augmenter
+from groove.data.augment import Augmentation, Augmenter
 from groove.data.triplets import ChartLabels, PairRule, draw_triplets
 from groove.features.audio import AUDIO_FEATURES
 
@@ -55,21 +56,30 @@ class ChartTable:
 
 
 class BatchRequest(NamedTuple):
-    """What a sampler asks of the dataset: charts, and where the randomness of this batch starts."""
+    """What a sampler asks of the dataset: charts, where the randomness of this batch starts, and which part to load.
+
+    A process that trains with others loads the charts at the positions ``rank, rank + world_size, ...`` of `indices`.
+    """
 
     indices: list[int]
     seed: tuple[int, ...]
+    rank: int = 0
+    world_size: int = 1
 
 
 @dataclass(frozen=True)
 class ChartBatch:
     """B charts, encoded once; anchors, positives and negatives are indices into them.
 
+    A process that trains with others has the frames of b charts, those at `own`, and the labels of all B; a single one
+    has all of both.
+
     Attributes:
-        chart: (B, T, F) chart frames, zero where padded.
-        audio: (B, T, F) audio frames on the same grid, zero where padded or missing.
-        has_audio: (B,) 1 where the chart's audio is there: the explicit flag of `missing_audio=mask`.
-        lengths: (B,) frames before the padding.
+        chart: (b, T, F) chart frames, zero where padded.
+        audio: (b, T, F) audio frames on the same grid, zero where padded or missing.
+        has_audio: (b,) 1 where the chart's audio is there: the explicit flag of `missing_audio=mask`.
+        lengths: (b,) frames before the padding.
+        own: (b,) rows of the batch that the frames are of.
         label: (B,) class index, -1 where the slot belongs to no class.
         radar: (B, R) scaled radar: the label of the contrastive task, never an input of the embedding.
         index: (B,) row of the split's table.
@@ -81,6 +91,7 @@ class ChartBatch:
     audio: Tensor
     has_audio: Tensor
     lengths: Tensor
+    own: Tensor
     label: Tensor
     radar: Tensor
     index: Tensor
@@ -120,16 +131,19 @@ class ChartDataset(Dataset[ChartBatch]):
     def __getitems__(self, request: BatchRequest) -> ChartBatch:
         """Return the batch of `request`: the same request always gives the same batch."""
         generator = np.random.default_rng(request.seed)
-        pairs = [self._frames(i, generator) for i in request.indices]
         index = np.asarray(request.indices, dtype=np.intp)
+        own = np.arange(request.rank, len(index), request.world_size)
+        drawn = [self._drawn(i, generator) for i in index]
+        pairs = [self._frames(index[k], drawn[k]) for k in own]
         labels = self.table.labels.take(index)
         positive, negative = self.rule.masks(labels)
         triplets = draw_triplets(positive, negative, self.per_anchor, generator)
         return ChartBatch(
             chart=_pad([chart for chart, _ in pairs]),
             audio=_pad([audio for _, audio in pairs]),
-            has_audio=torch.tensor([float(bool(self.table.audio_path[i])) for i in index]),
+            has_audio=torch.tensor([float(bool(self.table.audio_path[i])) for i in index[own]]),
             lengths=torch.tensor([len(chart) for chart, _ in pairs]),
+            own=torch.from_numpy(own),
             label=torch.from_numpy(labels.label),
             radar=torch.from_numpy(labels.radar.astype(np.float32)),
             index=torch.from_numpy(index.astype(np.int64)),
@@ -138,14 +152,20 @@ class ChartDataset(Dataset[ChartBatch]):
             negative=torch.from_numpy(negative),
         )
 
-    def _frames(self, i: int, generator: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _drawn(self, i: int, generator: np.random.Generator) -> Augmentation | None:
+        """Return what to do to chart `i`."""
+        if self.augmenter is None:
+            return None
+        return self.augmenter.draw(min(int(self.table.frames[i]), self.max_frames or sys.maxsize), generator)
+
+    def _frames(self, i: int, drawn: Augmentation | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return chart (T, F) and audio (T, F) of chart `i`, cut and augmented."""
         chart = self._array(self.table.chart_path[i])[: self.max_frames].astype(np.float32)
         audio = np.zeros((len(chart), len(AUDIO_FEATURES)), dtype=np.float32)
         if path := self.table.audio_path[i]:
             stored = self._array(path)[: len(chart)]
             audio[: len(stored)] = stored
-        return self.augmenter(chart, audio, generator) if self.augmenter else (chart, audio)
+        return self.augmenter.apply(chart, audio, drawn) if self.augmenter and drawn else (chart, audio)
 
     def _array(self, path: str) -> NDArray[np.float16]:
         if path not in self._arrays:
@@ -164,7 +184,7 @@ def _pad(sequences: list[NDArray[np.float32]]) -> Tensor:
 class EpochSampler:
     """Batches of one epoch: each chart once per pass, in an order that is a function of (seed, epoch).
 
-    Under DDP every rank takes its own share of each permutation, in batches of equal number.
+    Under DDP `batch_size` is that of one rank: a batch is shared by all ranks, and each loads its part of it.
     """
 
     def __init__(
@@ -175,8 +195,8 @@ class EpochSampler:
         self.seed, self.epoch, self.rank, self.world_size = seed, epoch, rank, world_size
 
     def _batches_per_pass(self) -> int:
-        share = -(-self.charts // self.world_size)
-        return max(1, round(share / self.batch_size))
+        wanted = round(self.charts / (self.batch_size * self.world_size))
+        return max(1, min(wanted, self.charts // self.world_size))  # no rank without a chart
 
     def __len__(self) -> int:
         return self.passes * self._batches_per_pass()
@@ -185,24 +205,28 @@ class EpochSampler:
         """Yield one `BatchRequest` per batch; batches of a pass differ by at most one chart in size."""
         for p in range(self.passes):
             order = np.random.default_rng((self.seed, self.epoch, p)).permutation(self.charts)
-            share = -(-self.charts // self.world_size)
-            order = np.resize(order, share * self.world_size)[self.rank :: self.world_size]
             for b, part in enumerate(np.array_split(order, self._batches_per_pass())):
-                yield BatchRequest(part.tolist(), (self.seed, self.epoch, p, b, self.rank))
+                # the 0 keeps the numbers of earlier versions, which had the rank there
+                yield BatchRequest(part.tolist(), (self.seed, self.epoch, p, b, 0), self.rank, self.world_size)
 
 
 class InOrderSampler:
     """Batches in the table's order of length (short ones together), for evaluation."""
 
-    def __init__(self, frames: NDArray[np.int64], batch_size: int, seed: int = 0) -> None:
-        """Plan batches over charts of `frames` (N,) frames."""
+    def __init__(
+        self, frames: NDArray[np.int64], batch_size: int, seed: int = 0, rank: int = 0, world_size: int = 1
+    ) -> None:
+        """Plan batches over charts of `frames` (N,) frames; of several ranks each gets every `world_size`-th batch."""
         self.order = np.argsort(frames, kind="stable")
+        if world_size > 1:
+            batch_size = max(1, min(batch_size, len(self.order) // world_size))  # no rank without a batch
         self.batch_size, self.seed = batch_size, seed
+        self.starts = range(0, len(self.order), batch_size)[rank::world_size]
 
     def __len__(self) -> int:
-        return -(-len(self.order) // self.batch_size)
+        return len(self.starts)
 
     def __iter__(self):
         """Yield one `BatchRequest` per batch."""
-        for start in range(0, len(self.order), self.batch_size):
+        for start in self.starts:
             yield BatchRequest(self.order[start : start + self.batch_size].tolist(), (self.seed, start))

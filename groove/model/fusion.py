@@ -168,7 +168,7 @@ class LateFusionClassifier(nn.Module):
         inverse = torch.argsort(order)
         encoded = {name: torch.cat([part[name] for part in parts])[inverse] for name in parts[0]}
         pooled = encoded.pop("pooled")
-        return ModelOutput(*self.heads(pooled, batch.radar), pooled, encoded)
+        return ModelOutput(*self.heads(pooled, batch.radar[batch.own]), pooled, encoded)
 
     def heads(self, pooled: Tensor, radar: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return logits (B, C) and embedding (B, E) of `pooled` (B, 2 D); only a radar_mlp reads `radar` (B, 5)."""

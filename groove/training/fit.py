@@ -30,6 +30,7 @@ from groove.training.checkpoints import CrashSaver, EpochLine, checkpoint_callba
 from groove.training.module import GrooveModule
 from groove.training.monitor import DiagnosticsMonitor
 from groove.training.phases import Phase, PhaseScheduler, resolve_phases
+from groove.training.ranks import Ranks, check_world, first_rank
 from groove.training.trees import tree_references
 
 _NOISE = (
@@ -69,11 +70,13 @@ class Fit:
         monitor: the diagnostics of the run.
     """
 
-    def __init__(self, cfg: Any, model: LateFusionClassifier, data: GrooveDataModule, folder: Path) -> None:
-        """Prepare trainer and callbacks for `cfg.experiment` in `folder`.
+    def __init__(
+        self, cfg: Any, model: LateFusionClassifier, data: GrooveDataModule, folder: Path, ranks: Ranks | None = None
+    ) -> None:
+        """Prepare trainer and callbacks for `cfg.experiment` in `folder`; `ranks` are those that train with this one.
 
         Raises:
-            ConfigError: for phases that do not fit the model.
+            ConfigError: for phases that do not fit the model, or more processes than training charts.
         """
         self.cfg, self.folder, self.data = cfg, folder, data
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +95,9 @@ class Fit:
             CrashSaver(folder / "checkpoints"),
             *checkpoint_callbacks(folder / "checkpoints"),
         ]
+        (ranks or Ranks(cfg, folder)).start()
         self.trainer = make_trainer(cfg, folder, callbacks, self.logger)
+        check_world(min(len(data.train), len(data.val)), self.trainer.world_size)
 
     def run(self, ckpt_path: str | None = None) -> None:
         """Measure epoch 0 and train; with `ckpt_path` go on from there.
@@ -101,7 +106,8 @@ class Fit:
             CheckpointError: if `ckpt_path` cannot be resumed with these phases.
             NonFiniteLossError: naming the charts of the batch, and what to try.
         """
-        write_run_json(self)
+        if first_rank():
+            write_run_json(self)
         try:
             if ckpt_path:
                 check_resumable(Path(ckpt_path), self.module)
@@ -172,10 +178,8 @@ def _interactive(cfg: Any) -> bool:
 
 
 def _strategy(name: str) -> Any:
-    """Return the strategy; plain DDP must look for unused parameters, since phases freeze modules after the wrap."""
-    if name in ("ddp", "ddp_spawn", "ddp_fork"):
-        return f"{name}_find_unused_parameters_true"
-    return name
+    """Return the strategy; DDP must look for unused parameters, since phases freeze modules after the wrap."""
+    return "ddp_find_unused_parameters_true" if name == "ddp" else name
 
 
 def silence() -> None:

@@ -18,6 +18,7 @@ from groove.data.dataset import ChartBatch
 from groove.errors import NonFiniteLossError
 from groove.model.fusion import LateFusionClassifier, ModelOutput
 from groove.model.losses import ContrastiveLoss, ContrastiveOutput, ContrastiveTargets
+from groove.training.gather import gather_output, world_size
 
 
 def make_loss(settings: Mapping[str, Any]) -> ContrastiveLoss:
@@ -95,7 +96,7 @@ class GrooveModule(L.LightningModule):
 
     def training_step(self, batch: ChartBatch, batch_idx: int) -> Tensor:
         """Return the weighted loss of one batch and log both objectives."""
-        output = self.model(batch)
+        output = gather_output(self.model(batch), len(batch.label))
         triplets = self.miner(output.embedding.detach(), batch)
         classification, contrastive = self.objectives(output, batch, triplets)
         loss = self.weighted(classification, contrastive.loss)
@@ -103,7 +104,7 @@ class GrooveModule(L.LightningModule):
             raise NonFiniteLossError(f"loss {loss.item()}", batch.index.tolist())
         accuracy = (self.model.predict(output.logits) == batch.label).float().mean()
         self._log_step(batch, loss, classification, contrastive, accuracy, output.embedding)
-        return loss
+        return loss * world_size()  # DDP takes the mean over ranks of gradients that are parts of a sum
 
     def _log_step(
         self,
@@ -114,22 +115,25 @@ class GrooveModule(L.LightningModule):
         accuracy: Tensor,
         embedding: Tensor,
     ) -> None:
-        """Log epoch means: per chart for the classifier, per triplet for what triplets decide."""
-        charts, triplets = len(batch.label), len(batch.triplets)
+        """Log epoch means: per chart for the classifier, per triplet for what triplets decide.
+
+        The numbers are of the whole batch, equal on every rank.
+        """
+        charts, triplets, several = len(batch.label), len(batch.triplets), world_size() > 1
         per_chart = {
             "train/loss": loss,
             "train/classification_loss": classification,
             "train/accuracy": accuracy,
             "train/embedding_norm": embedding.detach().norm(dim=1).mean(),
         }
-        self.log_dict(per_chart, on_step=False, on_epoch=True, batch_size=charts)
+        self.log_dict(per_chart, on_step=False, on_epoch=True, batch_size=charts, sync_dist=several)
         if triplets:
             per_triplet = {
                 "train/contrastive_loss": contrastive.loss,
                 "train/active_fraction": contrastive.active_fraction,
                 "train/margin": contrastive.margin,
             }
-            self.log_dict(per_triplet, on_step=False, on_epoch=True, batch_size=triplets)
+            self.log_dict(per_triplet, on_step=False, on_epoch=True, batch_size=triplets, sync_dist=several)
 
     def validation_step(self, batch: ChartBatch, batch_idx: int) -> ModelOutput:  # type: ignore[override]
         """Return the outputs; `DiagnosticsMonitor` gathers them and computes every held-out number."""

@@ -31,6 +31,7 @@ from groove.training.diagnostics import (
     objective_gradients,
     weight_change,
 )
+from groove.training.gather import gather_lists
 from groove.training.module import GrooveModule
 from groove.training.phases import PhaseScheduler, phase_at
 
@@ -153,12 +154,13 @@ class DiagnosticsMonitor(L.Callback):
         logged = {"val/accuracy": row["val/accuracy"], "retrieval/gain/pooled": row["retrieval/gain/pooled"]}
         logged = {name: float(np.nan_to_num(value, nan=-1.0)) for name, value in logged.items()}
         logged["combined"] = sum(logged.values())
-        pl_module.log_dict(logged, logger=False)
+        pl_module.log_dict(logged, logger=False, sync_dist=trainer.world_size > 1)  # equal on every rank
 
     def _in_table_order(self) -> tuple[dict[str, Tensor], Tensor]:
         """Return each layer's outputs, and the logits, in the order of the held-out table."""
-        order = torch.argsort(torch.cat([index for _, index in self._gathered])).cpu()
-        outputs = [output for output, _ in self._gathered]
+        gathered = gather_lists(self._gathered)
+        order = torch.argsort(torch.cat([index for _, index in gathered]).cpu())
+        outputs = [output for output, _ in gathered]
 
         def joined(parts: list[Tensor]) -> Tensor:
             return torch.cat(parts).float().cpu()[order]

@@ -27,6 +27,7 @@ from groove.retrieval.embedded import save
 from groove.retrieval.encode import Vectors, encode
 from groove.training.fit import Fit, build_model, untrained_model
 from groove.training.phases import lr_schedule, resolve_phases
+from groove.training.ranks import Ranks, check_ranks, first_rank
 from groove.training.results import own_library, retrieval_report, write_retrieval
 
 SCALAR_PANELS = {
@@ -53,6 +54,7 @@ def check_settings(cfg: Any) -> None:
         GrooveError: with the first mistake.
     """
     check_data_settings(cfg.data)
+    check_ranks(cfg.trainer)
     if not 0 <= cfg.seed < 2**32:
         raise ConfigError(f"seed is {cfg.seed}; allowed: 0 to 4294967295")
     lr_schedule(cfg.optimizer.schedule, 0.0)
@@ -139,11 +141,11 @@ def print_data(data: GrooveDataModule) -> None:
     sys.stdout.flush()
 
 
-def starting_model(cfg: Any, data: GrooveDataModule, catalogue: Catalogue) -> LateFusionClassifier:
+def starting_model(cfg: Any, data: GrooveDataModule, catalogue: Catalogue, ranks: Ranks) -> LateFusionClassifier:
     """Return the model that the experiment starts from: untrained, from `pretrained`, or pretrained now and cached."""
     if cfg.ckpt_path or (not cfg.experiment.needs_pretrained and not cfg.pretrained):
         return untrained_model(cfg, data)
-    path = Path(cfg.pretrained) if cfg.pretrained else pretrained_checkpoint(cfg, data, catalogue)
+    path = Path(cfg.pretrained) if cfg.pretrained else pretrained_checkpoint(cfg, data, catalogue, ranks)
     constructor = {k: v for k, v in plain(cfg)["model"].items() if k != "_target_"}
     sizes = {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}
     build_model(cfg, len(data.classes))  # for torch's state after it: the new projection head is a function of the seed
@@ -159,16 +161,20 @@ def print_load(path: Path, report: LoadReport) -> None:
         print(line, flush=True)
 
 
-def pretrained_checkpoint(cfg: Any, data: GrooveDataModule, catalogue: Catalogue) -> Path:
+def pretrained_checkpoint(cfg: Any, data: GrooveDataModule, catalogue: Catalogue, ranks: Ranks) -> Path:
     """Return the classifier of this data and model, pretraining it if it is not there; an interrupted one goes on."""
     pretrain_cfg = pretraining_config(cfg)
     key = pretraining_key(pretrain_cfg, data.fingerprint(catalogue.fingerprint))
     folder = Path(cfg.pretrain.root) / key
+    if not first_rank():  # the first one holds the lock for all, and starts the others only once it has looked
+        return _pretrained(cfg, pretrain_cfg, data, catalogue, folder, ranks)
     with alone(folder.with_suffix(".lock")):  # jobs of a sweep that run side by side want the same one
-        return _pretrained(cfg, pretrain_cfg, data, catalogue, folder)
+        return _pretrained(cfg, pretrain_cfg, data, catalogue, folder, ranks)
 
 
-def _pretrained(cfg: Any, pretrain_cfg: Any, data: GrooveDataModule, catalogue: Catalogue, folder: Path) -> Path:
+def _pretrained(
+    cfg: Any, pretrain_cfg: Any, data: GrooveDataModule, catalogue: Catalogue, folder: Path, ranks: Ranks
+) -> Path:
     done = folder / "checkpoints" / "last.ckpt"
     if (folder / "verdict.json").is_file() and done.is_file():
         print(f"pretrained classifier of this data and model: {folder} (reused)", flush=True)
@@ -176,7 +182,7 @@ def _pretrained(cfg: Any, pretrain_cfg: Any, data: GrooveDataModule, catalogue: 
     print(f"no pretrained classifier for this data and model: pretraining one into {folder}", flush=True)
     resume = _readable(done)
     own = GrooveDataModule(catalogue.table, catalogue.store, pretrain_cfg.data, cfg.model.max_frames, cfg.seed)
-    fit = Fit(pretrain_cfg, untrained_model(pretrain_cfg, own), own, folder)
+    fit = Fit(pretrain_cfg, untrained_model(pretrain_cfg, own), own, folder, ranks)
     fit.run(resume)
     report_run(fit, catalogue)
     return done
@@ -208,13 +214,14 @@ def pretraining_key(cfg: Any, data_fingerprint: str) -> str:
     """Return a name for the classifier: a hash of everything that decides its weights."""
     settings = plain(cfg)
     parts = {key: settings[key] for key in ("features", "model", "optimizer", "experiment", "seed")}
-    parts |= {"data": data_fingerprint, "batch_size": cfg.data.batch_size, "precision": cfg.trainer.precision}
+    batch_size = cfg.data.batch_size * cfg.trainer.devices * cfg.trainer.num_nodes
+    parts |= {"data": data_fingerprint, "batch_size": batch_size, "precision": cfg.trainer.precision}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def fit_experiment(cfg: Any, model: LateFusionClassifier, data: GrooveDataModule, folder: Path) -> Fit:
+def fit_experiment(cfg: Any, model: LateFusionClassifier, data: GrooveDataModule, folder: Path, ranks: Ranks) -> Fit:
     """Train; on the way out of an interruption say how to go on."""
-    fit = Fit(cfg, model, data, folder)
+    fit = Fit(cfg, model, data, folder, ranks)
     print(f"run folder: {folder}", flush=True)
     try:
         fit.run(cfg.ckpt_path)
@@ -228,6 +235,8 @@ def fit_experiment(cfg: Any, model: LateFusionClassifier, data: GrooveDataModule
 
 def report_run(fit: Fit, catalogue: Catalogue) -> None:
     """Write retrieval, embeddings, verdict and figure of a finished fit, show them, and say where they lie."""
+    if not first_rank():
+        return
     from rich.console import Console
 
     from groove.report.figure import write_figure

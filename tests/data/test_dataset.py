@@ -119,17 +119,45 @@ def test_the_order_is_a_function_of_seed_epoch_and_pass():
 
 @pytest.mark.parametrize("world_size", [2, 3, 4])
 @pytest.mark.parametrize("charts", [24, 25, 47])
-def test_ranks_share_an_epoch_in_equal_numbers_of_batches(charts, world_size):
+def test_ranks_share_the_batches_that_one_process_has_with_as_many_charts(charts, world_size):
     ranks = [EpochSampler(charts, 4, 0, 5, 2, rank, world_size) for rank in range(world_size)]
-    batches = [list(sampler) for sampler in ranks]
-    assert len({len(part) for part in batches}) == 1 and len(batches[0]) == len(ranks[0])
-    assert len({sum(len(r.indices) for r in part) for part in batches}) == 1
-    first_pass = [i for part in batches for request in part[: len(part) // 2] for i in request.indices]
-    # every chart is there; beyond disjoint shares only the few charts that fill the last round are twice
-    assert set(first_pass) == set(range(charts))
-    assert len(first_pass) - charts == -charts % world_size
-    seeds = [request.seed for part in batches for request in part]
-    assert len(set(seeds)) == len(seeds)
+    single = [(request.indices, request.seed) for request in EpochSampler(charts, 4 * world_size, 0, 5, 2)]
+    for rank, sampler in enumerate(ranks):
+        assert [(request.indices, request.seed) for request in sampler] == single and len(sampler) == len(single)
+        assert {request[2:] for request in sampler} == {(rank, world_size)}
+    assert min(len(indices) for indices, _ in single) >= world_size
+
+
+def test_more_ranks_than_charts_of_a_batch_make_larger_batches():
+    assert [len(request.indices) for request in EpochSampler(7, 1, 0, 0, 1, 3, 4)] == [7]
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_ranks_load_disjoint_parts_of_a_batch_as_one_process_loads_them(world_size, tmp_path):
+    """Augmentation and triplets included: each rank draws for the whole batch."""
+    augmenter = Augmenter(CHART_FEATURES, True, 0.5, 0.2)
+    data = dataset(tmp_path, augmenter=augmenter)
+    indices, seed = [3, 0, 2, 5, 1], (4, 2)
+    whole = data.__getitems__(BatchRequest(indices, seed))
+    loaded = []
+    for rank in range(world_size):
+        part = data.__getitems__(BatchRequest(indices, seed, rank, world_size))
+        for name in ("label", "radar", "index", "triplets", "positive", "negative"):
+            assert torch.equal(getattr(part, name), getattr(whole, name)), name
+        for k, row in enumerate(part.own.tolist()):
+            frames = int(part.lengths[k])
+            assert frames == whole.lengths[row] and part.has_audio[k] == whole.has_audio[row]
+            assert torch.equal(part.chart[k, :frames], whole.chart[row, :frames])
+            assert torch.equal(part.audio[k, :frames], whole.audio[row, :frames])
+            loaded.append(row)
+    assert sorted(loaded) == list(range(len(indices))) and whole.own.tolist() == list(range(len(indices)))
+
+
+@pytest.mark.parametrize(("charts", "world_size"), [(7, 2), (200, 3), (5, 4)])
+def test_ranks_evaluate_every_chart_once_and_none_has_nothing_to_do(charts, world_size):
+    parts = [list(InOrderSampler(np.arange(charts), 64, 0, rank, world_size)) for rank in range(world_size)]
+    assert all(parts)
+    assert sorted(i for part in parts for request in part for i in request.indices) == list(range(charts))
 
 
 def test_the_evaluation_order_covers_all_by_length():

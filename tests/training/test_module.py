@@ -20,8 +20,8 @@ def logged(module: GrooveModule, monkeypatch) -> dict[str, tuple[float, int]]:
     """Collect what a module logs: name -> value, batch size."""
     seen: dict[str, tuple[float, int]] = {}
 
-    def record(values, on_step, on_epoch, batch_size):
-        assert (on_step, on_epoch) == (False, True)
+    def record(values, on_step, on_epoch, batch_size, sync_dist):
+        assert (on_step, on_epoch, sync_dist) == (False, True, False)
         seen.update({name: (float(value.detach()), batch_size) for name, value in values.items()})
 
     monkeypatch.setattr(module, "log_dict", record)

@@ -1,0 +1,168 @@
+"""Several processes that train together (DDP): who starts them, what each may print, and how they end.
+
+`Ranks` starts ``python -m groove.train`` again for every further rank of this machine, with the settings of this very job
+and its run folder, when the first fit begins; from then on all ranks run the whole recipe side by side. Lightning's own
+launcher would repeat a whole sweep in each child. Where a cluster starts the processes (torchrun, Slurm), none is started
+here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from groove.errors import ConfigError, GrooveError
+
+STRATEGIES = ("auto", "ddp")
+_OURS = ("LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE")
+_PARENT = "GROOVE_PARENT_PID"
+_LINES = 20
+
+
+def check_ranks(trainer: Any) -> None:
+    """Check `trainer` (a `TrainerConfig`): a strategy that every part of groove works with.
+
+    Raises:
+        ConfigError: for another one.
+    """
+    if trainer.strategy not in STRATEGIES:
+        raise ConfigError(
+            f"trainer.strategy is '{trainer.strategy}'; allowed: {', '.join(STRATEGIES)} (ddp: trainer.devices processes "
+            "that share each batch)"
+        )
+
+
+def local_rank() -> int:
+    """Return which process of this machine this is: 0 unless it was started as a further one."""
+    return int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0")))
+
+
+def first_rank() -> bool:
+    """Return whether this is the process that prints, writes and judges."""
+    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0 and local_rank() == 0
+
+
+def started_from_outside() -> bool:
+    """Return whether something else (torchrun, Slurm, `Ranks` itself) started this process as one of several."""
+    return "LOCAL_RANK" in os.environ or "SLURM_NTASKS" in os.environ
+
+
+class Ranks:
+    """The further ranks of one job; as a context manager it ends them."""
+
+    def __init__(self, cfg: Any, folder: Path) -> None:
+        """Be ready to start ``cfg.trainer.devices - 1`` processes that train into `folder`."""
+        self.folder, self.threads = folder, cfg.trainer.threads
+        self.resumes = cfg.ckpt_path
+        self.count = cfg.trainer.devices if not started_from_outside() and cfg.trainer.strategy == "ddp" else 1
+        self.children: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
+        self._ending = threading.Event()
+
+    def start(self) -> None:
+        """Start what is not running yet, and watch it: a rank that dies would leave the others waiting."""
+        if self.count < 2 or self.children:
+            return
+        command = self._command()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        os.environ |= {"LOCAL_RANK": "0", "NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        os.environ.setdefault("OMP_NUM_THREADS", str(self.threads))  # else Lightning divides the cores
+        os.environ.setdefault(
+            "TORCH_CPP_LOG_LEVEL", "ERROR"
+        )  # DDP's advice to look for no unused parameters is wrong here
+        for rank in range(1, self.count):
+            log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
+            environment = os.environ | {"LOCAL_RANK": str(rank), _PARENT: str(os.getpid())}
+            child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log)
+            self.children.append((child, log))
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _command(self) -> list[str]:
+        from hydra.core.hydra_config import HydraConfig
+
+        if not HydraConfig.initialized():
+            raise ConfigError(
+                "trainer.strategy=ddp needs python -m groove.train: it starts that command once per process"
+            )
+        overrides = [o for o in HydraConfig.get().overrides.task if not o.lstrip("+~").startswith("ckpt_path=")]
+        if self.resumes:
+            overrides.append(f'ckpt_path="{self.resumes}"')
+        folder = f'hydra.run.dir="{self.folder}"'
+        return [sys.executable, "-m", "groove.train", *overrides, folder, "hydra.output_subdir=null"]
+
+    def _watch(self) -> None:
+        while not self._ending.wait(0.5):
+            for child, log in self.children:
+                if child.poll() and not self._ending.is_set():
+                    log.seek(0)
+                    tail = log.read().decode(errors="replace").strip().splitlines()[-_LINES:]
+                    print(*tail, sep="\n", file=sys.stderr)
+                    print(f"groove: a process of {self.count} ended with status {child.returncode}", file=sys.stderr)
+                    sys.stderr.flush()
+                    os._exit(1)  # this process waits for it inside a collective, where no exception arrives
+
+    def __enter__(self) -> Ranks:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._ending.set()
+        if not self.children:
+            return
+        for child, log in self.children:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=0 if kind else 60)
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+            log.close()
+        self.children = []
+        leave_group()
+
+
+def leave_group() -> None:
+    """Leave the process group and forget its address, so that the next job of a sweep makes its own."""
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    for name in _OURS:
+        os.environ.pop(name, None)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Print nothing but errors in all ranks but the first, and end with the process that started this one."""
+    if first_rank():
+        yield
+        return
+    if parent := os.environ.get(_PARENT):
+        threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def positions(charts: int, rank: int, world_size: int) -> Sequence[int]:
+    """Return which charts of a batch of `charts` the process `rank` encodes."""
+    return range(rank, charts, world_size)
+
+
+def check_world(charts: int, world_size: int) -> None:
+    """Raise a `GrooveError` if the `charts` of a split cannot be shared by `world_size` processes."""
+    if charts < world_size:
+        raise GrooveError(f"{charts} charts cannot be shared by {world_size} processes; lower trainer.devices")
