@@ -1,9 +1,9 @@
 """Several processes that train together (DDP): who starts them, what each may print, and how they end.
 
-`Ranks` starts ``python -m groove.train`` again for every further rank of this machine, with the settings of this very job
-and its run folder, when the first fit begins; from then on all ranks run the whole recipe side by side. Lightning's own
-launcher would repeat a whole sweep in each child. Where a cluster starts the processes (torchrun, Slurm), none is started
-here.
+`Ranks` starts ``python -m groove.train`` again for every further rank of this machine, with the settings of this very
+job and its run folder, when the first fit begins; from then on all ranks run the whole recipe side by side. Lightning's
+own launcher would repeat a whole sweep in each child. Where a cluster starts the processes (torchrun, Slurm), none is
+started here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,19 +36,14 @@ def check_ranks(trainer: Any) -> None:
     """
     if trainer.strategy not in STRATEGIES:
         raise ConfigError(
-            f"trainer.strategy is '{trainer.strategy}'; allowed: {', '.join(STRATEGIES)} (ddp: trainer.devices processes "
-            "that share each batch)"
+            f"trainer.strategy is '{trainer.strategy}'; allowed: {', '.join(STRATEGIES)} (ddp: trainer.devices "
+            "processes that share each batch)"
         )
-
-
-def local_rank() -> int:
-    """Return which process of this machine this is: 0 unless it was started as a further one."""
-    return int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0")))
 
 
 def first_rank() -> bool:
     """Return whether this is the process that prints, writes and judges."""
-    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0 and local_rank() == 0
+    return all(int(os.environ.get(name, "0")) == 0 for name in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK"))
 
 
 def started_from_outside() -> bool:
@@ -77,11 +72,9 @@ class Ranks:
             port = str(free.getsockname()[1])
         os.environ |= {"LOCAL_RANK": "0", "NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         os.environ.setdefault("OMP_NUM_THREADS", str(self.threads))  # else Lightning divides the cores
-        os.environ.setdefault(
-            "TORCH_CPP_LOG_LEVEL", "ERROR"
-        )  # DDP's advice to look for no unused parameters is wrong here
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP's advice about unused parameters is wrong here
         for rank in range(1, self.count):
-            log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
+            log = tempfile.TemporaryFile()
             environment = os.environ | {"LOCAL_RANK": str(rank), _PARENT: str(os.getpid())}
             child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log)
             self.children.append((child, log))
@@ -91,9 +84,7 @@ class Ranks:
         from hydra.core.hydra_config import HydraConfig
 
         if not HydraConfig.initialized():
-            raise ConfigError(
-                "trainer.strategy=ddp needs python -m groove.train: it starts that command once per process"
-            )
+            raise ConfigError("trainer.strategy=ddp needs python -m groove.train: it starts that command several times")
         overrides = [o for o in HydraConfig.get().overrides.task if not o.lstrip("+~").startswith("ckpt_path=")]
         if self.resumes:
             overrides.append(f'ckpt_path="{self.resumes}"')
@@ -155,11 +146,6 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
-
-
-def positions(charts: int, rank: int, world_size: int) -> Sequence[int]:
-    """Return which charts of a batch of `charts` the process `rank` encodes."""
-    return range(rank, charts, world_size)
 
 
 def check_world(charts: int, world_size: int) -> None:

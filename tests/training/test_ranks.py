@@ -1,4 +1,4 @@
-"""Two processes on the CPU: the same phases and weights on both, disjoint parts of a batch, the curve of a single one."""
+"""Two processes on the CPU: the same phases and weights on both, disjoint parts of a batch, the curve of one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import torch
 from torch import multiprocessing
 
 from groove.errors import ConfigError, GrooveError
-from groove.training.ranks import Ranks, check_ranks, check_world, first_rank, positions
+from groove.training.ranks import Ranks, check_ranks, check_world, first_rank
 from tests.batches import train_config
 from tests.runs import TINY, composed, rows, run, write_library
 
@@ -172,11 +172,6 @@ def test_the_shipped_strategies_are_allowed(trainer):
     check_ranks(train_config(f"trainer={trainer}").trainer)
 
 
-def test_positions_are_a_partition():
-    parts = [list(positions(11, rank, 3)) for rank in range(3)]
-    assert parts == [[0, 3, 6, 9], [1, 4, 7, 10], [2, 5, 8]]
-
-
 def test_fewer_charts_than_processes():
     with pytest.raises(GrooveError, match="3 charts cannot be shared by 4 processes"):
         check_world(3, 4)
@@ -185,7 +180,7 @@ def test_fewer_charts_than_processes():
 
 def test_without_the_command_line_no_process_can_be_started(tmp_path, songs):
     cfg = composed(tmp_path, songs, "trainer=ddp_cpu")
-    with pytest.raises(ConfigError, match="needs python -m groove.train"), Ranks(cfg, tmp_path) as ranks:
+    with pytest.raises(ConfigError, match="needs python -m groove"), Ranks(cfg, tmp_path) as ranks:
         ranks.start()
     assert "LOCAL_RANK" not in os.environ
 
@@ -196,7 +191,7 @@ def test_one_process_starts_none(tmp_path, songs):
         assert ranks.children == [] and first_rank()
 
 
-@pytest.mark.parametrize(("name", "rank"), [("LOCAL_RANK", 1), ("RANK", 2), ("SLURM_PROCID", 3)])
+@pytest.mark.parametrize(("name", "rank"), [("LOCAL_RANK", 1), ("NODE_RANK", 1), ("RANK", 2), ("SLURM_PROCID", 3)])
 def test_a_further_rank_is_not_the_first(name, rank, monkeypatch):
     monkeypatch.setenv(name, str(rank))
     assert not first_rank()
@@ -207,4 +202,4 @@ def test_gathered_rows_are_the_rows_of_one_process():
     most, ranks, charts = 3, 2, 5
     parts = [torch.arange(0, 6, 2), torch.tensor([1, 3, -1])]
     assert torch.stack(parts, dim=1).flatten()[:charts].tolist() == list(range(charts))
-    assert [len(positions(charts, rank, ranks)) for rank in range(ranks)] == [most, 2]
+    assert [len(range(rank, charts, ranks)) for rank in range(ranks)] == [most, 2]
