@@ -43,11 +43,28 @@ def position_mask(lengths: Tensor, positions: int) -> Tensor:
     return (torch.arange(positions, device=lengths.device)[None, :] < lengths[:, None]).float()
 
 
+class BeatConv(nn.Conv1d):
+    """A convolution over positions of (B, D, P) that lie in memory as (B, P, D), as a 2-D one of height 1.
+
+    So a norm over channels and a convolution share one layout and nothing is copied between them; PyTorch's 1-D
+    convolution knows only the other layout.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, D', P')."""
+        padding, dilation = (0, int(self.padding[0])), (1, self.dilation[0])
+        weight = self.weight[:, :, None]
+        return functional.conv2d(x[:, :, None], weight, self.bias, (1, self.stride[0]), padding, dilation)[:, :, 0]
+
+
 class ChannelNorm(nn.LayerNorm):
     """LayerNorm over channels of (B, D, P): no statistic over time, so padding cannot enter."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` normalised at each position."""
+        if x.dtype == torch.bfloat16 and x.device.type == "cpu":  # autocast would copy it to 32 bits and back
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(x.transpose(1, 2)).transpose(1, 2)
         return super().forward(x.transpose(1, 2)).transpose(1, 2)
 
 
@@ -66,7 +83,7 @@ class FrameEncoder(nn.Module):
         self.stride = stride
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("std", torch.ones(features))
-        self.patch = nn.Conv1d(features, dim, kernel_size=2 * stride, stride=stride, padding=(stride + 1) // 2)
+        self.patch = BeatConv(features, dim, kernel_size=2 * stride, stride=stride, padding=(stride + 1) // 2)
         self.norm = ChannelNorm(dim)
         self.mix = ResidualBlock(dim, dropout=dropout)
 
@@ -85,12 +102,13 @@ class ResidualBlock(nn.Module):
         """Make a block of `dim` channels whose first convolution sees 3 positions, `dilation` apart."""
         super().__init__()
         self.norm = ChannelNorm(dim)
-        self.spread = nn.Conv1d(dim, dim, kernel_size=3, padding=dilation, dilation=dilation)
-        self.mix = nn.Conv1d(dim, dim, kernel_size=1)
+        self.spread = BeatConv(dim, dim, kernel_size=3, padding=dilation, dilation=dilation)
+        self.mix = BeatConv(dim, dim, kernel_size=1)
         self.dropout = nn.Dropout1d(dropout)  # whole channels: per-beat masks cost a fifth of the training time
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Return the block's output at every position where `mask` (B, P) is 1, zero elsewhere."""
+        mask = mask.to(x.dtype)  # a mask of 32 bits would make all that follows 32 bits
         hidden = functional.gelu(self.spread(self.norm(x) * mask[:, None, :]))
         return (x + self.dropout(self.mix(hidden))) * mask[:, None, :]
 

@@ -30,7 +30,7 @@ from groove.errors import CheckpointError, ConfigError, did_you_mean
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES
 from groove.model.checkpoint import LoadReport, load_weights, read_checkpoint
-from groove.model.encoders import SECONDS, Backbone, FrameEncoder, chart_inputs, position_mask
+from groove.model.encoders import SECONDS, Backbone, BeatConv, FrameEncoder, chart_inputs, position_mask
 from groove.model.heads import make_head
 from groove.model.pooling import make_pooling, masked_mean
 
@@ -58,7 +58,8 @@ class ModelOutput(NamedTuple):
         logits: (B, C), or (B, C - 1) of an ordinal head.
         embedding: (B, E) output of the projection head; not normalised.
         pooled: (B, 2 D) what both heads read: the representation that rigidity is measured on.
-        layers: per-chart means (B, D) of audio_encoder, chart_encoder, fusion_module and backbone, for drift.
+        layers: per-chart means (B, D) of audio_encoder, chart_encoder, fusion_module and backbone, for drift; empty
+            while training, which has no use for them.
     """
 
     logits: Tensor
@@ -73,11 +74,12 @@ class FusionModule(nn.Module):
     def __init__(self, in_dim: int, dim: int) -> None:
         """Mix `in_dim` channels to `dim`."""
         super().__init__()
-        self.mix = nn.Conv1d(in_dim, dim, kernel_size=1)
+        self.mix = BeatConv(in_dim, dim, kernel_size=1)
 
     def forward(self, audio: Tensor, chart: Tensor, mask: Tensor) -> Tensor:
         """Return the fused beats, zero where `mask` (B, P) is 0."""
-        return functional.gelu(self.mix(torch.cat([audio, chart], dim=1))) * mask[:, None, :]
+        mixed = functional.gelu(self.mix(torch.cat([audio, chart], dim=1)))
+        return mixed * mask[:, None, :].to(mixed.dtype)
 
 
 class LateFusionClassifier(nn.Module):
@@ -168,7 +170,8 @@ class LateFusionClassifier(nn.Module):
         inverse = torch.argsort(order)
         encoded = {name: torch.cat([part[name] for part in parts])[inverse] for name in parts[0]}
         pooled = encoded.pop("pooled")
-        return ModelOutput(*self.heads(pooled, batch.radar[batch.own]), pooled, encoded)
+        with full_precision(pooled):
+            return ModelOutput(*self.heads(pooled, batch.radar[batch.own]), pooled, encoded)
 
     def heads(self, pooled: Tensor, radar: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return logits (B, C) and embedding (B, E) of `pooled` (B, 2 D); only a radar_mlp reads `radar` (B, 5)."""
@@ -203,11 +206,14 @@ class LateFusionClassifier(nn.Module):
         chart_out = self.chart_encoder(inputs, frame_mask, beat_mask)
         fused = self.fusion_module(audio_out, chart_out, beat_mask)
         shared = self.backbone(fused, beat_mask)
-        layers = {"audio_encoder": audio_out, "chart_encoder": chart_out, "fusion_module": fused, "backbone": shared}
-        means = {name: masked_mean(x, beat_mask) for name, x in layers.items()}
         per_beat = _per_beat(inputs * frame_mask[..., None], stride)
         seconds = _per_beat((chart[..., SECONDS] * frame_mask)[..., None], stride)[:, 0]
-        return means | {"pooled": self.pooling(shared, beat_mask, per_beat, seconds)}
+        with full_precision(shared):
+            pooled = self.pooling(shared.float(), beat_mask, per_beat, seconds)
+        if self.training:
+            return {"pooled": pooled}
+        layers = {"audio_encoder": audio_out, "chart_encoder": chart_out, "fusion_module": fused, "backbone": shared}
+        return {name: masked_mean(x.float(), beat_mask) for name, x in layers.items()} | {"pooled": pooled}
 
     def predict(self, logits: Tensor) -> Tensor:
         """Return the predicted classes (B,)."""
@@ -266,9 +272,14 @@ class LateFusionClassifier(nn.Module):
         return model, report
 
 
+def full_precision(tensor: Tensor) -> torch.autocast:
+    """Return a context without autocast: only encoders, fusion and backbone gain from 16 bits, and a loss needs 32."""
+    return torch.autocast(tensor.device.type, enabled=False)
+
+
 def _per_beat(frames: Tensor, stride: int) -> Tensor:
     """Return the sums of `frames` (B, T, F) over each beat of `stride` frames -> (B, F, P)."""
-    return functional.avg_pool1d(frames.transpose(1, 2), stride) * stride
+    return frames.unflatten(1, (-1, stride)).sum(dim=2).transpose(1, 2)
 
 
 def _cut(frames: Tensor, length: int) -> Tensor:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from groove.errors import ConfigError, did_you_mean
 
 _PASSAGES = (4, 16)
-"""Lengths in beats of the passages whose densest one is a statistic: a measure, a phrase."""
+"""Lengths in beats, powers of 2, of the passages whose densest one is a statistic: a measure, a phrase."""
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
@@ -92,11 +92,22 @@ def statistics(x: Tensor, mask: Tensor, seconds: Tensor) -> Tensor:
     weight = seconds * mask
     per_second = (x * weight[:, None, :]).sum(dim=2) / weight.sum(dim=1, keepdim=True).clamp(min=1e-3)
     kept = x * mask[:, None, :]
-    passages = [
-        masked_max(functional.avg_pool1d(functional.pad(kept, (0, beats - 1)), beats, stride=1), mask)
-        for beats in _PASSAGES
-    ]
+    passages = [masked_max(rate, mask) for rate in passage_means(kept)]
     return torch.cat([mean, per_second, deviation, masked_max(x, mask), *passages], dim=1)
+
+
+def passage_means(x: Tensor) -> list[Tensor]:
+    """Return the mean of `x` (B, D, P) over each `_PASSAGES` length from every beat on, zeros after the end.
+
+    Sums of 2, 4, 8, ... beats are made of each other: four additions for 16 beats.
+    """
+    means, sums, beats = [], x, 1
+    for length in _PASSAGES:
+        while beats < length:
+            sums = sums + functional.pad(sums[:, :, beats:], (0, min(beats, sums.shape[2])))
+            beats *= 2
+        means.append(sums / length)
+    return means
 
 
 class _Perceptron(nn.Module):

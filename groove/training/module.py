@@ -16,7 +16,7 @@ from torch import Tensor
 
 from groove.data.dataset import ChartBatch
 from groove.errors import NonFiniteLossError
-from groove.model.fusion import LateFusionClassifier, ModelOutput
+from groove.model.fusion import LateFusionClassifier, ModelOutput, full_precision
 from groove.model.losses import ContrastiveLoss, ContrastiveOutput, ContrastiveTargets
 from groove.training.gather import gather_output, world_size
 
@@ -80,12 +80,13 @@ class GrooveModule(L.LightningModule):
         """Return the classification loss and the contrastive loss of one encoded batch, unweighted."""
         smoothing = self.config["optimizer"]["label_smoothing"]
         weights: Any = self.class_weights
-        classification = self.model.classifier_head.loss(output.logits, batch.label, weights, smoothing)
         targets = ContrastiveTargets(triplets, batch.radar, batch.label)
-        contrastive = self.contrastive_loss(output.embedding, targets)
-        if weight := self.contrastive_loss.pooled_weight:
-            pooled = self.contrastive_loss.of_pooled(output.pooled, targets)
-            contrastive = contrastive._replace(loss=contrastive.loss + weight * pooled)
+        with full_precision(output.pooled):
+            classification = self.model.classifier_head.loss(output.logits, batch.label, weights, smoothing)
+            contrastive = self.contrastive_loss(output.embedding, targets)
+            if weight := self.contrastive_loss.pooled_weight:
+                pooled = self.contrastive_loss.of_pooled(output.pooled, targets)
+                contrastive = contrastive._replace(loss=contrastive.loss + weight * pooled)
         return classification, contrastive
 
     def weighted(self, classification: Tensor, contrastive: Tensor) -> Tensor:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.nn import functional
 
-from groove.model.pooling import AttentionPooling, MeanMaxPooling, StatisticsPooling, masked_mean, statistics
+from groove.model.pooling import (
+    AttentionPooling,
+    MeanMaxPooling,
+    StatisticsPooling,
+    masked_mean,
+    passage_means,
+    statistics,
+)
 
 X = torch.tensor([[[1.0, -4.0, 3.0, 99.0], [-2.0, -6.0, -1.0, 99.0]]])  # (1, 2, 4); the last position is padding
 MASK = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
@@ -45,6 +53,15 @@ def test_statistics_by_hand():
     assert abs(per_second - (0.5 * 120 + 16 + 17) / 10) < 1e-5
     assert abs(deviation - (sum((i - 8.5) ** 2 for i in range(18)) / 18) ** 0.5) < 1e-4
     assert measure == (14 + 15 + 16 + 17) / 4 and phrase == sum(range(2, 18)) / 16
+
+
+@pytest.mark.parametrize("beats", [1, 3, 4, 5, 15, 16, 17, 40])
+def test_passage_means_are_means_of_slices(beats):
+    x = torch.randn(2, 3, beats)
+    for length, found in zip((4, 16), passage_means(x), strict=True):
+        padded = functional.pad(x, (0, length))
+        expected = torch.stack([padded[:, :, i : i + length].mean(dim=2) for i in range(beats)], dim=2)
+        torch.testing.assert_close(found, expected)
 
 
 def test_statistics_pooling_ignores_padding():
