@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.files import write_bytes
+from groove.errors import LibraryError
 from groove.features.settings import FeatureSettings
 
 FEATURE_VERSION = 2
@@ -69,8 +70,7 @@ class FeatureStore:
 
     def array(self, path: str) -> NDArray[np.float16]:
         """Return the array at `path` (relative to `root`), mapped into memory."""
-        array: NDArray[np.float16] = np.load(self.root / path, mmap_mode="r")
-        return array
+        return load_array(self.root, path)
 
     def write(self, key: str, entries: list[dict[str, Any]], arrays: Mapping[str, NDArray[np.float16]]) -> None:
         """Write the record `key`, whole or not at all; one that another process finished first is left as it is."""
@@ -100,6 +100,23 @@ class FeatureStore:
         except OSError:
             if not folder.is_dir():
                 raise
+
+
+def load_array(root: Path, path: str) -> NDArray[np.float16]:
+    """Return the array at `path` of the store at `root`, mapped into memory.
+
+    Raises:
+        LibraryError: if it is gone or damaged.
+    """
+    try:
+        array: NDArray[np.float16] = np.load(root / path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "damaged"
+        raise LibraryError(
+            f"'{root / path}' of the feature store cannot be read: {why}; remove the folder "
+            f"'{(root / path).parent}' and start again (a run goes on with ckpt_path=last): it is computed anew"
+        ) from error
+    return array
 
 
 def write_if_changed(path: Path, content: bytes) -> None:
