@@ -23,20 +23,18 @@ class MovableCheckpoint(ModelCheckpoint):
 
     Lightning forgets the best so far when the folder changes; then a resumed run would keep another best than an
     uninterrupted one.
+
+    Attributes:
+        resumed_from: folder of the checkpoint that the run goes on from, where the best file is if that folder moved.
     """
 
-    _resumed_from: Path | None = None
-
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Note where the checkpoint lies that the run goes on from: the best file of a folder that moved is there."""
-        super().setup(trainer, pl_module, stage)
-        self._resumed_from = Path(trainer.ckpt_path).resolve().parent if trainer.ckpt_path else None
+    resumed_from: Path | None = None
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from `state_dict`, with the best file copied into this run's folder."""
         best, folder = Path(state_dict["best_model_path"]), Path(str(self.dirpath))
         here = folder / best.name
-        beside = self._resumed_from / best.name if self._resumed_from else best
+        beside = self.resumed_from / best.name if self.resumed_from else best
         source = beside if beside.is_file() else best
         if source.is_file() and best != here:
             if source != here:

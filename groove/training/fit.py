@@ -115,6 +115,8 @@ class Fit:
             checkpoint = check_resumable(Path(ckpt_path), self.module)
             self.identity.check(checkpoint)
             self.logger.purge_from(checkpoint.content["epoch"] + 2)  # counted from 0, and that one was finished
+            for callback in self.trainer.checkpoint_callbacks:
+                callback.resumed_from = Path(ckpt_path).resolve().parent  # type: ignore[attr-defined]
         make_ready(self.folder, Path(ckpt_path) if ckpt_path else None)
         write_run_json(self)
         try:

@@ -65,15 +65,17 @@ class EventLogger(TensorBoardLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        """Log `metrics`.
+        """Log `metrics`, and have them in the file: a kill must not take epochs that a checkpoint counts as done.
 
         Raises:
             OSError: if the files cannot be written (Lightning calls every failure a wrong value).
         """
         try:
             super().log_metrics(metrics, step)
-        except ValueError as error:
-            raise _with_name(error.__cause__, self.log_dir) or error from error
+            self.save()
+        except (ValueError, OSError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            raise _with_name(cause, self.log_dir) or error from error
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
