@@ -184,6 +184,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> Path:
     try:
         write(temporary)
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # a full disk names none
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     return path

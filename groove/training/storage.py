@@ -32,7 +32,7 @@ def saying_how_to_go_on(folder: Path, how: str) -> Iterator[None]:
         line = disk_error(error)
         if line is None:
             raise
-        raise RunError(f"{line}; {_kept(folder)}, go on with {how}") from error
+        raise RunError(f"{line}; {_kept(folder)}; once there is room, go on with {how}") from error
     finally:
         threading.excepthook = hook
 
@@ -52,8 +52,8 @@ def _kept(folder: Path) -> str:
     try:
         epoch = int(read_checkpoint(last).content["epoch"]) + 1
     except GrooveError:
-        return "no epoch is kept yet; make room, then"
-    return f"{last} of epoch {epoch} is whole; make room, then"
+        return "no epoch is kept yet"
+    return f"{last} of epoch {epoch} is whole"
 
 
 class EventLogger(TensorBoardLogger):
