@@ -112,11 +112,27 @@ def load_array(root: Path, path: str) -> NDArray[np.float16]:
         array: NDArray[np.float16] = np.load(root / path, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "damaged"
-        raise LibraryError(
-            f"'{root / path}' of the feature store cannot be read: {why}; remove the folder "
-            f"'{(root / path).parent}' and start again (a run goes on with ckpt_path=last): it is computed anew"
-        ) from error
+        raise _unreadable(root / path, why) from error
     return array
+
+
+def finite_array(root: Path, path: str) -> NDArray[np.float16]:
+    """Return the array at `path` as `load_array` does, read to its end.
+
+    Raises:
+        LibraryError: also if it holds a number that is not finite.
+    """
+    array = load_array(root, path)
+    if not np.isfinite(array).all():
+        raise _unreadable(root / path, "damaged (numbers that are not finite)")
+    return array
+
+
+def _unreadable(path: Path, why: str) -> LibraryError:
+    return LibraryError(
+        f"'{path}' of the feature store cannot be read: {why}; remove the folder '{path.parent}' and start again "
+        "(a run goes on with ckpt_path=last): it is computed anew"
+    )
 
 
 def write_if_changed(path: Path, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Runs of ``python -m groove.train`` in a process of their own, which ends itself at a chosen moment, or has little room.
+"""Runs of ``python -m groove.train`` in a process of their own, killed at a chosen moment or with little room.
 
 `run_process` is the run itself; `KILL` is put before it.
 """
@@ -32,7 +32,7 @@ runpy.run_module("groove.train", run_name="__main__")
 
 
 def run_process(before: str, folder: Path, into: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    """Run `before`, then a tiny run into the folder `into`, with songs, store and pretrained classifiers of `folder`."""
+    """Run `before`, then a tiny run into the folder `into`, with songs, store and classifiers of `folder`."""
     paths = [f"data.songs={folder / 'songs'}", f"data.store={folder / 'store'}", f"pretrain.root={folder}/pretrained"]
     arguments = [*TINY, *paths, f"hydra.run.dir={into}", *overrides]
     script = before + _RUN.replace("ARGUMENTS", repr(arguments))
@@ -40,7 +40,7 @@ def run_process(before: str, folder: Path, into: Path, *overrides: str) -> subpr
 
 
 def killed_at(name: str, number: int, folder: Path, into: Path, *overrides: str) -> None:
-    """Run as `run_process` until the file `name` is written for the `number`th time; the process must be killed then."""
+    """Run as `run_process`; the process must be killed as the file `name` is written for the `number`th time."""
     before = KILL.replace("NAME", repr(name)).replace("NUMBER", str(number))
     done = run_process(before, folder, into, *overrides)
     assert done.returncode == -9, done.stderr

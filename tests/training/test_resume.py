@@ -178,3 +178,40 @@ def test_an_old_verdict_does_not_make_an_unfinished_run_look_finished(finished, 
         run(finished, finished / "songs", str(into), *SETTINGS)
     assert not (into / "verdict.json").exists() and len(rows(into)) == 1
     assert {path.name for path in (into / "checkpoints").iterdir()} == {"epoch0.ckpt"}
+
+
+# --- settings that cannot matter
+
+
+def test_the_number_of_workers_changes_no_byte(finished, tmp_path):
+    """Neither of the store nor of the metrics; and a sweep does not run a finished job again for it."""
+
+    stores = []
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        shutil.copytree(finished / "songs", folder / "songs")
+        run(folder, folder / "songs", "run", "experiment=scratch", f"data.workers={workers}", "experiment.epochs=2")
+        store = folder / "store"
+        stores.append({name: (store / name).read_bytes() for name in files(store) if "digests" not in name})
+    assert stores[0] == stores[1] and len(stores[0]) > 20
+    first, second = (tmp_path / str(workers) / "run" / "metrics.csv" for workers in (1, 2))
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("override", "again"),
+    [
+        ("data.workers=2", False),
+        ("trainer.threads=2", False),
+        ("trainer.progress_bar=false", False),
+        ("data.batch_size=8", True),
+        ("trainer.gradient_clip_val=0.5", True),
+    ],
+)
+def test_a_sweep_runs_a_finished_job_again_only_for_what_decides_its_result(finished, tmp_path, override, again):
+    from groove.training.resume import continued
+
+    folder = shutil.copytree(finished / "run", tmp_path / "run")
+    cfg = composed(finished, finished / "songs", *SETTINGS, override)
+    assert (continued(cfg, folder) is not None) == again
+    assert (folder / "verdict.json").exists() != again
