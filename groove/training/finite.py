@@ -82,13 +82,13 @@ class FiniteGuard(L.Callback):
     def __init__(self, monitor: DiagnosticsMonitor) -> None:
         """Read the norms of `monitor`."""
         self.monitor = monitor
-        self._charts: list[int] = []
+        self._charts: list[Tensor] = []
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Remember the charts of the batches that one step accumulates."""
-        self._charts += batch.index.tolist()
+        self._charts.append(batch.index)
 
     def on_before_optimizer_step(
         self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
@@ -99,7 +99,9 @@ class FiniteGuard(L.Callback):
             return
         broken = first_broken_gradient(pl_module.model, self.monitor.newest_norms)  # type: ignore[arg-type]
         if broken:
-            raise NonFiniteLossError(f"gradient not finite, first in {' and '.join(broken)} (backwards)", charts)
+            raise NonFiniteLossError(
+                f"gradient not finite, first in {' and '.join(broken)} (backwards)", torch.cat(charts).tolist()
+            )
 
     def on_validation_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *args: Any

@@ -36,11 +36,17 @@ _ELSEWHERE = (*_NO_EFFECT, "data.songs", "data.generated", "pretrain", "pretrain
 def with_checkpoint(cfg: Any, folder: Path) -> Any:
     """Return `cfg` with the path in place of ``ckpt_path=last``; null, said in one line, where there is none yet.
 
+    `pretrained` may stay on the command line of a run that goes on in its own folder: it is the start, where needed.
+
     Raises:
-        ConfigError: if `pretrained` lies in `folder`, whose files this run would replace.
+        ConfigError: if `pretrained` lies in `folder`, whose files this run would replace, or is given beside the
+            checkpoint of another folder.
     """
     checkpoints = folder / CHECKPOINTS
-    if cfg.pretrained and not cfg.ckpt_path and Path(cfg.pretrained).resolve().parent == checkpoints.resolve():
+    own = cfg.ckpt_path == LAST_WORD or (cfg.ckpt_path and _in(checkpoints, cfg.ckpt_path))
+    if cfg.pretrained and cfg.ckpt_path and not own:
+        raise ConfigError("both pretrained and ckpt_path are given: one starts a new run, the other resumes an old one")
+    if cfg.pretrained and not cfg.ckpt_path and _in(checkpoints, cfg.pretrained):
         raise ConfigError(f"pretrained={cfg.pretrained} lies in {folder}, which this run replaces; give another folder")
     if cfg.ckpt_path != LAST_WORD:
         return cfg
@@ -51,6 +57,10 @@ def with_checkpoint(cfg: Any, folder: Path) -> Any:
         f"ckpt_path=last: no epoch was finished in {folder} (hydra.run.dir names it): begun from the start", flush=True
     )
     return _from(cfg, None)
+
+
+def _in(folder: Path, file: str) -> bool:
+    return Path(file).resolve().parent == folder.resolve()
 
 
 def _from(cfg: Any, path: str | None) -> Any:

@@ -12,7 +12,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from groove.errors import CheckpointError, ConfigError
-from groove.training.resume import difference, make_ready
+from groove.training.resume import continued, difference, make_ready, with_checkpoint
 from tests.runs import composed, rows, run
 from tests.training.kills import killed_at
 
@@ -79,8 +79,6 @@ def test_a_pretraining_killed_inside_a_checkpoint_goes_on_to_the_same_result(fin
 
 
 def test_last_means_the_folder_s_own_checkpoint_or_the_start(finished, tmp_path, capsys):
-    from groove.training.resume import with_checkpoint
-
     cfg = composed(finished, finished / "songs", *SETTINGS, "ckpt_path=last")
     assert with_checkpoint(cfg, finished / "run").ckpt_path == str(finished / "run" / "checkpoints" / "last.ckpt")
     assert capsys.readouterr().out == ""
@@ -92,12 +90,26 @@ def test_last_means_the_folder_s_own_checkpoint_or_the_start(finished, tmp_path,
 
 
 def test_a_run_does_not_replace_what_it_starts_from(finished):
-    from groove.training.resume import with_checkpoint
-
     start = finished / "run" / "checkpoints" / "last.ckpt"
     cfg = composed(finished, finished / "songs", "experiment=baseline", f"pretrained={start}")
     with pytest.raises(ConfigError, match="which this run replaces"):
         with_checkpoint(cfg, finished / "run")
+
+
+def test_a_start_may_stay_on_the_command_line_of_a_run_that_goes_on_in_its_folder(finished, tmp_path, capsys):
+    start = finished / "run" / "checkpoints" / "last.ckpt"
+    cfg = composed(finished, finished / "songs", "experiment=baseline", f"pretrained={start}")
+    into = finished / "songs", str(tmp_path / "run"), "experiment=baseline", f"pretrained={start}"
+    run(finished, *into)
+    before = (tmp_path / "run" / "metrics.csv").read_bytes()
+    (tmp_path / "run" / "verdict.json").unlink()
+    assert continued(cfg, tmp_path / "run").ckpt_path == f"{tmp_path}/run/checkpoints/last.ckpt"
+    run(finished, *into, "ckpt_path=last")
+    assert (tmp_path / "run" / "metrics.csv").read_bytes() == before
+    assert continued(cfg, tmp_path / "run") is None
+    other = composed(finished, finished / "songs", f"pretrained={start}", f"ckpt_path={start}")
+    with pytest.raises(ConfigError, match="both pretrained and ckpt_path are given"):
+        with_checkpoint(other, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -209,8 +221,6 @@ def test_the_number_of_workers_changes_no_byte(finished, tmp_path):
     ],
 )
 def test_a_sweep_runs_a_finished_job_again_only_for_what_decides_its_result(finished, tmp_path, override, again):
-    from groove.training.resume import continued
-
     folder = shutil.copytree(finished / "run", tmp_path / "run")
     cfg = composed(finished, finished / "songs", *SETTINGS, override)
     assert (continued(cfg, folder) is not None) == again
