@@ -21,7 +21,7 @@ from typing import Any
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from groove.errors import ConfigError, GrooveError, did_you_mean
+from groove.errors import ConfigError, GrooveError, did_you_mean, disk_error
 
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
 PATH_KEYS = (
@@ -218,7 +218,7 @@ class DiagnosticsConfig:
     """Sizes of the fixed probe sets, counted in charts."""
 
     probe_charts: int = 256
-    gradient_charts: int = 64
+    gradient_charts: int = 32
 
 
 @dataclass
@@ -284,6 +284,8 @@ def run_main(task: Callable[[Any], None], config_name: str, schema: type) -> Non
             task(checked(cfg, schema))
         except GrooveError as error:  # caught here, since Hydra writes a line of its own when a job raises
             failures.append(_one_line(str(error)))
+        except OSError as error:
+            failures.append(_one_line(_line_of_disk(error)))
 
     failures: list[str] = []
     sys.argv = [sys.argv[0], *map(_quote_path, sys.argv[1:])]
@@ -291,11 +293,21 @@ def run_main(task: Callable[[Any], None], config_name: str, schema: type) -> Non
         app()
     except (HydraException, OmegaConfBaseException) as error:
         failures.append(_one_line(explain(error, schema)))
+    except OSError as error:  # of Hydra's own files
+        failures.append(_one_line(_line_of_disk(error)))
     except KeyboardInterrupt:
         print("groove: interrupted", file=sys.stderr)
         sys.exit(130)
     if failures:
         sys.exit(1)
+
+
+def _line_of_disk(error: OSError) -> str:
+    """Return the line for a full or read-only disk; anything else is raised again."""
+    line = disk_error(error)
+    if line is None:
+        raise error
+    return line
 
 
 def checked(cfg: DictConfig, schema: type) -> Any:

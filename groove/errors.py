@@ -7,6 +7,7 @@ standard error and exit with status 1 (see `groove.config.run_main`); anything e
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -39,15 +40,38 @@ class RunError(GrooveError):
 
 
 class NonFiniteLossError(GrooveError):
-    """The training loss became NaN or infinite.
+    """The loss, a gradient or an output on held-out charts became NaN or infinite.
 
     Attributes:
-        charts: rows, in the training split, of the batch's charts.
+        charts: rows, in the split's table, of the batch's charts.
+        split: train or val.
+        bad_inputs: those of `charts` whose frames in the store are not finite.
     """
 
-    def __init__(self, text: str, charts: list[int] | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        charts: list[int] | None = None,
+        split: str = "train",
+        bad_inputs: list[int] | None = None,
+    ) -> None:
         super().__init__(text)
         self.charts = charts or []
+        self.split = split
+        self.bad_inputs = bad_inputs or []
+
+
+_OF_THE_DISK = {
+    getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO")
+} - {None}
+"""A full disk, a quota, a limit on a file's size, a disk or folder that is read-only, a disk that fails."""
+
+
+def disk_error(error: OSError) -> str | None:
+    """Return the line for an `error` of the disk or of permissions; None for one that is a bug."""
+    if error.errno not in _OF_THE_DISK:
+        return None
+    return f"'{error.filename or 'a file'}' cannot be written or read: {error.strerror}"
 
 
 def did_you_mean(found: str, allowed: Iterable[str]) -> str:

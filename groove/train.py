@@ -21,7 +21,7 @@ def run(cfg: Any) -> None:
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     if hydra.mode == RunMode.MULTIRUN:
-        from groove.training.recipe import continued
+        from groove.training.resume import continued
 
         cfg = continued(cfg, folder)
     if cfg is not None:
@@ -32,8 +32,10 @@ def train(cfg: Any, folder: Path) -> None:
     """Run one experiment into `folder`: check, prepare, pretrain if needed, fit, judge, draw."""
     from groove.training.ranks import Ranks, quiet
     from groove.training.recipe import check_settings, fit_experiment, load_data, report_run, starting_model
+    from groove.training.resume import with_checkpoint
 
     with quiet():
+        cfg = with_checkpoint(cfg, folder)
         check_settings(cfg)
         data, catalogue = load_data(cfg)
         with Ranks(cfg, folder) as ranks:

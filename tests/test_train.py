@@ -18,7 +18,7 @@ from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.prepare import prepared
 from groove.training.fit import EpochSeed
 from groove.training.module import GrooveModule
-from groove.training.recipe import continued
+from groove.training.resume import continued
 from groove.training.trees import COUNTED
 from tests.batches import batch, tiny_model
 from tests.runs import composed, rows, run, write_library

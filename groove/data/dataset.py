@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 from groove.data.augment import Augmentation, Augmenter
 from groove.data.triplets import ChartLabels, PairRule, draw_triplets
 from groove.features.audio import AUDIO_FEATURES
+from groove.features.store import load_array
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class ChartDataset(Dataset[ChartBatch]):
 
     def _array(self, path: str) -> NDArray[np.float16]:
         if path not in self._arrays:
-            self._arrays[path] = np.load(self.store / path, mmap_mode="r")
+            self._arrays[path] = load_array(self.store, path)
         return self._arrays[path]
 
 

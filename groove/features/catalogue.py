@@ -124,6 +124,13 @@ def prepare_library(
         raise LibraryError(f"'{error.filename or store}' cannot be used: {error.strerror or error}") from error
 
 
+def content_fingerprint(table: pa.Table) -> str:
+    """Return the hash of the contents and records' keys of the charts of `table`, in any order."""
+    pairs = zip(table["content"].to_pylist(), table["key"].to_pylist(), strict=True)
+    parts = sorted(f"{content} {key}" for content, key in pairs)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
 def load(store: Path, fingerprint: str) -> Catalogue:
     """Return the catalogue that `prepare_library` saved."""
     catalogue = Catalogue(pa.table({}), store, fingerprint, [])
@@ -226,9 +233,8 @@ def _silent(silent: Iterable[tuple[Chart, str]], missing_audio: str) -> list[Lef
 
 
 def _save(rows: list[Row], store: FeatureStore, left_out: list[LeftOut], computed: int) -> Catalogue:
-    parts = sorted(f"{row['content']} {row['key']}" for row in rows)
-    fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    catalogue = Catalogue(pa.Table.from_pylist(rows), store.root, fingerprint, left_out, computed)
+    table = pa.Table.from_pylist(rows)
+    catalogue = Catalogue(table, store.root, content_fingerprint(table), left_out, computed)
     sink = pa.BufferOutputStream()
     pq.write_table(catalogue.table, sink)
     write_if_changed(catalogue.path, sink.getvalue().to_pybytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,9 @@ def compute_record(task: SimfileTask, settings: FeatureSettings) -> tuple[list[d
 
     A chart without a usable note has an entry with ``left_out``, the reason; audio that cannot be decoded is a reason
     beside ``has_audio``.
+
+    Raises:
+        AudioError: if audio is gone that was there before; a record without it would stay when it is back.
     """
     songs = {source: _song(source, settings.audio) for source in dict.fromkeys(task.audio)}
     arrays: Arrays = {}
@@ -82,6 +86,8 @@ def _song(source: AudioSource, audio: AudioSettings) -> _Song:
         samples = decode(source.path, audio.sample_rate)
         return _Song(song_features(samples, audio), len(samples) / audio.sample_rate, "")
     except AudioError as error:
+        if not os.path.isfile(source.path):
+            raise AudioError(f"'{source.path}' was there when the library was read, and is gone") from error
         return _Song(None, None, str(error))
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.files import write_bytes
+from groove.errors import LibraryError
 from groove.features.settings import FeatureSettings
 
 FEATURE_VERSION = 2
@@ -69,8 +70,7 @@ class FeatureStore:
 
     def array(self, path: str) -> NDArray[np.float16]:
         """Return the array at `path` (relative to `root`), mapped into memory."""
-        array: NDArray[np.float16] = np.load(self.root / path, mmap_mode="r")
-        return array
+        return load_array(self.root, path)
 
     def write(self, key: str, entries: list[dict[str, Any]], arrays: Mapping[str, NDArray[np.float16]]) -> None:
         """Write the record `key`, whole or not at all; one that another process finished first is left as it is."""
@@ -100,6 +100,39 @@ class FeatureStore:
         except OSError:
             if not folder.is_dir():
                 raise
+
+
+def load_array(root: Path, path: str) -> NDArray[np.float16]:
+    """Return the array at `path` of the store at `root`, mapped into memory.
+
+    Raises:
+        LibraryError: if it is gone or damaged.
+    """
+    try:
+        array: NDArray[np.float16] = np.load(root / path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "damaged"
+        raise _unreadable(root / path, why) from error
+    return array
+
+
+def finite_array(root: Path, path: str) -> NDArray[np.float16]:
+    """Return the array at `path` as `load_array` does, read to its end.
+
+    Raises:
+        LibraryError: also if it holds a number that is not finite.
+    """
+    array = load_array(root, path)
+    if not np.isfinite(array).all():
+        raise _unreadable(root / path, "damaged (numbers that are not finite)")
+    return array
+
+
+def _unreadable(path: Path, why: str) -> LibraryError:
+    return LibraryError(
+        f"'{path}' of the feature store cannot be read: {why}; remove the folder '{path.parent}' and start again "
+        "(a run goes on with ckpt_path=last): it is computed anew"
+    )
 
 
 def write_if_changed(path: Path, content: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
+from groove.charts.files import write_bytes
 from groove.errors import NonFiniteLossError
+from groove.training.finite import module_with_broken_weights
 from groove.training.monitor import DiagnosticsMonitor
 
 BEST = {"best_accuracy": "val/accuracy", "best_retrieval": "retrieval/gain/pooled", "best_combined": "combined"}
@@ -22,15 +23,22 @@ class MovableCheckpoint(ModelCheckpoint):
 
     Lightning forgets the best so far when the folder changes; then a resumed run would keep another best than an
     uninterrupted one.
+
+    Attributes:
+        resumed_from: folder of the checkpoint that the run goes on from, where the best file is if that folder moved.
     """
+
+    resumed_from: Path | None = None
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from `state_dict`, with the best file copied into this run's folder."""
-        best = Path(state_dict["best_model_path"])
-        if best.is_file() and best.parent != Path(str(self.dirpath)):
-            here = Path(str(self.dirpath)) / best.name
-            here.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(best, here)
+        best, folder = Path(state_dict["best_model_path"]), Path(str(self.dirpath))
+        here = folder / best.name
+        beside = self.resumed_from / best.name if self.resumed_from else best
+        source = beside if beside.is_file() else best
+        if source.is_file() and best != here:
+            if source != here:
+                write_bytes(here, source.read_bytes(), durable=True)
             state_dict = _moved(state_dict, str(best), str(here)) | {"dirpath": self.dirpath}
         super().load_state_dict(state_dict)
 
@@ -95,13 +103,28 @@ def epoch_line(row: dict, epochs: int) -> str:
 
 
 class CrashSaver(L.Callback):
-    """Keeps the weights from before the step whose loss was not finite."""
+    """Keeps the weights from before the step whose loss was not finite, if they are finite themselves.
+
+    Attributes:
+        kept: what is kept, for the error's text.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Save into `folder`."""
         self.folder = folder
+        self.kept = ""
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """Save on a `NonFiniteLossError`: it is raised before the optimizer's step."""
-        if isinstance(exception, NonFiniteLossError):
-            trainer.save_checkpoint(self.folder / "before_nonfinite.ckpt")
+        if not isinstance(exception, NonFiniteLossError):
+            return
+        path = self.folder / "before_nonfinite.ckpt"
+        broken = module_with_broken_weights(pl_module.model)  # type: ignore[arg-type]
+        if broken:
+            self.kept = f"the weights of {broken} are not finite either and are not kept"
+            return
+        try:
+            trainer.save_checkpoint(path)
+            self.kept = f"weights are in {path}"
+        except OSError as error:
+            self.kept = f"weights could not be written into {path} ({error.strerror})"

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import TQDMProgressBar
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
@@ -23,14 +22,20 @@ from groove.config import plain
 from groove.data.datamodule import GrooveDataModule
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.features.audio import AUDIO_FEATURES
-from groove.model.checkpoint import read_checkpoint
+from groove.features.store import finite_array
+from groove.model.checkpoint import Checkpoint, read_checkpoint
 from groove.model.fusion import LateFusionClassifier, warn_of_leak
 from groove.retrieval.run_files import CHECKPOINTS, EPOCH_0
+from groove.training.checkpoint_io import AtomicCheckpointIO
 from groove.training.checkpoints import CrashSaver, EpochLine, checkpoint_callbacks, epoch_line
+from groove.training.data_identity import DataIdentity
+from groove.training.finite import FiniteGuard
 from groove.training.module import GrooveModule
 from groove.training.monitor import DiagnosticsMonitor
 from groove.training.phases import Phase, PhaseScheduler, resolve_phases
 from groove.training.ranks import Ranks, check_world, first_rank
+from groove.training.resume import check_settings_of, make_ready
+from groove.training.storage import EventLogger
 from groove.training.trees import tree_references
 
 _NOISE = (
@@ -41,6 +46,7 @@ _NOISE = (
     "You have overridden `transfer_batch_to_device`",
     "The dirpath has changed",
 )
+_REMEDY = "Remove the folders of these files: their features are computed again. "
 _AUDIO_SAMPLE = 200
 """Charts that the mean and deviation of the audio features are measured on."""
 
@@ -86,13 +92,16 @@ class Fit:
         scheduler = PhaseScheduler(self.phases, cfg.optimizer.schedule)
         sizes = cfg.diagnostics
         self.monitor = DiagnosticsMonitor(folder, data, scheduler, sizes.probe_charts, sizes.gradient_charts)
-        self.logger = TensorBoardLogger(folder, name="tensorboard", version="", default_hp_metric=False)
+        self.identity, self.crash = DataIdentity(data), CrashSaver(folder / CHECKPOINTS)
+        self.logger = EventLogger(folder, name="tensorboard", version="", default_hp_metric=False)
         callbacks = [
             scheduler,
             EpochSeed(cfg.seed),
             self.monitor,
+            FiniteGuard(self.monitor),
             EpochLine(self.monitor, cfg.experiment.epochs),
-            CrashSaver(folder / "checkpoints"),
+            self.identity,
+            self.crash,
             *checkpoint_callbacks(folder / "checkpoints"),
         ]
         (ranks or Ranks(cfg, folder)).start()
@@ -103,15 +112,21 @@ class Fit:
         """Measure epoch 0 and train; with `ckpt_path` go on from there.
 
         Raises:
-            CheckpointError: if `ckpt_path` cannot be resumed with these phases.
-            NonFiniteLossError: naming the charts of the batch, and what to try.
+            CheckpointError: if `ckpt_path` cannot be resumed with these settings or this data.
+            NonFiniteLossError: naming where it began, the charts of the batch, and what to try.
+            OSError: if the run folder cannot be written.
         """
+        if ckpt_path:
+            checkpoint = check_resumable(Path(ckpt_path), self.module)
+            self.identity.check(checkpoint)
+            self.logger.purge_from(checkpoint.content["epoch"] + 2)  # counted from 0, and that one was finished
+            for callback in self.trainer.checkpoint_callbacks:
+                callback.resumed_from = Path(ckpt_path).resolve().parent  # type: ignore[attr-defined]
         if first_rank():
+            make_ready(self.folder, Path(ckpt_path) if ckpt_path else None)
             write_run_json(self)
         try:
-            if ckpt_path:
-                check_resumable(Path(ckpt_path), self.module)
-            else:
+            if not ckpt_path:
                 self.trainer.validate(self.module, self.data, verbose=False)
                 self.trainer.save_checkpoint(self.folder / CHECKPOINTS / EPOCH_0, weights_only=True)
                 print(epoch_line(self.monitor.rows[-1], self.cfg.experiment.epochs), flush=True)
@@ -121,14 +136,18 @@ class Fit:
             raise self._explained(error) from error
 
     def _explained(self, error: NonFiniteLossError) -> NonFiniteLossError:
-        charts = [self.data.train.chart_id[i] for i in error.charts]
+        table = self.data.tables[error.split]
+        charts = [table.chart_id[i] for i in error.charts]
+        damaged = [f"{table.chart_id[i]} ({self.data.store / table.chart_path[i]})" for i in error.bad_inputs]
         outliers = [self.data.train.chart_id[i] for i in self.data.scaler.outliers(self.data.train.radar)]
         return NonFiniteLossError(
-            f"{error}: training stopped before the step; weights are in "
-            f"{self.folder / 'checkpoints' / 'before_nonfinite.ckpt'}. Try trainer.gradient_clip_val=1.0, "
+            f"{error}{' of ' if damaged else ''}{', '.join(damaged)}: training stopped before the step; "
+            f"{self.crash.kept}. {_REMEDY if damaged else ''}Try trainer.gradient_clip_val=1.0, "
             f"optimizer.lr={self.cfg.optimizer.lr / 10:g}, contrastive weight 1.0. Radar outliers: "
             f"{', '.join(outliers[:10]) or 'none'}. Charts of the batch: {', '.join(charts)}",
             error.charts,
+            error.split,
+            error.bad_inputs,
         )
 
 
@@ -144,7 +163,7 @@ class EpochSeed(L.Callback):
         torch.manual_seed(hash((self.seed, trainer.current_epoch, trainer.global_rank)) % 2**31)
 
 
-def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger: TensorBoardLogger) -> L.Trainer:
+def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger: EventLogger) -> L.Trainer:
     """Return the Lightning trainer of `cfg.trainer`."""
     silence()
     torch.set_num_threads(cfg.trainer.threads)
@@ -160,6 +179,7 @@ def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger
             max_epochs=cfg.experiment.epochs,
             default_root_dir=folder,
             callbacks=[*callbacks, *extra],
+            plugins=[AtomicCheckpointIO()],
             logger=logger,
             enable_progress_bar=bool(extra),
             enable_model_summary=False,
@@ -202,7 +222,7 @@ def audio_statistics(data: GrooveDataModule) -> tuple[Tensor, Tensor]:
     chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(len(paths), _AUDIO_SAMPLE)).astype(int)]
     if not chosen:
         return torch.zeros(len(AUDIO_FEATURES)), torch.ones(len(AUDIO_FEATURES))
-    frames = np.concatenate([np.load(data.store / path).astype(np.float32) for path in chosen])
+    frames = np.concatenate([finite_array(data.store, path).astype(np.float32) for path in chosen])
     std = np.maximum(frames.std(axis=0), 1e-3)
     return torch.from_numpy(frames.mean(axis=0)), torch.from_numpy(std)
 
@@ -214,8 +234,8 @@ def untrained_model(cfg: Any, data: GrooveDataModule) -> LateFusionClassifier:
     return model
 
 
-def check_resumable(path: Path, module: GrooveModule) -> None:
-    """Check that `path` is a checkpoint of this model and experiment.
+def check_resumable(path: Path, module: GrooveModule) -> Checkpoint:
+    """Return the checkpoint at `path`, which is of this model and these settings.
 
     Raises:
         CheckpointError: otherwise, with the first difference.
@@ -229,13 +249,8 @@ def check_resumable(path: Path, module: GrooveModule) -> None:
             f"{path} is of another model: {different} is {there.get(different)} there, {own.get(different)} here; "
             "resume with the settings it was trained with"
         )
-    stored = checkpoint.content["hyper_parameters"]["config"]
-    for key in ("experiment", "loss", "mining", "optimizer", "seed"):
-        if stored.get(key) != module.config[key]:
-            raise CheckpointError(
-                f"{path} was trained with {key}={stored.get(key)}, this run has {module.config[key]}; "
-                "a resumed run must have the settings it began with (start a new one with pretrained=...)"
-            )
+    check_settings_of(checkpoint, module.config)
+    return checkpoint
 
 
 def write_run_json(fit: Fit) -> None:

@@ -15,9 +15,9 @@ from hydra.utils import get_class, instantiate
 from torch import Tensor
 
 from groove.data.dataset import ChartBatch
-from groove.errors import NonFiniteLossError
 from groove.model.fusion import LateFusionClassifier, ModelOutput, full_precision
 from groove.model.losses import ContrastiveLoss, ContrastiveOutput, ContrastiveTargets
+from groove.training.finite import nonfinite
 from groove.training.gather import gather_output, world_size
 
 
@@ -102,7 +102,7 @@ class GrooveModule(L.LightningModule):
         classification, contrastive = self.objectives(output, batch, triplets)
         loss = self.weighted(classification, contrastive.loss)
         if not torch.isfinite(loss):
-            raise NonFiniteLossError(f"loss {loss.item()}", batch.index.tolist())
+            raise nonfinite(f"loss {loss.item()}", self.model, batch)
         accuracy = (self.model.predict(output.logits) == batch.label).float().mean()
         self._log_step(batch, loss, classification, contrastive, accuracy, output.embedding)
         return loss * world_size()  # DDP takes the mean over ranks of gradients that are parts of a sum

@@ -112,6 +112,11 @@ class DiagnosticsMonitor(L.Callback):
         """Take the norms of a step's gradients: after accumulation, before clipping."""
         self._step_norms.append(gradient_norms(pl_module.model))  # type: ignore[arg-type]
 
+    @property
+    def newest_norms(self) -> dict[str, float]:
+        """Return the norms of the newest step's gradients."""
+        return self._step_norms[-1]
+
     def _mean_step_norms(self) -> dict[str, float]:
         names = dict.fromkeys(name for norms in self._step_norms for name in norms)
         means = {f"grad_norm/{n}": float(np.mean([s[n] for s in self._step_norms if n in s])) for n in names}

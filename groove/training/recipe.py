@@ -29,6 +29,7 @@ from groove.training.fit import Fit, build_model, untrained_model
 from groove.training.phases import lr_schedule, resolve_phases
 from groove.training.ranks import Ranks, check_ranks, first_rank
 from groove.training.results import own_library, retrieval_report, write_retrieval
+from groove.training.storage import how_to_go_on, saying_how_to_go_on
 
 SCALAR_PANELS = {
     "groove": {
@@ -64,8 +65,6 @@ def check_settings(cfg: Any) -> None:
     for key in ("pretrained", "ckpt_path"):
         if cfg[key]:
             read_checkpoint(Path(cfg[key]))
-    if cfg.pretrained and cfg.ckpt_path:
-        raise ConfigError("both pretrained and ckpt_path are given: one starts a new run, the other resumes an old one")
 
 
 def _check_names_of_phases(experiment: Any) -> None:
@@ -80,35 +79,6 @@ def _check_names_of_phases(experiment: Any) -> None:
                 f"experiment.{name} is {experiment[name]:g}, but no phase of experiment={experiment.name} uses it; "
                 "its phases are in conf/experiment"
             )
-
-
-def continued(cfg: Any, folder: Path) -> Any:
-    """Return `cfg` for one job of a sweep whose `folder` may hold an earlier try of the same settings.
-
-    A finished one is not run again (None), one that was killed goes on from its last checkpoint. Anything else there,
-    other settings above all, is begun anew.
-    """
-    last, verdict = folder / "checkpoints" / "last.ckpt", folder / "verdict.json"
-    try:
-        stored = read_checkpoint(last).content["hyper_parameters"]["config"]
-    except GrooveError:
-        stored = None
-    same = stored is not None and _decisive(stored) == _decisive(plain(cfg))
-    if same and verdict.is_file():
-        print(f"{folder} is finished: not run again", flush=True)
-        return None
-    verdict.unlink(missing_ok=True)  # its presence says that the run is complete
-    if same:
-        print(f"{folder} was interrupted: going on from {last}", flush=True)
-        return OmegaConf.merge(cfg, {"ckpt_path": str(last)})
-    if stored is not None:
-        print(f"{folder} holds a run with other settings: begun anew", flush=True)
-    return cfg
-
-
-def _decisive(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return what decides the result of a run."""
-    return {key: value for key, value in settings.items() if key not in ("ckpt_path", "trainer")}
 
 
 def load_data(cfg: Any) -> tuple[GrooveDataModule, Catalogue]:
@@ -183,8 +153,9 @@ def _pretrained(
     resume = _readable(done)
     own = GrooveDataModule(catalogue.table, catalogue.store, pretrain_cfg.data, cfg.model.max_frames, cfg.seed)
     fit = Fit(pretrain_cfg, untrained_model(pretrain_cfg, own), own, folder, ranks)
-    fit.run(resume)
-    report_run(fit, catalogue)
+    with saying_how_to_go_on(folder, "the same command"):
+        fit.run(resume)
+        _report_run(fit, catalogue)
     return done
 
 
@@ -224,17 +195,27 @@ def fit_experiment(cfg: Any, model: LateFusionClassifier, data: GrooveDataModule
     fit = Fit(cfg, model, data, folder, ranks)
     print(f"run folder: {folder}", flush=True)
     try:
-        fit.run(cfg.ckpt_path)
+        with saying_how_to_go_on(folder, how_to_go_on(folder)):
+            fit.run(cfg.ckpt_path)
     except (KeyboardInterrupt, SystemExit):
         last = folder / "checkpoints" / "last.ckpt"
         if last.is_file():
-            print(f"interrupted; go on with: ckpt_path={last}", file=sys.stderr)
+            print(f"interrupted; go on with: {how_to_go_on(folder)}", file=sys.stderr)
         raise
     return fit
 
 
 def report_run(fit: Fit, catalogue: Catalogue) -> None:
-    """Write retrieval, embeddings, verdict and figure of a finished fit, show them, and say where they lie."""
+    """Write retrieval, embeddings, verdict and figure of a finished fit, show them, and say where they lie.
+
+    Raises:
+        RunError: if the run folder cannot be written.
+    """
+    with saying_how_to_go_on(fit.folder, how_to_go_on(fit.folder)):
+        _report_run(fit, catalogue)
+
+
+def _report_run(fit: Fit, catalogue: Catalogue) -> None:
     if not first_rank():
         return
     from rich.console import Console

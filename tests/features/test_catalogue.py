@@ -12,7 +12,7 @@ from groove.charts.library import count_reasons, scan
 from groove.charts.radar import RADAR_AXES, groove_radar
 from groove.charts.walk import LeftOut
 from groove.errors import AudioError, ConfigError, LibraryError
-from groove.features import record, workers
+from groove.features import catalogue, record, workers
 from groove.features.catalogue import load, prepare_library
 from groove.features.settings import AudioSettings, FeatureSettings
 from tests.builders import measures, ssc_text, steady, write_song
@@ -264,3 +264,26 @@ def test_changed_audio_of_equal_size_is_noticed(songs):
     path.write_bytes(data)
     assert prepare(songs).computed == 1
     assert first.computed == 2
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_audio_that_vanishes_after_the_scan_leaves_no_record_without_it(songs, monkeypatch, count):
+    """Else the record, named by the audio that was there, would stay silent when the audio is back."""
+    whole = prepare(songs, songs.parent / "whole")
+    song = rows(whole)["Loud", "Easy"]["simfile"]
+    (audio,) = (songs / song).parent.glob("*.wav")
+    sources = catalogue.audio_sources
+
+    def vanish(*arguments):
+        found = sources(*arguments)
+        audio.rename(songs.parent / "away.wav")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(catalogue, "audio_sources", vanish)
+        first = prepare(songs, workers=count)
+    reasons = [entry.reason for entry in first.left_out if entry.path == song]
+    assert len(reasons) == 1 and "was there when the library was read, and is gone" in reasons[0]
+    assert song not in {row["simfile"] for row in rows(first).values()}
+    (songs.parent / "away.wav").rename(audio)
+    assert prepare(songs).table == whole.table

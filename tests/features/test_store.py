@@ -8,8 +8,9 @@ import time
 import numpy as np
 import pytest
 
+from groove.errors import LibraryError
 from groove.features.settings import AudioSettings, FeatureSettings
-from groove.features.store import STALE_S, FeatureStore, record_key, write_if_changed
+from groove.features.store import STALE_S, FeatureStore, finite_array, load_array, record_key, write_if_changed
 
 KEY = "ab" + "0" * 62
 ARRAYS = {"chart_0.npy": np.arange(6, dtype=np.float16).reshape(3, 2)}
@@ -99,3 +100,29 @@ def test_unchanged_content_is_not_written_again(tmp_path):
     write_if_changed(path, b"2")
     assert path.read_bytes() == b"2"
     assert files(tmp_path) == ["folder/file"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no array", b"half"])
+def test_an_array_that_is_gone_or_damaged_is_one_line_with_the_folder_to_remove(tmp_path, content):
+    store = FeatureStore(tmp_path)
+    store.write(KEY, [], ARRAYS)
+    path = tmp_path / store.path(KEY, "chart_0.npy")
+    whole = path.read_bytes()
+    path.unlink()
+    if content is not None:
+        path.write_bytes(whole[:-4] if content == b"half" else content)
+    for read in (store.array, lambda name: load_array(tmp_path, name), lambda name: finite_array(tmp_path, name)):
+        with pytest.raises(LibraryError) as caught:
+            read(store.path(KEY, "chart_0.npy"))
+        text = str(caught.value)
+        assert f"'{path}'" in text and f"remove the folder '{path.parent}'" in text and "\n" not in text
+        assert ("No such file" in text) == (content is None)
+
+
+def test_numbers_that_are_not_finite_are_found_when_asked_for(tmp_path):
+    store = FeatureStore(tmp_path)
+    store.write(KEY, [], {"a.npy": np.array([[1.0, np.inf]], dtype=np.float16), **ARRAYS})
+    assert load_array(tmp_path, store.path(KEY, "a.npy")).shape == (1, 2)
+    with pytest.raises(LibraryError, match="not finite"):
+        finite_array(tmp_path, store.path(KEY, "a.npy"))
+    assert finite_array(tmp_path, store.path(KEY, "chart_0.npy")).shape == (3, 2)

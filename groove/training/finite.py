@@ -1,0 +1,112 @@
+"""Numbers that are not finite: training stops before they reach the weights, and says where they began.
+
+A loss is followed forwards: the first module whose weights or output are not finite. A gradient is followed backwards:
+heads first, then what is in front of them; the module nearest the loss broke first, those behind it follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+from groove.data.dataset import ChartBatch
+from groove.errors import NonFiniteLossError
+from groove.model.fusion import LateFusionClassifier, ModelOutput
+
+if TYPE_CHECKING:
+    from groove.training.monitor import DiagnosticsMonitor
+
+HEADS = ("classifier_head", "projection_head")
+
+
+def all_finite(tensors: Iterable[Tensor]) -> bool:
+    """Return whether no tensor holds NaN or infinity."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+
+
+def module_with_broken_weights(model: LateFusionClassifier) -> str | None:
+    """Return the first module, in the order of the data's flow, whose weights or buffers are not finite."""
+    states = {name: model.module(name).state_dict().values() for name in model.module_names}
+    return next((name for name, values in states.items() if not all_finite(values)), None)
+
+
+@torch.no_grad()
+def where_it_began(model: LateFusionClassifier, batch: ChartBatch) -> str:
+    """Return where the first non-finite number of a forward pass is: input, weights or output; the loss if in none."""
+    if not all_finite((batch.chart, batch.audio)):
+        return "first in the input frames"
+    broken: list[str] = []
+
+    def watch(name: str, module: nn.Module) -> Any:
+        def look(*arguments: Any) -> None:
+            if not broken and not all_finite(module.state_dict().values()):
+                broken.append(f"first in the weights of {name}")
+            elif not broken and not all_finite([arguments[-1]]):
+                broken.append(f"first in the output of {name}")
+
+        return module.register_forward_hook(look)
+
+    handles = [watch(name, model.module(name)) for name in model.module_names]
+    try:
+        model(batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return broken[0] if broken else "every module's output is finite, so it began in the loss"
+
+
+def nonfinite(what: str, model: LateFusionClassifier, batch: ChartBatch, split: str = "train") -> NonFiniteLossError:
+    """Return the error for `what` that `batch`, of the table `split`, gave: with where it began, and the charts."""
+    loaded = batch.index[batch.own].tolist()
+    bad = [row for i, row in enumerate(loaded) if not all_finite((batch.chart[i], batch.audio[i]))]
+    return NonFiniteLossError(f"{what}, {where_it_began(model, batch)}", batch.index.tolist(), split, bad)
+
+
+def first_broken_gradient(model: LateFusionClassifier, norms: Mapping[str, float]) -> list[str]:
+    """Return the modules nearest the loss whose gradient norm is not finite: both heads, or one module; [] if none."""
+    broken = [name for name in reversed(model.module_names) if name in norms and not abs(norms[name]) < float("inf")]
+    heads = [name for name in broken if name in HEADS]
+    return heads or broken[:1]
+
+
+class FiniteGuard(L.Callback):
+    """Stops a fit before a step with a gradient that is not finite, and an epoch whose outputs are not.
+
+    It reads the norms that `monitor` takes before every step, and must come after it in the list of callbacks.
+    """
+
+    def __init__(self, monitor: DiagnosticsMonitor) -> None:
+        """Read the norms of `monitor`."""
+        self.monitor = monitor
+        self._charts: list[Tensor] = []
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Remember the charts of the batches that one step accumulates."""
+        self._charts.append(batch.index)
+
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Raise before the step if a gradient is not finite; with a loss scaler such a step is its normal business."""
+        charts, self._charts = self._charts, []
+        if getattr(trainer.precision_plugin, "scaler", None) is not None:
+            return
+        broken = first_broken_gradient(pl_module.model, self.monitor.newest_norms)  # type: ignore[arg-type]
+        if broken:
+            raise NonFiniteLossError(
+                f"gradient not finite, first in {' and '.join(broken)} (backwards)", torch.cat(charts).tolist()
+            )
+
+    def on_validation_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *args: Any
+    ) -> None:
+        """Raise if an output on held-out charts is not finite, before an epoch with such weights is kept."""
+        assert isinstance(outputs, ModelOutput)
+        if not all_finite((outputs.logits, outputs.embedding, outputs.pooled)):
+            raise nonfinite("outputs on held-out charts not finite", pl_module.model, batch, "val")  # type: ignore[arg-type]
