@@ -12,7 +12,7 @@ Dimension letters: N charts, G charts of a group, A charts that look for a partn
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,8 +24,10 @@ from groove.data.triplets import ChartLabels, PairRule
 
 NONE = -1
 """The partner of a chart that has none."""
+DENSE_CHARTS = 4096
+"""Up to here a matrix of all pairs is as quick, and gives the numbers that earlier runs have."""
 _MOVES = 256
-_PART = 65_536
+_PART = 65536
 """Charts are compared with the others of a random part of their group that large: arrays that stay in the cache."""
 _NEIGHBORS = 8
 _CHUNK = 2048
@@ -60,9 +62,7 @@ class Group:
         for cut in map(slice, bounds, bounds[1:]):
             yield cut, replace(self, rows=self.rows[cut], radar=self.radar[:, cut], song=self.song[cut])
 
-    def compare(
-        self, one: NDArray[np.intp], other: NDArray[np.intp]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def compare(self, one: NDArray[np.intp], other: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return which pairs of places (their shapes broadcast) are positive and which negative."""
         squared: Any = 0.0
         for axis in self.radar:  # axis by axis in memory order: several times faster than rows of five
@@ -81,7 +81,9 @@ def groups(rule: PairRule, charts: ChartLabels, generator: np.random.Generator) 
         rows = generator.permutation(np.flatnonzero(members))
         if len(rows) > 1 and not np.isnan(rule.nearest[c]):
             part = charts.take(rows)
-            yield Group(rows, np.ascontiguousarray(part.radar.T), part.song, float(rule.nearest[c]), float(rule.farthest[c]))
+            yield Group(
+                rows, np.ascontiguousarray(part.radar.T), part.song, float(rule.nearest[c]), float(rule.farthest[c])
+            )
 
 
 def moves(group: Group, count: int, generator: np.random.Generator) -> NDArray[np.intp]:
@@ -115,8 +117,22 @@ def partners(rule: PairRule, charts: ChartLabels, generator: np.random.Generator
 
 
 def usable_anchors(rule: PairRule, charts: ChartLabels) -> NDArray[np.bool_]:
-    """Return which charts have both a positive and a negative, (N,): what `PairRule.anchors` does for a small library."""
+    """Return which charts have both a positive and a negative, (N,); exact in libraries of every size."""
+    if len(charts) <= DENSE_CHARTS:
+        return rule.anchors(charts)
     return (partners(rule, charts, np.random.default_rng(0)) != NONE).all(axis=1)
+
+
+def class_counts(rule: PairRule, charts: ChartLabels, classes: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return, per class, how many charts there are and how many of them are anchors without a pair."""
+    usable = usable_anchors(rule, charts)
+    return {
+        name: {
+            "charts": int((charts.label == c).sum()),
+            "without_pair": int(((charts.label == c) & ~usable).sum()),
+        }
+        for c, name in enumerate(classes)
+    }
 
 
 def group_partners(group: Group, generator: np.random.Generator) -> NDArray[np.intp]:
@@ -152,7 +168,7 @@ def _near(group: Group, places: NDArray[np.intp], generator: np.random.Generator
     left, k = np.arange(len(places)), _NEIGHBORS + 1  # itself is the nearest
     while tree is not None and len(left):
         k = min(k, len(group))
-        bound = np.nextafter(group.nearest, np.inf) * (1 + 1e-9)  # the tree's bound is exclusive
+        bound = group.nearest * (1 + 1e-9) + 1e-12  # the tree's bound is exclusive; `compare` decides
         nearest = tree.query(group.radar[:, places[left]].T, k=k, distance_upper_bound=bound)[1]
         exists = nearest < len(group)
         positive, _ = group.compare(places[left, None], np.where(exists, nearest, 0))
@@ -182,9 +198,7 @@ def _far(group: Group, places: NDArray[np.intp], generator: np.random.Generator)
     return found
 
 
-def _pick(
-    allowed: NDArray[np.bool_], values: NDArray[np.intp], generator: np.random.Generator
-) -> NDArray[np.intp]:
+def _pick(allowed: NDArray[np.bool_], values: NDArray[np.intp], generator: np.random.Generator) -> NDArray[np.intp]:
     """Return a random allowed value of each row of (A, K), or `NONE`."""
     keys = np.where(allowed, generator.random(allowed.shape, dtype=np.float32), np.float32(-1.0))
     column = keys.argmax(axis=1)
