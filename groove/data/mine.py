@@ -8,7 +8,7 @@ nothing, so those that are seldom possible are used first.
 
 The *fair share* of a negative: the triplets asked for in its class, divided by the charts of the class that are
 someone's negative. Where no way of drawing could keep the ration (a few charts are the only negatives of all others),
-anchors get fewer triplets: on log-normal radars 1 in 100, and 1 in 10 where a few charts are 50 deviations out.
+anchors get fewer triplets: 1 in 100 is missing on log-normal radars of shape 0.5, 1 in 10 on those of shape 1.
 
 Dimension letters: N charts, G charts of a group, M triplets, T triplets per anchor.
 """
