@@ -119,17 +119,24 @@ def labels_of(part: EmbeddedLibrary) -> ChartLabels:
 def radar_tables(spaces: Spaces, part: EmbeddedLibrary, draws: int) -> dict[str, Table]:
     """Return retrieval and rank correlations within a difficulty and across, and the gain in each difficulty."""
     from groove.retrieval.evaluation import correlations, gain_by_class, space_scores
+    from groove.retrieval.metrics import radar_truth
 
     labels = labels_of(part)
     classes = list(part.classes)
     found: dict[str, Table] = {}
+    truths = {}
     for title, within in (("within a difficulty", True), ("across difficulties", False)):
-        found[f"retrieval {title}"] = {n: space_scores(x, labels, within, draws=draws) for n, x in spaces.items()}
+        truths[within] = radar_truth(labels, within)
+        found[f"retrieval {title}"] = {
+            n: space_scores(x, labels, within, draws=draws, truth=truths[within]) for n, x in spaces.items()
+        }
         found[f"correlation with radar distance {title}"] = {
             n: correlations(x, labels, within) for n, x in spaces.items()
         }
     return found | {
-        "gain in each difficulty": {n: gain_by_class(x, labels, classes, draws) for n, x in spaces.items()},
+        "gain in each difficulty": {
+            n: gain_by_class(x, labels, classes, draws, truth=truths[True]) for n, x in spaces.items()
+        },
     }
 
 

@@ -19,9 +19,11 @@ from groove.charts.chart import DIFFICULTIES
 from groove.charts.radar import RADAR_AXES
 from groove.data.augment import Augmenter
 from groove.data.dataset import ChartBatch, ChartDataset, ChartTable, EpochSampler, InOrderSampler
+from groove.data.mine import split_triplets
+from groove.data.partners import class_counts
 from groove.data.scaler import RadarScaler
 from groove.data.splits import check_fraction, held_out
-from groove.data.triplets import ChartLabels, PairRule, check_percentiles, class_counts, draw_triplets
+from groove.data.triplets import ChartLabels, PairRule, check_percentiles
 from groove.errors import ConfigError, LibraryError, did_you_mean
 from groove.features.frames import CHART_FEATURES
 
@@ -75,8 +77,8 @@ class GrooveDataModule(L.LightningDataModule):
             "train": class_counts(self.rule, self.train.labels, self.classes),
             "val": class_counts(self.rule, self.val.labels, self.classes),
         }
-        masks = self.rule.masks(self.val.labels)
-        self.val_triplets = draw_triplets(*masks, VAL_TRIPLETS_PER_ANCHOR, np.random.default_rng(seed))
+        generator = np.random.default_rng(seed)
+        self.val_triplets = split_triplets(self.rule, self.val.labels, VAL_TRIPLETS_PER_ANCHOR, generator)
 
     def _fit_rule(self) -> PairRule:
         settings = self.data.triplets

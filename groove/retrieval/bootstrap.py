@@ -1,10 +1,12 @@
 """How sure a mean over queries is: percentile intervals of a bootstrap over songs (Efron, 1979).
 
-The charts of one song are alike, so songs are drawn, not charts. Dimension letters: Q queries, S songs, B draws.
+The charts of one song are alike, so songs are drawn, not charts.
+Dimension letters: Q queries, S songs, B draws, V sums.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 
 DRAWS = 1000
 _PERCENTILES = (2.5, 97.5)
+_CELLS = 4_000_000
+"""Songs times draws at once: 32 MB."""
 
 
 class Interval(NamedTuple):
@@ -20,6 +24,9 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
+
+
+_NOTHING = Interval(*[float("nan")] * 3)
 
 
 def ratio_interval(
@@ -34,14 +41,41 @@ def ratio_interval(
         draws: B, how often as many songs are drawn with replacement.
         seed: of the draws.
     """
-    if not len(above) or abs(below.sum()) < 1e-12:
-        return Interval(*[float("nan")] * 3)
+    return ratio_intervals([(above, below)], song, draws, seed)[0]
+
+
+def ratio_intervals(
+    ratios: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    song: NDArray[np.int64],
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> list[Interval]:
+    """Return `ratio_interval` of several pairs of sums over the same queries, from the same draws."""
+    if not len(song):
+        return [_NOTHING for _ in ratios]
     _, place = np.unique(song, return_inverse=True)
-    sums = np.stack([np.bincount(place, values) for values in (above, below)], axis=1)
-    songs = len(sums)
-    counts = np.random.default_rng(seed).multinomial(songs, np.full(songs, 1 / songs), size=draws)
-    drawn = counts @ sums
-    ratios = drawn[:, 0] / np.where(np.abs(drawn[:, 1]) < 1e-12, np.nan, drawn[:, 1])
+    sums = np.stack([np.bincount(place, values) for pair in ratios for values in pair], axis=1).astype(np.float64)
+    drawn = _drawn_sums(sums, draws, seed)
+    return [_interval(*pair, drawn[:, 2 * i], drawn[:, 2 * i + 1]) for i, pair in enumerate(ratios)]
+
+
+def _drawn_sums(sums: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.float64]:
+    """Return the column sums of `sums` (S, V) over songs drawn with replacement -> (B, V); in blocks, for memory."""
+    songs, generator = len(sums), np.random.default_rng(seed)
+    blocks = np.diff([*range(0, draws, max(1, _CELLS // songs)), draws])
+    parts = [generator.multinomial(songs, np.full(songs, 1 / songs), size=size) @ sums for size in blocks]
+    return np.concatenate(parts)
+
+
+def _interval(
+    above: NDArray[np.float64],
+    below: NDArray[np.float64],
+    drawn_above: NDArray[np.float64],
+    drawn_below: NDArray[np.float64],
+) -> Interval:
+    if abs(below.sum()) < 1e-12:
+        return _NOTHING
+    ratios = drawn_above / np.where(np.abs(drawn_below) < 1e-12, np.nan, drawn_below)
     low, high = np.nanpercentile(ratios, _PERCENTILES)
     return Interval(float(above.sum() / below.sum()), float(low), float(high))
 

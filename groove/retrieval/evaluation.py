@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.data.triplets import ChartLabels
-from groove.retrieval.bootstrap import DRAWS, Interval, mean_interval, ratio_interval
-from groove.retrieval.metrics import NEIGHBORS, QueryScores, query_scores, spearman
+from groove.retrieval.bootstrap import DRAWS, Interval, ratio_interval, ratio_intervals
+from groove.retrieval.metrics import NEIGHBORS, QueryScores, Truth, query_scores, radar_truth, spearman
 
 Spaces = Mapping[str, NDArray[np.float64]]
 """Vectors (N, E) of the same N charts, by the name of the space."""
@@ -26,6 +26,7 @@ def space_scores(
     ks: Sequence[int] = KS,
     draws: int = DRAWS,
     seed: int = 0,
+    truth: Truth | None = None,
 ) -> dict[str, Interval]:
     """Return gain of the 5 nearest, and recall, precision and nDCG at each of `ks`, with intervals.
 
@@ -36,14 +37,16 @@ def space_scores(
         ks: how many neighbours count.
         draws: of the bootstrap.
         seed: of the bootstrap.
+        truth: of these charts, if it is already known (`groove.retrieval.metrics.radar_truth`).
     """
-    of_k = {k: query_scores(vectors, labels, k, within) for k in {*ks, NEIGHBORS}}
+    of_k = query_scores(vectors, labels, sorted({*ks, NEIGHBORS}), within, truth)
+    wanted = {f"{name}_at_{k}": (k, getattr(of_k[k], name)) for k in ks for name in ("recall", "precision", "ndcg")}
     found: dict[str, Interval] = {"gain": _gain(of_k[NEIGHBORS], labels, draws, seed)}
-    for k in ks:
-        scores = of_k[k]
-        for name in ("recall", "precision", "ndcg"):
-            found[f"{name}_at_{k}"] = mean_interval(getattr(scores, name), labels.song[scores.row], draws, seed)
-    return found
+    for queries in {len(of_k[k].row): of_k[k].row for k in ks}.values():  # as many queries are the same queries
+        same = {name: values for name, (_, values) in wanted.items() if len(values) == len(queries)}
+        ratios = [(values, np.ones(len(values))) for values in same.values()]
+        found |= zip(same, ratio_intervals(ratios, labels.song[queries], draws, seed), strict=True)
+    return {name: found[name] for name in ("gain", *wanted)}
 
 
 def correlations(vectors: NDArray[np.float64], labels: ChartLabels, within: bool) -> dict[str, Interval]:
@@ -60,9 +63,10 @@ def gain(
     k: int = NEIGHBORS,
     draws: int = DRAWS,
     seed: int = 0,
+    truth: Truth | None = None,
 ) -> Interval:
     """Return the retrieval gain (see `groove.retrieval.metrics.retrieval_gain`) with its interval."""
-    return _gain(query_scores(vectors, labels, k, within), labels, draws, seed)
+    return _gain(query_scores(vectors, labels, (k,), within, truth)[k], labels, draws, seed)
 
 
 def _gain(scores: QueryScores, labels: ChartLabels, draws: int, seed: int) -> Interval:
@@ -71,13 +75,19 @@ def _gain(scores: QueryScores, labels: ChartLabels, draws: int, seed: int) -> In
 
 
 def gain_by_class(
-    vectors: NDArray[np.float64], labels: ChartLabels, classes: Sequence[str], draws: int = DRAWS, seed: int = 0
+    vectors: NDArray[np.float64],
+    labels: ChartLabels,
+    classes: Sequence[str],
+    draws: int = DRAWS,
+    seed: int = 0,
+    truth: Truth | None = None,
 ) -> dict[str, Interval]:
     """Return the gain within each difficulty class, by its name; NaN where a class has too few charts."""
-    members = {name: np.flatnonzero(labels.label == index) for index, name in enumerate(classes)}
+    scores = query_scores(vectors, labels, (NEIGHBORS,), True, truth)[NEIGHBORS]
+    of_class = {name: labels.label[scores.row] == index for index, name in enumerate(classes)}
     return {
-        name: gain(vectors[rows], labels.take(rows), within=True, draws=draws, seed=seed)
-        for name, rows in members.items()
+        name: _gain(QueryScores(*(column[own] for column in scores)), labels, draws, seed)
+        for name, own in of_class.items()
     }
 
 
@@ -98,10 +108,12 @@ def label_gains(
     """
     scaled = values / np.maximum(values.std(axis=0), 1e-12)
     kinds = {name: scaled[:, [i]] for i, name in enumerate(names)} | {"all": scaled}
+    charts = {name: ChartLabels(kind, labels.label, labels.song) for name, kind in kinds.items()}
+    truths = {name: radar_truth(of_kind, within=True) for name, of_kind in charts.items()}
     return {
         space: {
-            name: gain(vectors, ChartLabels(kind, labels.label, labels.song), within=True, draws=draws)
-            for name, kind in kinds.items()
+            name: gain(vectors, of_kind, within=True, draws=draws, truth=truths[name])
+            for name, of_kind in charts.items()
         }
         for space, vectors in spaces.items()
     }

@@ -7,7 +7,7 @@ embedding size, R radar axes, K neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +17,12 @@ from scipy.stats import rankdata
 from groove.charts.radar import RADAR_AXES
 from groove.data.scaler import radar_distances
 from groove.data.triplets import ChartLabels
+from groove.retrieval.neighbors import NONE
+from groove.retrieval.ranking import mean_distances, nearest_of_others
 
 NEIGHBORS = 5
 RELEVANT = 10
 """The true neighbours of a chart are its 10 nearest in radar space."""
-_BLOCK = 512
 _MAX_PAIRS = 2_000_000
 
 
@@ -30,14 +31,50 @@ def distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.floa
     return radar_distances(a, b)
 
 
-def _candidates(labels: ChartLabels, rows: NDArray[np.intp], within: bool) -> NDArray[np.bool_]:
-    allowed = labels.song[rows, None] != labels.song[None, :]
-    return allowed & (labels.label[rows, None] == labels.label[None, :]) if within else allowed
+def _candidates(labels: ChartLabels, within: bool) -> NDArray[np.bool_]:
+    allowed = labels.song[:, None] != labels.song[None, :]
+    return allowed & (labels.label[:, None] == labels.label[None, :]) if within else allowed
 
 
-def _blocks(n: int) -> Iterator[NDArray[np.intp]]:
-    for start in range(0, n, _BLOCK):
-        yield np.arange(start, min(start + _BLOCK, n))
+class Truth(NamedTuple):
+    """What the radar says of every chart's candidates, whatever the embedding.
+
+    Attributes:
+        candidates: (N,) how many.
+        random: (N,) their mean radar distance.
+        nearest: (N, K) rows of the nearest in the radar, `NONE` where fewer exist.
+    """
+
+    candidates: NDArray[np.int64]
+    random: NDArray[np.float64]
+    nearest: NDArray[np.intp]
+
+
+def radar_truth(labels: ChartLabels, within: bool, k: int = RELEVANT) -> Truth:
+    """Return the truth about the `k` nearest of all charts; made once, it serves every embedding of the same charts."""
+    random = np.zeros(len(labels))
+    candidates = np.zeros(len(labels), dtype=np.int64)
+    for rows in _groups(labels, within):
+        _, song, charts = np.unique(labels.song[rows], return_inverse=True, return_counts=True)
+        candidates[rows] = len(rows) - charts[song]
+        random[rows] = mean_distances(labels.radar[rows], labels.song[rows])
+    return Truth(candidates, random, _nearest(labels.radar, labels, within, k))
+
+
+def _groups(labels: ChartLabels, within: bool) -> list[NDArray[np.intp]]:
+    """Return the rows of charts that are each other's candidates, unless of one song."""
+    if not within:
+        return [np.arange(len(labels))]
+    return [np.flatnonzero(labels.label == label) for label in np.unique(labels.label)]
+
+
+def _nearest(vectors: NDArray[np.float64], labels: ChartLabels, within: bool, k: int) -> NDArray[np.intp]:
+    """Return the rows of the `k` nearest candidates of every chart, nearest first, `NONE` where fewer exist."""
+    found = np.full((len(labels), k), NONE, dtype=np.intp)
+    for rows in _groups(labels, within):
+        places = nearest_of_others(vectors[rows], labels.song[rows], k)
+        found[rows] = np.where(places == NONE, NONE, rows[places])
+    return found
 
 
 def retrieval_gain(
@@ -48,30 +85,13 @@ def retrieval_gain(
     0 is as good as random neighbours, 1 as good as the radar itself, negative is worse than random. NaN where no chart
     has more than `k` candidates (there is nothing to choose) or all candidates are equally far.
     """
-    sums = np.zeros(3)
-    for rows in _blocks(len(labels)):
-        allowed = _candidates(labels, rows, within)
-        rows, allowed = rows[allowed.sum(axis=1) > k], allowed[allowed.sum(axis=1) > k]
-        radar = radar_distances(labels.radar[rows], labels.radar)
-        model = _nearest(distances(embedding[rows], embedding), allowed, k)
-        oracle = _nearest(radar, allowed, k)
-        random = (radar * allowed).sum(axis=1) / np.maximum(allowed.sum(axis=1), 1)
-        sums += [
-            random.sum(),
-            np.take_along_axis(radar, model, axis=1).mean(axis=1).sum(),
-            np.take_along_axis(radar, oracle, axis=1).mean(axis=1).sum(),
-        ]
-    return _gain(*sums)
+    scores = query_scores(embedding, labels, (k,), within)[k]
+    return _gain(scores.random.sum(), scores.model.sum(), scores.oracle.sum())
 
 
 def _gain(random: float, model: float, oracle: float) -> float:
     """Return the gain of three sums of radar distances."""
     return float((random - model) / (random - oracle)) if random - oracle > 1e-12 else float("nan")
-
-
-def _nearest(distance: NDArray[np.float64], allowed: NDArray[np.bool_], k: int) -> NDArray[np.intp]:
-    """Return the `k` nearest allowed columns per row, nearest first, ties by position -> (rows, k)."""
-    return np.argsort(np.where(allowed, distance, np.inf), axis=1, kind="stable")[:, :k]
 
 
 class QueryScores(NamedTuple):
@@ -96,39 +116,52 @@ class QueryScores(NamedTuple):
     ndcg: NDArray[np.float64]
 
 
-def query_scores(embedding: NDArray[np.float64], labels: ChartLabels, k: int, within: bool) -> QueryScores:
-    """Return what every chart finds in `embedding` (N, E) among its candidates.
+def query_scores(
+    embedding: NDArray[np.float64], labels: ChartLabels, ks: Sequence[int], within: bool, truth: Truth | None = None
+) -> dict[int, QueryScores]:
+    """Return what every chart finds in `embedding` (N, E) among its candidates, for each number of neighbours.
 
     The relevant charts of a query are its `RELEVANT` nearest in radar space; nDCG weighs a neighbour by
     ``max(0, 1 - radar distance / mean radar distance of the query's candidates)``.
+
+    Args:
+        embedding: (N, E).
+        labels: of the same charts.
+        ks: how many neighbours count.
+        within: candidates are of the query's difficulty class only.
+        truth: of these charts, with as many neighbours as the largest of `ks`; made here if it is not given.
     """
-    parts = [_scores(rows, embedding, labels, k, within) for rows in _blocks(len(labels))]
-    empty = QueryScores(np.zeros(0, dtype=np.intp), *[np.zeros(0)] * 6)
-    return QueryScores(*(np.concatenate(columns) for columns in zip(empty, *parts, strict=True)))
+    most = max(*ks, RELEVANT)
+    truth = truth if truth is not None and truth.nearest.shape[1] >= most else radar_truth(labels, within, most)
+    found = _nearest(embedding, labels, within, max(ks))
+    radar = [_row_distances(labels.radar, rows) for rows in (found, truth.nearest)]
+    return {k: _scores(k, truth, found, radar[0], radar[1]) for k in ks}
+
+
+def _row_distances(radar: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the radar distances of every chart to its `rows` (N, K), infinite where there is none."""
+    squared = np.zeros(rows.shape)
+    for axis in radar.T:
+        squared += (axis[:, None] - axis[rows]) ** 2
+    return np.where(rows == NONE, np.inf, np.sqrt(squared))
 
 
 def _scores(
-    rows: NDArray[np.intp], embedding: NDArray[np.float64], labels: ChartLabels, k: int, within: bool
+    k: int, truth: Truth, found: NDArray[np.intp], reached: NDArray[np.float64], best: NDArray[np.float64]
 ) -> QueryScores:
-    allowed = _candidates(labels, rows, within)
-    candidates = allowed.sum(axis=1)
-    rows, allowed, candidates = (x[candidates > k] for x in (rows, allowed, candidates))
-    if len(rows) == 0:
-        return QueryScores(rows, *[np.zeros(0)] * 6)
-    radar = radar_distances(labels.radar[rows], labels.radar)
-    found = _nearest(distances(embedding[rows], embedding), allowed, k)
-    true = _nearest(radar, allowed, max(k, RELEVANT))
-    relevant = np.zeros_like(allowed)
-    np.put_along_axis(relevant, true[:, :RELEVANT], True, axis=1)
-    hits = np.take_along_axis(relevant & allowed, found, axis=1).sum(axis=1)
+    """Return the scores of the first `k` of `found` (N, K), given radar distances of those and of the nearest."""
+    row = np.flatnonzero(truth.candidates > k)
+    relevant = truth.nearest[row, None, :RELEVANT]
+    hits = (found[row, :k, None] == relevant).any(axis=2).sum(axis=1)
+    random, reached, best = truth.random[row], reached[row, :k], best[row, :k]
     return QueryScores(
-        rows,
-        (radar * allowed).sum(axis=1) / np.maximum(candidates, 1),
-        np.take_along_axis(radar, found, axis=1).mean(axis=1),
-        np.take_along_axis(radar, true[:, :k], axis=1).mean(axis=1),
-        hits / np.minimum(candidates, RELEVANT),
+        row,
+        random,
+        reached.mean(axis=1),
+        best.mean(axis=1),
+        hits / np.minimum(truth.candidates[row], RELEVANT),
         hits / k,
-        _ndcg(radar, allowed, found, k),
+        _ndcg(random, reached, best),
     )
 
 
@@ -136,7 +169,7 @@ def retrieval_metrics(
     embedding: NDArray[np.float64], labels: ChartLabels, k: int = NEIGHBORS, within: bool = True
 ) -> dict[str, float]:
     """Return gain, recall@k, precision@k, nDCG@k and Spearman correlations (all axes together, and each)."""
-    scores = query_scores(embedding, labels, k, within)
+    scores = query_scores(embedding, labels, (k,), within)[k]
     means = {f"{name}_at_{k}": _mean(getattr(scores, name)) for name in ("recall", "precision", "ndcg")}
     gain = _gain(scores.random.sum(), scores.model.sum(), scores.oracle.sum())
     return {"gain": gain} | means | spearman(embedding, labels, within)
@@ -146,15 +179,12 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def _ndcg(
-    radar: NDArray[np.float64], allowed: NDArray[np.bool_], found: NDArray[np.intp], k: int
-) -> NDArray[np.float64]:
-    mean = (radar * allowed).sum(axis=1, keepdims=True) / np.maximum(allowed.sum(axis=1, keepdims=True), 1)
-    relevance = np.where(allowed, np.maximum(0.0, 1.0 - radar / np.maximum(mean, 1e-12)), 0.0)
-    discount = 1.0 / np.log2(np.arange(2, k + 2))
-    ideal = (-np.sort(-relevance, axis=1)[:, :k] * discount).sum(axis=1)
-    reached = (np.take_along_axis(relevance, found, axis=1) * discount).sum(axis=1)
-    return np.where(ideal > 0, reached / np.maximum(ideal, 1e-12), 1.0)
+def _ndcg(random: NDArray[np.float64], reached: NDArray[np.float64], best: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return nDCG (Q,) of radar distances (Q, K), given the mean distance of all candidates and the best distances."""
+    discount = 1.0 / np.log2(np.arange(2, reached.shape[1] + 2))
+    scale = np.maximum(random, 1e-12)[:, None]
+    gains, ideal = ((np.maximum(0.0, 1.0 - x / scale) * discount).sum(axis=1) for x in (reached, best))
+    return np.where(ideal > 0, gains / np.maximum(ideal, 1e-12), 1.0)
 
 
 def spearman(embedding: NDArray[np.float64], labels: ChartLabels, within: bool) -> dict[str, float]:
@@ -163,7 +193,7 @@ def spearman(embedding: NDArray[np.float64], labels: ChartLabels, within: bool) 
     if len(labels) ** 2 / 2 > _MAX_PAIRS:
         keep = np.linspace(0, len(labels) - 1, int((2 * _MAX_PAIRS) ** 0.5)).astype(np.intp)
     part, vectors = labels.take(keep), embedding[keep]
-    pairs = np.triu(_candidates(part, np.arange(len(part)), within), k=1)
+    pairs = np.triu(_candidates(part, within), k=1)
     found = distances(vectors, vectors)[pairs]
     correlations = {"spearman": _rank_correlation(found, radar_distances(part.radar, part.radar)[pairs])}
     for axis, name in enumerate(RADAR_AXES):

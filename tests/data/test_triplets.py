@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from groove.data import triplets as module
-from groove.data.triplets import ChartLabels, PairRule, class_counts, draw_triplets
+from groove.data.triplets import ChartLabels, PairRule, draw_triplets
 from groove.errors import ConfigError
 from tests.batches import labels
 
@@ -102,13 +102,56 @@ def test_a_class_without_pairs_has_no_bounds_and_no_masks():
     assert not positive[3].any() and not negative[3].any() and not positive[:, 3].any()
 
 
-def test_large_classes_are_estimated_on_a_spread_of_their_charts(monkeypatch):
-    charts = labels(400)
-    exact = PairRule.fit(charts, 1, 15, 85)
-    monkeypatch.setattr(module, "_SAMPLED_CHARTS", 150)
-    estimate = PairRule.fit(charts, 1, 15, 85)
-    assert estimate.nearest[0] != exact.nearest[0]
-    np.testing.assert_allclose([estimate.nearest, estimate.farthest], [exact.nearest, exact.farthest], rtol=0.1)
+def percentile_points(charts: ChartLabels, bound: float) -> tuple[float, float]:
+    """Between which percentiles of the pairs `bound` lies: two numbers, since many pairs may be as far."""
+    distances = np.array(pairs_of(charts, lambda i, j: True))
+    return 100 * (distances < bound - 1e-6).mean(), 100 * (distances <= bound + 1e-6).mean()
+
+
+def heavy_tailed(n: int, order: str) -> ChartLabels:
+    """Charts of which a few are very far out; ``period``: every second, in order, is nearer than the others."""
+    radar = np.exp(np.random.default_rng(0).normal(size=(n, 5)))
+    if order == "period":
+        radar = radar[np.argsort(radar.sum(axis=1)).reshape(2, -1).T.ravel()]
+    return ChartLabels(np.round(radar) if order == "duplicates" else radar, np.zeros(n, dtype=int), np.arange(n) // 2)
+
+
+@pytest.mark.parametrize("order", ["random", "period", "duplicates"])
+def test_bounds_of_large_classes_are_within_half_a_percentile_point(monkeypatch, order):
+    charts = heavy_tailed(400, order)
+    monkeypatch.setattr(module, "_EXACT_CHARTS", 100)
+    rule = PairRule.fit(charts, 1, 15, 85)
+    for bound, percentile in ((rule.nearest[0], 15), (rule.farthest[0], 85)):
+        low, high = percentile_points(charts, bound)
+        assert low - 0.5 < percentile < high + 0.5
+    again = PairRule.fit(charts, 1, 15, 85)
+    assert (again.nearest, again.farthest) == (rule.nearest, rule.farthest)
+
+
+def test_sampled_pairs_are_of_different_songs_and_each_as_likely():
+    # songs of 5, 2 and 1 charts, on a line at powers of 3, so that every distance names its pair
+    radar = np.zeros((8, 5))
+    radar[:, 0] = 3.0 ** np.arange(8)
+    charts = ChartLabels(radar, np.zeros(8, dtype=np.int64), np.array([4, 0, 4, 4, 2, 0, 4, 4]))
+    values, times = np.unique(module._sampled_distances(charts).round(6), return_counts=True)
+    assert values.tolist() == pytest.approx(sorted(pairs_of(charts, lambda i, j: True)))
+    assert times.min() > 0.97 * times.mean() and times.max() < 1.03 * times.mean()
+
+
+def test_a_large_class_of_one_song_has_no_bounds(monkeypatch):
+    monkeypatch.setattr(module, "_EXACT_CHARTS", 10)
+    rule = PairRule.fit(labels(30, songs=1), 1, 15, 85)
+    assert np.isnan(rule.nearest[0]) and np.isnan(rule.farthest[0])
+
+
+def test_equal_radars_in_a_large_class_are_positive(monkeypatch):
+    monkeypatch.setattr(module, "_EXACT_CHARTS", 10)
+    radar = np.repeat(np.random.default_rng(0).normal(size=(2, 5)) * 7, 20, axis=0)  # half of all pairs are equal
+    charts = ChartLabels(radar, np.zeros(40, dtype=np.int64), np.arange(40))
+    positive, negative = PairRule.fit(charts, 1, 15, 85).masks(charts)
+    equal = (np.arange(40)[:, None] < 20) == (np.arange(40)[None, :] < 20)
+    np.testing.assert_array_equal(positive, equal & ~np.eye(40, dtype=bool))
+    np.testing.assert_array_equal(negative, ~equal)
 
 
 def test_anchors_in_blocks_are_those_of_the_whole():
@@ -191,18 +234,3 @@ def test_no_pairs_give_no_triplets_of_the_right_shape():
     for masks in ((nothing, nothing), (everything, nothing), (nothing, everything), (nothing[:0, :0], nothing[:0, :0])):
         drawn = draw_triplets(*masks, 4, np.random.default_rng(0))
         assert drawn.shape == (0, 3) and drawn.dtype == np.int64
-
-
-def test_class_counts_by_hand():
-    # on a line at 0, 1, 10 of three songs: positives 0-1, negatives 1-10 and 0-10 are cut at the percentiles
-    radar = np.zeros((5, 5))
-    radar[:, 0] = [0, 1, 10, 0, 5]
-    charts = ChartLabels(radar, np.array([0, 0, 0, 1, -1]), np.arange(5))
-    rule = PairRule.fit(charts, 2, 10, 60)
-    # distances of class 0: 1, 9, 10; the 10th percentile is 2.6, the 60th 9.2: positive 0-1, negative 0-10
-    assert rule.nearest[0] == pytest.approx(2.6) and rule.farthest[0] == pytest.approx(9.2)
-    # chart 0 has both; chart 1 has no negative; chart 2 no positive; class 1 has one chart
-    assert class_counts(rule, charts, ["Easy", "Hard"]) == {
-        "Easy": {"charts": 3, "without_pair": 2},
-        "Hard": {"charts": 1, "without_pair": 1},
-    }

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from groove.retrieval.bootstrap import mean_interval, ratio_interval
+from groove.retrieval.bootstrap import mean_interval, ratio_interval, ratio_intervals
 
 
 def test_the_interval_is_that_of_drawing_songs_one_by_one():
@@ -35,3 +35,15 @@ def test_a_seed_gives_the_same_interval():
     values, song = np.random.default_rng(0).normal(size=30), np.arange(30) // 3
     assert mean_interval(values, song, seed=4) == mean_interval(values, song, seed=4)
     assert mean_interval(values, song, seed=4) != mean_interval(values, song, seed=5)
+
+
+def test_several_ratios_are_those_of_each_alone_and_blocks_do_not_change_them(monkeypatch):
+    generator = np.random.default_rng(0)
+    song = generator.integers(0, 20, 60)
+    ratios = [(generator.normal(size=60), generator.random(60) + 1), (generator.random(60), np.zeros(60))]
+    alone = [ratio_interval(*pair, song, draws=50, seed=3) for pair in ratios]
+    monkeypatch.setattr("groove.retrieval.bootstrap._CELLS", 70)  # 3 draws at once
+    together = ratio_intervals(ratios, song, draws=50, seed=3)
+    np.testing.assert_allclose(together, alone)
+    assert not np.isnan(alone[0]).any() and np.isnan(alone[1]).all()
+    assert np.isnan(ratio_intervals([(np.zeros(0), np.zeros(0))], song[:0])[0]).all()

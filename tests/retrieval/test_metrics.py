@@ -12,7 +12,15 @@ from scipy.stats import spearmanr
 from groove.charts.radar import RADAR_AXES
 from groove.data.triplets import ChartLabels
 from groove.retrieval import metrics as module
-from groove.retrieval.metrics import NEIGHBORS, RELEVANT, distances, retrieval_gain, retrieval_metrics
+from groove.retrieval.metrics import (
+    NEIGHBORS,
+    RELEVANT,
+    distances,
+    query_scores,
+    radar_truth,
+    retrieval_gain,
+    retrieval_metrics,
+)
 from tests.batches import labels
 
 
@@ -142,12 +150,23 @@ def test_within_a_class_only_its_charts_are_neighbours():
     assert retrieval_gain(moved, charts, within=False) < 0.9
 
 
-def test_blocks_do_not_change_a_number(monkeypatch):
+def test_several_numbers_of_neighbours_are_those_of_each_alone():
     charts = labels(70, classes=2, songs=30, seed=4)
     embedding = embedding_of(70)
-    whole = retrieval_metrics(embedding, charts)
-    monkeypatch.setattr(module, "_BLOCK", 8)
-    assert retrieval_metrics(embedding, charts) == pytest.approx(whole)
+    together = query_scores(embedding, charts, (1, 5, 10), True)
+    for k, scores in together.items():
+        for one, other in zip(scores, query_scores(embedding, charts, (k,), True)[k], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_truth_serves_every_embedding_and_one_that_is_too_short_is_made_again():
+    charts = labels(70, classes=2, songs=30, seed=4)
+    truth = radar_truth(charts, True)
+    for k in (5, 12):
+        given = query_scores(embedding_of(70), charts, (k,), True, truth)[k]
+        own = query_scores(embedding_of(70), charts, (k,), True)[k]
+        for one, other in zip(given, own, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_many_pairs_are_estimated_on_a_spread_of_charts(monkeypatch):
