@@ -215,9 +215,8 @@ class PretrainConfig:
 
 @dataclass
 class DiagnosticsConfig:
-    """Sizes of the fixed probe sets, counted in charts."""
+    """How many charts the gradients of both objectives are measured on."""
 
-    probe_charts: int = 256
     gradient_charts: int = 32
 
 

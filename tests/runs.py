@@ -28,7 +28,6 @@ TINY = (
     "pretrain.batch_size=16",
     "experiment.epochs=3",
     "trainer.threads=1",
-    "diagnostics.probe_charts=16",
     "diagnostics.gradient_charts=16",
 )
 

@@ -21,6 +21,9 @@ from groove.data.triplets import ChartLabels, PairRule, draw_triplets
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.store import load_array
 
+_OPEN_ARRAYS = 8192
+"""Arrays that stay mapped into memory; a process may have about 65,000 mappings."""
+
 
 @dataclass(frozen=True)
 class ChartTable:
@@ -170,6 +173,8 @@ class ChartDataset(Dataset[ChartBatch]):
 
     def _array(self, path: str) -> NDArray[np.float16]:
         if path not in self._arrays:
+            if len(self._arrays) >= _OPEN_ARRAYS:
+                self._arrays.clear()
             self._arrays[path] = load_array(self.store, path)
         return self._arrays[path]
 

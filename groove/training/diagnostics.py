@@ -7,7 +7,7 @@ head, not lost information. Dimension letters: N charts, D features, C classes, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ OVERLAP_NEIGHBORS = 10
 _PROBE_RIDGE = 1e-2
 """Ridge of the closed-form probe, as a share of the mean squared feature."""
 _KNN = 10
+_FOLDS = 5
 
 
 def gradient_norms(model: LateFusionClassifier) -> dict[str, float]:
@@ -124,6 +125,32 @@ def weight_change(initial: Mapping[str, Tensor], model: LateFusionClassifier) ->
             change = torch.stack([(now - then).norm() for now, then in pairs]).norm()
             row[f"weight_change/{name}"] = float(change / torch.stack([then.norm() for _, then in pairs]).norm())
     return row
+
+
+Accuracy = Callable[[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]], float]
+
+
+def cross_validated(
+    accuracy: Accuracy, features: NDArray[np.float64], label: NDArray[np.int64], song: NDArray[np.int64]
+) -> float:
+    """Return the accuracy over all charts when those of a fifth of the songs are told by the charts of the others.
+
+    Args:
+        accuracy: `linear_probe_accuracy` or `knn_accuracy`.
+        features: (N, D).
+        label: (N,) class index.
+        song: (N,) song identity code; a song is in one fold. Fewer than two songs give NaN.
+    """
+    names, of_chart = np.unique(song, return_inverse=True)
+    folds = min(_FOLDS, len(names))
+    if folds < 2:
+        return float("nan")
+    fold = (np.random.default_rng(0).permutation(len(names)) % folds)[of_chart]
+    right = 0.0
+    for k in range(folds):
+        own = fold == k
+        right += own.sum() * accuracy(features[~own], label[~own], features[own], label[own])
+    return float(right / len(label))
 
 
 def linear_probe_accuracy(

@@ -90,8 +90,7 @@ class Fit:
         weights = class_weights(data) if cfg.optimizer.class_weights else None
         self.module = GrooveModule(model, plain(cfg), data.classes, data.scaler.state(), weights)
         scheduler = PhaseScheduler(self.phases, cfg.optimizer.schedule)
-        sizes = cfg.diagnostics
-        self.monitor = DiagnosticsMonitor(folder, data, scheduler, sizes.probe_charts, sizes.gradient_charts)
+        self.monitor = DiagnosticsMonitor(folder, data, scheduler, cfg.diagnostics.gradient_charts)
         self.identity, self.crash = DataIdentity(data), CrashSaver(folder / CHECKPOINTS)
         self.logger = EventLogger(folder, name="tensorboard", version="", default_hp_metric=False)
         callbacks = [

@@ -24,6 +24,7 @@ from groove.model.fusion import ModelOutput
 from groove.model.losses import ContrastiveTargets
 from groove.retrieval.metrics import retrieval_gain
 from groove.training.diagnostics import (
+    cross_validated,
     drift,
     gradient_norms,
     knn_accuracy,
@@ -75,10 +76,8 @@ class DiagnosticsMonitor(L.Callback):
         reference: layer -> (N, D) outputs on the held-out charts at epoch 0.
     """
 
-    def __init__(
-        self, folder: Path, data: GrooveDataModule, scheduler: PhaseScheduler, probe_charts: int, gradient_charts: int
-    ) -> None:
-        """Write to ``folder/metrics.csv``; `probe_charts`, `gradient_charts` are sizes of the fixed training probes."""
+    def __init__(self, folder: Path, data: GrooveDataModule, scheduler: PhaseScheduler, gradient_charts: int) -> None:
+        """Write to ``folder/metrics.csv``; gradients are measured on `gradient_charts` fixed training charts."""
         super().__init__()
         self.folder, self.data, self.scheduler = folder, data, scheduler
         self.rows: list[dict[str, Any]] = []
@@ -90,7 +89,6 @@ class DiagnosticsMonitor(L.Callback):
         self._step_norms: list[dict[str, float]] = []
         generator = np.random.default_rng(_GRADIENT_SEED)
         order = generator.permutation(len(data.train))
-        self._probe = data.train.take(np.sort(order[:probe_charts]))
         request = BatchRequest(np.sort(order[:gradient_charts]).tolist(), (_GRADIENT_SEED,))
         self._gradient_batch: ChartBatch = data.dataset(data.train).__getitems__(request)
 
@@ -176,24 +174,18 @@ class DiagnosticsMonitor(L.Callback):
         return layers, joined([o.logits for o in outputs])
 
     def _accuracies(self, module: GrooveModule, logits: Tensor) -> dict[str, float]:
-        """Return the accuracy of the model's own head, of a fresh linear probe, and of k-NN, on pooled features."""
-        label = self.data.val.labels.label
-        own = float((module.model.predict(logits).numpy() == label).mean())
-        pooled, train_label = self._pooled_of_probe(module)
-        arguments = (pooled, train_label, self.held_out["pooled"].double().numpy(), label)
-        return {
-            "val/accuracy": own,
-            "val/probe_accuracy": linear_probe_accuracy(*arguments),
-            "val/knn_accuracy": knn_accuracy(*arguments),
-        }
+        """Return the accuracy of the model's own head, of a fresh linear probe, and of k-NN, on pooled features.
 
-    @torch.no_grad()
-    def _pooled_of_probe(self, module: GrooveModule) -> tuple[np.ndarray, np.ndarray]:
-        loader = self.data.evaluation_loader(self._probe)
-        parts = [
-            (module(batch.to(module.device)).pooled.float().cpu().double().numpy(), batch.label) for batch in loader
-        ]
-        return np.concatenate([p for p, _ in parts]), np.concatenate([label.numpy() for _, label in parts])
+        Probe and k-NN are cross-validated by song on the held-out charts: it costs no encoding, and no feature is one
+        that the network was fitted on.
+        """
+        labels = self.data.val.labels
+        pooled = self.held_out["pooled"].double().numpy()
+        return {
+            "val/accuracy": float((module.model.predict(logits).numpy() == labels.label).mean()),
+            "val/probe_accuracy": cross_validated(linear_probe_accuracy, pooled, labels.label, labels.song),
+            "val/knn_accuracy": cross_validated(knn_accuracy, pooled, labels.label, labels.song),
+        }
 
     def _triplet_numbers(self, module: GrooveModule, logits: Tensor) -> dict[str, float]:
         """Return the losses and triplet distances on the fixed held-out triplets."""

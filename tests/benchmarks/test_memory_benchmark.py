@@ -1,7 +1,7 @@
 """Training on a store ten times larger than the memory that the process may use: charts per second as a ratio.
 
-``make bench``; not part of the default run. The limit is a control group's, which counts the pages of files too; it needs
-the right to make one (root), and 8 GB of disk.
+``make bench``; not part of the default run. The limit is a control group's, which counts the pages of files too; it
+needs the right to make one (root), and 8 GB of disk.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from groove.training.fit import build_model
 from groove.training.module import GrooveModule
 from tests.batches import catalogue, frames, train_config
 
-MEMORY = 640 * 2**20
+MEMORY = 768 * 2**20
 TIMES = 10
 FRAMES = 2400
 BATCH, STEPS = 16, 24

@@ -6,9 +6,12 @@ deciles of a library of 982 charts. One thread.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import lightning as L
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -19,7 +22,9 @@ from groove.data.datamodule import GrooveDataModule
 from groove.data.dataset import EpochSampler
 from groove.training.fit import Fit, build_model
 from groove.training.module import GrooveModule
+from groove.training.monitor import DiagnosticsMonitor
 from tests.batches import catalogue, frames, train_config
+from tests.runs import TINY
 
 DECILES = (481, 905, 975, 1050, 1121, 1185, 1278, 1369, 1537, 1817, 4352)
 """Frames of 982 charts of real packs, from the shortest to the longest."""
@@ -39,6 +44,8 @@ def library(store: Path, charts: int) -> pa.Table:
         chart, audio = frames(int(length), i)
         np.save(store / f"chart_{i}.npy", chart.astype(np.float16))
         np.save(store / f"audio_{i}.npy", audio.astype(np.float16))
+    for name in ("content", "key"):
+        table = table.append_column(name, table["chart_id"])
     return table.set_column(table.schema.get_field_index("frames"), "frames", pa.array(order))
 
 
@@ -124,3 +131,100 @@ def fit_module(cfg, data: GrooveDataModule, folder: Path) -> GrooveModule:
     module = Fit(cfg, build_model(cfg, len(data.classes)), data, folder / "fit").module
     module.loss_weights = {"classification": 0.8, "contrastive": 1.0}
     return module
+
+
+class Clock(L.Callback):
+    """Measures, per epoch, the seconds of the whole, of held-out charts with all diagnostics, and of these alone."""
+
+    def __init__(self, monitor: DiagnosticsMonitor) -> None:
+        self.whole, self.held_out, self.diagnostics = [], [], []
+        self._starts: list[float] = []
+        self._validation = self._spent = 0.0
+        for name in ("on_validation_epoch_end", "on_train_epoch_end", "on_before_optimizer_step"):
+            setattr(monitor, name, self._timed(getattr(monitor, name)))
+
+    def _timed(self, method):
+        def run(*args):
+            start = time.perf_counter()
+            method(*args)
+            self._spent += time.perf_counter() - start
+
+        return run
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        now = time.perf_counter()
+        self._starts.append(now)
+        if len(self._starts) > 1:
+            self._end_of_epoch(now)
+        self._spent = 0.0
+
+    def _end_of_epoch(self, now: float) -> None:
+        self.whole.append(now - self._starts[-2])
+        self.diagnostics.append(self._spent)
+
+    def on_validation_start(self, trainer, pl_module):
+        self._validation = time.perf_counter()
+
+    def on_validation_end(self, trainer, pl_module):
+        if trainer.state.fn == "fit":
+            self.held_out.append(time.perf_counter() - self._validation)
+
+    def on_fit_end(self, trainer, pl_module):
+        self._end_of_epoch(time.perf_counter())
+
+
+def whole_fit(fit: Fit) -> None:
+    """Measure epoch 0 and train, without the files around it."""
+    fit.trainer.validate(fit.module, fit.data, verbose=False)
+    fit.trainer.fit(fit.module, datamodule=fit.data)
+
+
+def test_what_trainer_and_diagnostics_cost(benchmark, store, tmp_path):
+    """The default model on as many charts as the real library has; the best of three epochs of each."""
+    table = library(store, 980)
+    cfg = config("experiment.epochs=3")
+    data = GrooveDataModule(table, store, cfg.data, cfg.model.max_frames, cfg.seed)
+    bare = min(bare_loop(fit_module(cfg, data, tmp_path), data, cfg, epoch) for epoch in range(3))
+    fit = Fit(cfg, build_model(cfg, len(data.classes)), data, tmp_path / "run")
+    clock = Clock(fit.monitor)
+    fit.trainer.callbacks.insert(0, clock)
+    benchmark.pedantic(whole_fit, (fit,), rounds=1)
+    training = min(w - h for w, h in zip(clock.whole, clock.held_out, strict=False))
+    found = {
+        "bare_s": round(bare, 2),
+        "epoch_without_held_out_over_bare": round(training / bare, 3),
+        "diagnostics_share_of_epoch": round(min(clock.diagnostics) / min(clock.whole), 3),
+        "held_out_and_diagnostics_share_of_epoch": round(min(clock.held_out) / min(clock.whole), 3),
+        "epoch_over_bare": round(min(clock.whole) / bare, 3),
+    }
+    benchmark.extra_info.update(found)
+    print(*(f"{name}: {value}" for name, value in found.items()), sep="\n")
+    assert training / bare < 1.15
+
+
+def test_a_start_with_a_warm_store(benchmark, finished, tmp_path):
+    """From the command to the end of the first training step (an epoch of one step), store and classifier there."""
+    settings = [*TINY, "experiment=a", "experiment.epochs=2", "experiment.warmup_epochs=1", "data.batch_size=1000"]
+    settings += [f"data.songs={finished / 'songs'}", f"data.store={finished / 'store'}", f"hydra.run.dir={tmp_path}"]
+    settings += [f"pretrain.root={finished / 'pretrained'}"]
+
+    def first_step() -> float:
+        start = time.perf_counter()
+        command = [sys.executable, "-u", "-m", "groove.train", *settings]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            assert process.stdout is not None
+            assert any(line.startswith("epoch  1/") for line in process.stdout)
+            seconds = time.perf_counter() - start
+            process.kill()
+        return seconds
+
+    seconds = benchmark.pedantic(first_step, rounds=3)
+    print(f"{seconds:.1f} s to the end of the first epoch of one step")
+    assert benchmark.stats.stats.min < 15
+
+
+@pytest.mark.parametrize("argument", ["--help", "experiment=zzz", "data.batch_size=0"])
+def test_help_and_mistakes_are_quick(argument, benchmark):
+    command = [sys.executable, "-m", "groove.train", argument]
+    benchmark.pedantic(lambda: subprocess.run(command, capture_output=True), rounds=5)
+    assert benchmark.stats.stats.min < 1

@@ -84,6 +84,14 @@ def test_the_same_request_gives_the_same_batch_another_seed_another(tmp_path):
     assert torch.equal(batch.radar, other.radar)
 
 
+def test_more_arrays_than_may_stay_open(tmp_path, monkeypatch):
+    request = BatchRequest([0, 1, 2, 3, 4, 5], (0,))
+    expected = dataset(tmp_path).__getitems__(request)
+    monkeypatch.setattr("groove.data.dataset._OPEN_ARRAYS", 3)
+    few = dataset(tmp_path)
+    assert same(few.__getitems__(request), expected) and len(few._arrays) <= 3
+
+
 def test_a_batch_moves_as_a_whole(tmp_path):
     batch = dataset(tmp_path).__getitems__(BatchRequest([0, 1], (0,)))
     assert same(batch, batch.to(torch.device("cpu")))

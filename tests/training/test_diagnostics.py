@@ -11,6 +11,7 @@ import torch
 from sklearn.linear_model import Ridge
 
 from groove.training.diagnostics import (
+    cross_validated,
     drift,
     gradient_norms,
     knn_accuracy,
@@ -226,6 +227,34 @@ def test_a_constant_feature_and_a_class_that_training_lacks_are_defined():
     val[:, 2] = 1.0
     found = linear_probe_accuracy(train[kept], label[kept], val, val_label)
     assert found == pytest.approx((val_label < 3).mean(), abs=0.1)
+
+
+def test_cross_validation_by_song_against_a_loop():
+    generator = np.random.default_rng(3)
+    song, label = np.repeat(np.arange(13), 3), np.tile(np.arange(3), 13)
+    features = generator.normal(size=(39, 4)) + label[:, None]
+    order = np.random.default_rng(0).permutation(13)
+    right = 0
+    for k in range(5):
+        own = np.isin(song, [s for s in range(13) if order[s] % 5 == k])
+        assert own.sum() in (6, 9)
+        right += round(own.sum() * knn_accuracy(features[~own], label[~own], features[own], label[own]))
+    assert cross_validated(knn_accuracy, features, label, song) == pytest.approx(right / 39)
+
+
+def test_cross_validation_of_songs_that_give_themselves_away_learns_nothing_from_them():
+    """A feature that names the song would tell every label if a song were on both sides."""
+    song = np.repeat(np.arange(20), 2)
+    label = np.random.default_rng(0).integers(0, 2, 20)[song]
+    features = np.random.default_rng(1).normal(size=(20, 30))[song]
+    assert knn_accuracy(features, label, features, label) <= 1.0
+    assert cross_validated(linear_probe_accuracy, features, label, song) < 0.8
+
+
+@pytest.mark.parametrize("songs", [0, 1])
+def test_cross_validation_needs_two_songs(songs):
+    label = np.zeros(songs, dtype=np.int64)
+    assert np.isnan(cross_validated(knn_accuracy, np.zeros((songs, 3)), label, label))
 
 
 @pytest.mark.parametrize("size", [4, 10, 60])
