@@ -251,6 +251,18 @@ def test_cross_validation_of_songs_that_give_themselves_away_learns_nothing_from
     assert cross_validated(linear_probe_accuracy, features, label, song) < 0.8
 
 
+def test_a_large_set_is_represented_by_some_of_its_charts(monkeypatch):
+    generator = np.random.default_rng(5)
+    features, label, song = generator.normal(size=(40, 3)), generator.integers(0, 2, 40), np.arange(40)
+    kept = [0, 4, 8, 13, 17, 21, 26, 30, 34, 39]
+    expected = cross_validated(knn_accuracy, features[kept], label[kept], song[kept])
+    x, y = (torch.randn(40, 3) for _ in range(2))
+    overlap = drift(x[kept], y[kept])["overlap"]
+    monkeypatch.setattr("groove.training.diagnostics._MOST_CHARTS", 10)
+    assert cross_validated(knn_accuracy, features, label, song) == expected
+    assert drift(x, y)["overlap"] == overlap
+
+
 @pytest.mark.parametrize("songs", [0, 1])
 def test_cross_validation_needs_two_songs(songs):
     label = np.zeros(songs, dtype=np.int64)
