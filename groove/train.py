@@ -31,10 +31,11 @@ def run(cfg: Any) -> None:
 def train(cfg: Any, folder: Path) -> None:
     """Run one experiment into `folder`: check, prepare, pretrain if needed, fit, judge, draw."""
     from groove.training.ranks import Ranks, quiet
-    from groove.training.recipe import check_settings, fit_experiment, load_data, report_run, starting_model
-    from groove.training.resume import with_checkpoint
 
-    with quiet():
+    with quiet(cfg.trainer):
+        from groove.training.recipe import check_settings, fit_experiment, load_data, report_run, starting_model
+        from groove.training.resume import with_checkpoint
+
         cfg = with_checkpoint(cfg, folder)
         check_settings(cfg)
         data, catalogue = load_data(cfg)

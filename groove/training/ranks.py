@@ -56,7 +56,7 @@ class Ranks:
 
     def __init__(self, cfg: Any, folder: Path) -> None:
         """Be ready to start ``cfg.trainer.devices - 1`` processes that train into `folder`."""
-        self.folder, self.threads = folder, cfg.trainer.threads
+        self.folder = folder
         self.resumes = cfg.ckpt_path
         self.count = cfg.trainer.devices if not started_from_outside() and cfg.trainer.strategy == "ddp" else 1
         self.children: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
@@ -71,8 +71,6 @@ class Ranks:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
         os.environ |= {"LOCAL_RANK": "0", "NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        os.environ.setdefault("OMP_NUM_THREADS", str(self.threads))  # else Lightning divides the cores
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP's advice about unused parameters is wrong here
         for rank in range(1, self.count):
             log = tempfile.TemporaryFile()
             environment = os.environ | {"LOCAL_RANK": str(rank), _PARENT: str(os.getpid())}
@@ -131,8 +129,14 @@ def leave_group() -> None:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Print nothing but errors in all ranks but the first, and end with the process that started this one."""
+def quiet(trainer: Any) -> Iterator[None]:
+    """Print nothing but errors in all ranks but the first, and end with the process that started this one.
+
+    To be entered before torch is imported: what `trainer` (a `TrainerConfig`) means for its environment is set too.
+    """
+    if trainer.strategy == "ddp":
+        os.environ.setdefault("OMP_NUM_THREADS", str(trainer.threads))  # else Lightning divides the cores
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP's advice about unused parameters is wrong here
     if first_rank():
         yield
         return
