@@ -30,6 +30,10 @@ def run(cfg: Any) -> None:
 
 def train(cfg: Any, folder: Path) -> None:
     """Run one experiment into `folder`: check, prepare, pretrain if needed, fit, judge, draw."""
+    from groove.settings_checks import check_songs, check_training
+
+    check_training(cfg)  # before torch is imported
+    check_songs(cfg.data)
     from groove.training.recipe import check_settings, fit_experiment, load_data, report_run, starting_model
 
     check_settings(cfg)

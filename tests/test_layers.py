@@ -19,7 +19,7 @@ ALLOWED = {
     "model": {"errors", "charts", "features", "data"},
     "retrieval": {"errors", "charts", "features", "data", "model"},
     "report": {"errors"},  # reads a run folder; its entry point alone knows the configuration
-    "training": {"errors", "charts", "features", "data", "model", "retrieval", "config"},
+    "training": {"errors", "charts", "features", "data", "model", "retrieval", "config", "settings_checks"},
 }
 RECIPES = {"training/recipe.py": {"report", "prepare"}, "report/__main__.py": {"config"}}
 LIGHT = ("charts", "features", "report")

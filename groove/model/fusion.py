@@ -32,19 +32,9 @@ from groove.features.frames import CHART_FEATURES
 from groove.model.checkpoint import LoadReport, load_weights, read_checkpoint
 from groove.model.encoders import SECONDS, Backbone, FrameEncoder, chart_inputs, position_mask
 from groove.model.heads import make_head
+from groove.model.modules import MODULES
 from groove.model.pooling import make_pooling, masked_mean
 
-MODULES = (
-    "audio_encoder",
-    "chart_encoder",
-    "fusion_module",
-    "backbone",
-    "pooling",
-    "classifier_head",
-    "projection_head",
-    "radar_mlp",
-)
-"""Every module name that a freeze list, a log key or a plot legend may use."""
 RADAR_DIM = 5
 _CHART_INPUTS = chart_inputs(torch.zeros(1, 1, len(CHART_FEATURES))).shape[-1]
 _CHUNK = 16

@@ -56,6 +56,8 @@ def build_model(cfg: Any, classes: int) -> LateFusionClassifier:
     except Exception as error:  # Hydra wraps whatever the constructor raised
         cause = error.__cause__ or error
         raise ConfigError(f"model: {cause}") from error
+    if not isinstance(model, LateFusionClassifier):
+        raise ConfigError(f"model._target_ is {cfg.model._target_}; allowed: a LateFusionClassifier")
     warn_of_leak(model)
     return model
 
@@ -138,7 +140,7 @@ class EpochSeed(L.Callback):
         torch.manual_seed(hash((self.seed, trainer.current_epoch, trainer.global_rank)) % 2**31)
 
 
-def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger: TensorBoardLogger) -> L.Trainer:
+def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger: Any) -> L.Trainer:
     """Return the Lightning trainer of `cfg.trainer`."""
     silence()
     torch.set_num_threads(cfg.trainer.threads)

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from groove.charts.processes import alone
 from groove.charts.radar import RADAR_AXES
 from groove.config import TrainConfig, checked, plain
-from groove.data.datamodule import GrooveDataModule, check_data_settings
+from groove.data.datamodule import GrooveDataModule
 from groove.errors import ConfigError, GrooveError
 from groove.features.catalogue import Catalogue
 from groove.model.checkpoint import LoadReport, read_checkpoint
@@ -25,8 +25,10 @@ from groove.model.fusion import LateFusionClassifier
 from groove.prepare import prepared
 from groove.retrieval.embedded import save
 from groove.retrieval.encode import Vectors, encode
-from groove.training.fit import Fit, build_model, untrained_model
-from groove.training.phases import lr_schedule, resolve_phases
+from groove.settings_checks import check_training
+from groove.training.fit import Fit, build_model, make_trainer, untrained_model
+from groove.training.module import make_objective
+from groove.training.phases import resolve_phases
 from groove.training.results import own_library, retrieval_report, write_retrieval
 
 SCALAR_PANELS = {
@@ -47,22 +49,19 @@ FRESH_MODULES = ("projection_head",)
 
 
 def check_settings(cfg: Any) -> None:
-    """Check everything that needs no song: model, phases, slots, checkpoints. A typo costs seconds, not an epoch.
+    """Check everything that needs no song: model, loss, trainer, phases, checkpoints. A typo costs no epoch.
 
     Raises:
         GrooveError: with the first mistake.
     """
-    check_data_settings(cfg.data)
-    if not 0 <= cfg.seed < 2**32:
-        raise ConfigError(f"seed is {cfg.seed}; allowed: 0 to 4294967295")
-    lr_schedule(cfg.optimizer.schedule, 0.0)
+    check_training(cfg)
     model = build_model(cfg, len(cfg.data.classes))
     resolve_phases(cfg.experiment.phases, cfg.experiment.epochs, model)
+    make_objective(plain(cfg))
+    make_trainer(cfg, Path(), [], False)  # an accelerator that is not there, a precision that it lacks
     for key in ("pretrained", "ckpt_path"):
         if cfg[key]:
             read_checkpoint(Path(cfg[key]))
-    if cfg.pretrained and cfg.ckpt_path:
-        raise ConfigError("both pretrained and ckpt_path are given: one starts a new run, the other resumes an old one")
 
 
 def continued(cfg: Any, folder: Path) -> Any:
