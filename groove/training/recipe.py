@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from hydra import compose
 from omegaconf import OmegaConf
 
@@ -55,7 +56,8 @@ def check_settings(cfg: Any) -> None:
         GrooveError: with the first mistake.
     """
     check_training(cfg)
-    model = build_model(cfg, len(cfg.data.classes))
+    with torch.device("meta"):  # sizes without weights: nothing is allocated
+        model = build_model(cfg, len(cfg.data.classes))
     resolve_phases(cfg.experiment.phases, cfg.experiment.epochs, model)
     make_objective(plain(cfg))
     make_trainer(cfg, Path(), [], False)  # an accelerator that is not there, a precision that it lacks
