@@ -76,9 +76,9 @@ def between(
     return field(default_factory=default, metadata=allowed) if callable(default) else field(default=default, metadata=allowed)
 
 
-def one_of(default: str, *others: str) -> Any:
-    """Return a dataclass field for one of some words, `default` the first."""
-    return field(default=default, metadata={_KEY: OneOf((default, *others))})
+def one_of(*words: str, default: str | None = None) -> Any:
+    """Return a dataclass field for one of `words`, by default the first."""
+    return field(default=words[0] if default is None else default, metadata={_KEY: OneOf(words)})
 
 
 def check_ranges(config: Any, schema: type) -> None:

@@ -15,11 +15,9 @@ from functools import cache
 
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from groove.config import CONF_DIR, PrepareConfig, TrainConfig, checked, explain
 from groove.embed import EmbedConfig
@@ -66,18 +64,21 @@ OPTIONS = [f"{path.parent.name}={path.stem}" for path in sorted(CONF_DIR.glob("*
 def outcome(name: str, overrides: Sequence[str]) -> str | None:
     """Return the line that `python -m groove.<name>` would end with before any work, or None if it would begin."""
     schema = SCHEMAS[name]
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF_DIR)):
+        try:
+            cfg = compose(name, overrides=list(overrides))
+        except Exception as error:  # whatever Hydra raises is the user's mistake
+            return " ".join(explain(error, schema).split())
     try:
-        with warnings.catch_warnings(), initialize_config_dir(version_base="1.3", config_dir=str(CONF_DIR)):
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            cfg = checked(compose(name, overrides=list(overrides)), schema)
+            cfg = checked(cfg, schema)
             if name == "train":
                 check_training(cfg)
                 check_settings(cfg)
     except GrooveError as error:
         assert "\n" not in str(error)
         return str(error)
-    except (HydraException, OmegaConfBaseException) as error:  # as run_main does
-        return " ".join(explain(error, schema).split())
     return None
 
 

@@ -55,7 +55,7 @@ def build_model(cfg: Any, classes: int) -> LateFusionClassifier:
         model = instantiate(cfg.model, classes=classes, frames_per_beat=cfg.features.frames_per_beat)
     except Exception as error:  # Hydra wraps whatever the constructor raised
         cause = error.__cause__ or error
-        raise ConfigError(f"model: {cause}") from error
+        raise ConfigError(f"model: {' '.join(str(cause).split())}") from error
     if not isinstance(model, LateFusionClassifier):
         raise ConfigError(f"model._target_ is {cfg.model._target_}; allowed: a LateFusionClassifier")
     warn_of_leak(model)
@@ -166,7 +166,7 @@ def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger
             log_every_n_steps=1,
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
-        raise ConfigError(f"trainer: {error}") from error
+        raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
 
 
 def _interactive(cfg: Any) -> bool:

@@ -38,7 +38,8 @@ def make_objective(config: Mapping[str, Any]) -> tuple[ContrastiveLoss, Any]:
     except GrooveError:
         raise
     except Exception as error:  # a user's own class may raise anything; Hydra wraps it
-        raise ConfigError(f"loss and mining cannot be made: {error.__cause__ or error}") from error
+        why = " ".join(str(error.__cause__ or error).split())
+        raise ConfigError(f"loss and mining cannot be made: {why}") from error
     if not isinstance(loss, ContrastiveLoss) or not callable(miner):
         what = f"loss._target_ is {config['loss']['_target_']}, mining._target_ is {config['mining']['_target_']}"
         raise ConfigError(f"{what}; allowed: a ContrastiveLoss, and a miner of groove.model.mining")
