@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.files import write_bytes
+from groove.errors import LibraryError
 from groove.features.settings import FeatureSettings
 
 FEATURE_VERSION = 2
@@ -69,8 +70,7 @@ class FeatureStore:
 
     def array(self, path: str) -> NDArray[np.float16]:
         """Return the array at `path` (relative to `root`), mapped into memory."""
-        array: NDArray[np.float16] = np.load(self.root / path, mmap_mode="r")
-        return array
+        return read_array(self.root / path)
 
     def write(self, key: str, entries: list[dict[str, Any]], arrays: Mapping[str, NDArray[np.float16]]) -> None:
         """Write the record `key`, whole or not at all; one that another process finished first is left as it is."""
@@ -100,6 +100,24 @@ class FeatureStore:
         except OSError:
             if not folder.is_dir():
                 raise
+
+
+def read_array(path: Path) -> NDArray[np.float16]:
+    """Return the array in the file `path`, mapped into memory; a store may be shared, so nothing is unpickled.
+
+    Raises:
+        LibraryError: if it is missing or holds no array of numbers.
+    """
+    try:
+        array: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
+        if array.ndim != 2 or array.dtype.kind != "f":
+            raise ValueError(f"shape {array.shape}, type {array.dtype}")
+    except (OSError, ValueError, EOFError, AttributeError) as error:  # an .npz has no ndim
+        why = " ".join(str(error).split())
+        raise LibraryError(
+            f"{path} is no array of features ({why}): remove the folder it is in, and it is computed anew"
+        ) from error
+    return array
 
 
 def write_if_changed(path: Path, content: bytes) -> None:

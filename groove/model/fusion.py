@@ -249,7 +249,11 @@ class LateFusionClassifier(nn.Module):
             raise CheckpointError(
                 f"{checkpoint.path} is of another model: this one has no {', '.join(sorted(unknown))}"
             )
-        model = cls(**{**checkpoint.model_config, **config})
+        try:
+            model = cls(**{**checkpoint.model_config, **config})
+        except (TypeError, ValueError, RuntimeError, MemoryError) as error:
+            why = " ".join(str(error).split())
+            raise CheckpointError(f"{checkpoint.path} holds a model that cannot be built: {why}") from error
         report = load_weights(model, checkpoint, new)
         if selective_freeze:
             model.freeze(model.matching(selective_freeze, "selective_freeze"))
