@@ -1,9 +1,9 @@
 """What a setting may be, declared where the setting is and checked in one place, before any work.
 
 A field of a configuration schema is declared as ``lr: float = between(1e-4, above=0)`` or
-``radar: str = one_of("konami", "stepmania")``. `check_ranges` walks a merged configuration beside its schema and refuses
-the first value outside, in one line: the key, the value found, what is allowed, and why where that is not plain. NaN
-and infinity are refused everywhere. Nothing heavy is imported here.
+``radar: str = one_of("konami", "stepmania")``. `check_ranges` walks a merged configuration beside its schema and
+refuses the first value outside, in one line: the key, the value found, what is allowed, and why where that is not
+plain. NaN and infinity are refused everywhere. Nothing heavy is imported here.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Between:
         if self.least is not None and self.most is not None:
             text = f"{self.least:.12g} to {self.most:.12g}"
         else:
-            words = ((self.least, "{:.12g} or more"), (self.above, "above {:.12g}"))
-            words += ((self.most, "at most {:.12g}"), (self.below, "below {:.12g}"))
-            text = " and ".join(word.format(bound) for bound, word in words if bound is not None)
+            low = [(self.least, "{:.12g} or more"), (self.above, "above {:.12g}")]
+            high = [(self.most, "at most {:.12g}"), (self.below, "below {:.12g}")]
+            text = " and ".join(word.format(bound) for bound, word in low + high if bound is not None)
         return (text or "a finite number") + (f" ({self.why})" if self.why else "")
 
 
@@ -73,7 +73,9 @@ def between(
     `default` may be a function that makes the default (``dict``). None is always allowed where the field's type is.
     """
     allowed = {_KEY: Between(least, most, above, below, why)}
-    return field(default_factory=default, metadata=allowed) if callable(default) else field(default=default, metadata=allowed)
+    if callable(default):
+        return field(default_factory=default, metadata=allowed)
+    return field(default=default, metadata=allowed)
 
 
 def one_of(*words: str, default: str | None = None) -> Any:
@@ -99,10 +101,10 @@ def _leaves(value: Any, kind: Any, key: str, allowed: Any) -> Iterable[tuple[str
             name = f"{key}.{entry.name}" if key else entry.name
             yield from _leaves(value[entry.name], types[entry.name], name, entry.metadata.get(_KEY))
     elif isinstance(value, (list, Mapping)):
-        named = value.items() if isinstance(value, Mapping) else enumerate(value)
+        named = value if isinstance(value, Mapping) else dict(enumerate(value))
         of_each = (typing.get_args(kind) or (Any,))[-1]
-        for name, part in named:
-            yield from _leaves(part, of_each, f"{key}.{name}", allowed)
+        for place, part in named.items():
+            yield from _leaves(part, of_each, f"{key}.{place}", allowed)
     else:
         yield key, value, allowed
 

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, settings
 
 from tests.runs import run, write_library
 
-
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("quick", derandomize=True, max_examples=30, deadline=None, suppress_health_check=SLOW)
 settings.register_profile(

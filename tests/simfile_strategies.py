@@ -48,7 +48,9 @@ def structured(draw: st.DrawFn) -> bytes:
     """Return a simfile with the right tags and any values: timing that stands still, goes back or is no number."""
     write = draw(st.sampled_from([sm_text, ssc_text]))
     meters = numbers.map(lambda text: text.replace(":", ""))
-    drawn = draw(st.lists(st.tuples(_names, meters, charts.map(lambda rows: measures(*rows)) | _odd_measures), max_size=3))
+    drawn = draw(
+        st.lists(st.tuples(_names, meters, charts.map(lambda rows: measures(*rows)) | _odd_measures), max_size=3)
+    )
     text = write(
         drawn,  # type: ignore[arg-type]
         bpms=draw(_pairs | st.just("0=120")),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groove.errors import ConfigError, LibraryError
+from groove.errors import LibraryError
 from groove.evaluate import EvaluateConfig, run
 from groove.retrieval.embedded import EMBEDDINGS_FILE, load
 from tests.runs import write_library

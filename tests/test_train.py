@@ -306,7 +306,9 @@ def test_the_files_that_tests_run_are_all_there_are():
     files = {(path.parent.name, path.stem) for path in CONF_DIR.glob("*/*.yaml")}
     assert {group for group, _ in files} == set(DEFAULTS)
     assert OWN_TESTS <= set(options("experiment")) and set(DEFAULTS.items()) <= files
-    assert {("mining", "hard"), ("mining", "semihard"), ("mining", "distance_weighted"), ("model", "full")} <= set(OTHERS)
+    assert {("mining", "hard"), ("mining", "semihard"), ("mining", "distance_weighted"), ("model", "full")} <= set(
+        OTHERS
+    )
 
 
 def test_a_term_on_the_pooled_features_reaches_no_projection_head(work, songs):
