@@ -228,7 +228,7 @@ class TrainerConfig:
 
     accelerator: str = one_of("cpu", "gpu", "cuda", "mps", "auto")
     devices: int = between(1, 1, PROCESSES)
-    strategy: str = one_of("auto", "ddp", "ddp_spawn", "ddp_fork", "ddp_find_unused_parameters_true")
+    strategy: str = one_of("auto", "ddp")
     precision: str = one_of("32-true", "bf16-mixed", "16-mixed")
     gradient_clip_val: float = between(1.0, 0)
     accumulate_grad_batches: int = between(1, 1)

@@ -52,11 +52,8 @@ def check_start(cfg: Any) -> None:
     """Check the checkpoints that `cfg` starts from.
 
     Raises:
-        ConfigError: for two of them.
         CheckpointError: if there is no such file.
     """
-    if cfg.pretrained and cfg.ckpt_path:
-        raise ConfigError("both pretrained and ckpt_path are given: one starts a new run, the other resumes an old one")
     for key in ("pretrained", "ckpt_path"):
         if cfg[key] and not Path(cfg[key]).is_file():
             raise CheckpointError(f"no checkpoint at {cfg[key]}: give a .ckpt file that groove.train wrote")

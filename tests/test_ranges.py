@@ -128,7 +128,7 @@ def test_the_words_of_the_other_commands_are_those_of_the_code():
         (["experiment=regression", "model.projection_dim=4"], "model.projection_dim is 4; allowed: 5 or more"),
         (["experiment.warmup_epochs=20"], "do not add up to experiment.epochs=20"),
         (["experiment.phases.0.weights={classification: 0, contrastive: 0}"], "at least one above 0"),
-        (["pretrained=a.ckpt", "ckpt_path=b.ckpt"], "both pretrained and ckpt_path are given"),
+        (["pretrained=a.ckpt"], "no checkpoint at a.ckpt"),
         (["ckpt_path=b.ckpt"], "no checkpoint at b.ckpt"),
     ],
 )  # fmt: skip

@@ -186,7 +186,7 @@ def test_no_array_of_a_shared_store_is_unpickled(damage, finished, tmp_path, mon
         lambda: evaluate.run(evaluate.EvaluateConfig(**settings)),
         lambda: run(tmp_path, finished / "songs", "new", "experiment=scratch", "experiment.epochs=1"),
     ):
-        with pytest.raises(LibraryError, match="is no array of features") as caught:
+        with pytest.raises(LibraryError, match="of the feature store cannot be read") as caught:
             command()
         assert "\n" not in str(caught.value) and not marker.exists()
 

@@ -22,7 +22,7 @@ from groove.training.fit import EpochSeed
 from groove.training.module import GrooveModule
 from groove.training.recipe import continued
 from groove.training.trees import COUNTED
-from tests.batches import batch, tiny_model
+from tests.batches import batch, tiny_model, train_config
 from tests.runs import composed, rows, run, write_library
 
 CONTRACT = (
@@ -39,8 +39,8 @@ def options(group: str) -> list[str]:
 
 
 def option(group: str, name: str) -> Any:
-    """Return what one of these files says."""
-    return OmegaConf.load(CONF_DIR / group / f"{name}.yaml")
+    """Return the configuration that one of these files gives."""
+    return train_config(f"{group}={name}")
 
 
 def pairs(entry: Any) -> list[tuple[str, str]]:
@@ -292,10 +292,10 @@ OTHERS = [
 @pytest.mark.parametrize(("group", "name"), OTHERS)
 def test_every_other_file_trains_two_steps(group, name, work, songs):
     """With the sizes that the file gives, which `tests.runs.TINY` would make small."""
-    settings = option(group, name)
-    if settings.get("accelerator") in ("gpu", "cuda", "mps", "tpu"):
+    cfg = option(group, name)
+    if cfg.trainer.accelerator != "cpu":
         pytest.skip("needs an accelerator")
-    given = [f"{group}.{key}={'null' if value is None else value}" for key, value in settings.items()]
+    given = [f"{group}.{key}={'null' if value is None else value}" for key, value in plain(cfg)[group].items()]
     short = ["experiment=scratch", "experiment.epochs=1", "trainer.limit_train_batches=2", "trainer.devices=1"]
     folder = run(work, songs, f"{group}_{name}", f"{group}={name}", *given, *short)
     assert len(rows(folder)) == 2 and (folder / "verdict.json").is_file()

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from groove.data.augment import Augmenter
 from groove.data.triplets import ChartLabels, PairRule, draw_triplets
 from groove.features.audio import AUDIO_FEATURES
-from groove.features.store import read_array
+from groove.features.store import load_array
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class ChartDataset(Dataset[ChartBatch]):
 
     def _array(self, path: str) -> NDArray[np.float16]:
         if path not in self._arrays:
-            self._arrays[path] = read_array(self.store / path)
+            self._arrays[path] = load_array(self.store, path)
         return self._arrays[path]
 
 

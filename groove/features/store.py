@@ -70,7 +70,7 @@ class FeatureStore:
 
     def array(self, path: str) -> NDArray[np.float16]:
         """Return the array at `path` (relative to `root`), mapped into memory."""
-        return read_array(self.root / path)
+        return load_array(self.root, path)
 
     def write(self, key: str, entries: list[dict[str, Any]], arrays: Mapping[str, NDArray[np.float16]]) -> None:
         """Write the record `key`, whole or not at all; one that another process finished first is left as it is."""
@@ -102,22 +102,39 @@ class FeatureStore:
                 raise
 
 
-def read_array(path: Path) -> NDArray[np.float16]:
-    """Return the array in the file `path`, mapped into memory; a store may be shared, so nothing is unpickled.
+def load_array(root: Path, path: str) -> NDArray[np.float16]:
+    """Return the array at `path` of the store at `root`, mapped into memory; a store may be shared: nothing unpickles.
 
     Raises:
-        LibraryError: if it is missing or holds no array of numbers.
+        LibraryError: if it is gone or damaged.
     """
     try:
-        array: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
-        if array.ndim != 2 or array.dtype.kind != "f":
-            raise ValueError(f"shape {array.shape}, type {array.dtype}")
-    except (OSError, ValueError, EOFError, AttributeError) as error:  # an .npz has no ndim
-        why = " ".join(str(error).split())
-        raise LibraryError(
-            f"{path} is no array of features ({why}): remove the folder it is in, and it is computed anew"
-        ) from error
+        array: NDArray[np.float16] = np.load(root / path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "damaged"
+        raise _unreadable(root / path, why) from error
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
+        raise _unreadable(root / path, "no array of features")
     return array
+
+
+def finite_array(root: Path, path: str) -> NDArray[np.float16]:
+    """Return the array at `path` as `load_array` does, read to its end.
+
+    Raises:
+        LibraryError: also if it holds a number that is not finite.
+    """
+    array = load_array(root, path)
+    if not np.isfinite(array).all():
+        raise _unreadable(root / path, "damaged (numbers that are not finite)")
+    return array
+
+
+def _unreadable(path: Path, why: str) -> LibraryError:
+    return LibraryError(
+        f"'{path}' of the feature store cannot be read: {why}; remove the folder '{path.parent}' and start again "
+        "(a run goes on with ckpt_path=last): it is computed anew"
+    )
 
 
 def write_if_changed(path: Path, content: bytes) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from groove.data.augment import LEFT_RIGHT, mirror_columns
 from groove.data.dataset import ChartTable
 from groove.features.frames import CHART_FEATURES
-from groove.features.store import read_array
+from groove.features.store import load_array
 from groove.model.fusion import LateFusionClassifier
 from groove.retrieval.trained import TrainedModel
 
@@ -35,7 +35,7 @@ def raw_features(table: ChartTable, store: Path, mirror: bool = False) -> NDArra
 def _raw(table: ChartTable, store: Path, columns: NDArray[np.intp]) -> NDArray[np.float64]:
     rows = []
     for path in table.chart_path:
-        frames = read_array(store / path).astype(np.float64)[:, columns]
+        frames = load_array(store, path).astype(np.float64)[:, columns]
         seconds = max(float(frames[:, CHART_FEATURES.index("seconds")].sum()), 1e-6)
         rows.append(np.concatenate([frames.mean(axis=0), frames.sum(axis=0) / seconds]))
     return np.stack(rows)

@@ -23,7 +23,7 @@ from groove.config import plain
 from groove.data.datamodule import GrooveDataModule
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.features.audio import AUDIO_FEATURES
-from groove.features.store import read_array
+from groove.features.store import finite_array
 from groove.model.checkpoint import read_checkpoint
 from groove.model.fusion import LateFusionClassifier, warn_of_leak
 from groove.retrieval.run_files import CHECKPOINTS, EPOCH_0
@@ -201,7 +201,7 @@ def audio_statistics(data: GrooveDataModule) -> tuple[Tensor, Tensor]:
     chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(len(paths), _AUDIO_SAMPLE)).astype(int)]
     if not chosen:
         return torch.zeros(len(AUDIO_FEATURES)), torch.ones(len(AUDIO_FEATURES))
-    frames = np.concatenate([read_array(data.store / path).astype(np.float32) for path in chosen])
+    frames = np.concatenate([finite_array(data.store, path).astype(np.float32) for path in chosen])
     std = np.maximum(frames.std(axis=0), 1e-3)
     return torch.from_numpy(frames.mean(axis=0)), torch.from_numpy(std)
 

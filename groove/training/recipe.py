@@ -64,6 +64,8 @@ def check_settings(cfg: Any) -> None:
     for key in ("pretrained", "ckpt_path"):
         if cfg[key]:
             read_checkpoint(Path(cfg[key]))
+    if cfg.pretrained and cfg.ckpt_path:
+        raise ConfigError("both pretrained and ckpt_path are given: one starts a new run, the other resumes an old one")
 
 
 def continued(cfg: Any, folder: Path) -> Any:
