@@ -23,6 +23,8 @@ from groove.features.settings import FeatureSettings
 from tests.builders import measures, ssc_text
 from tests.simfile_strategies import charts, damaged, noise, real_simfiles, structured
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # what a user would see of numpy's
+
 STEPS_TYPES = ("dance-single", "dance-double")
 SILENT = AudioSource(None, "", "no audio")
 REAL = real_simfiles()

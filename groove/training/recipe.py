@@ -19,7 +19,7 @@ from groove.charts.processes import alone
 from groove.charts.radar import RADAR_AXES
 from groove.config import TrainConfig, checked, plain
 from groove.data.datamodule import GrooveDataModule
-from groove.errors import GrooveError
+from groove.errors import ConfigError, GrooveError
 from groove.features.catalogue import Catalogue
 from groove.model.checkpoint import LoadReport, read_checkpoint
 from groove.model.fusion import LateFusionClassifier
