@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from groove.config import LARGEST_SEED, run_main
+from groove.config import run_main
 from groove.embed import EmbedConfig, about, embedded
 from groove.errors import ConfigError, RunError
 from groove.ranges import between, one_of
@@ -47,7 +47,7 @@ class ExploreConfig(EmbedConfig):
     space: str = one_of("projection", "pooled")
     neighbors: int = between(10, 1, MOST_NEIGHBORS)
     method: str = one_of("tsne", "pca")
-    seed: int = between(0, 0, LARGEST_SEED)
+    seed: int = between(0, 0, 2**31 - 1)
     substyles: bool = True
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groove.config import LARGEST_SEED, run_main
+from groove.config import run_main
 from groove.embed import EmbedConfig, about, embedded
 from groove.errors import RunError
 from groove.ranges import between, one_of
@@ -43,7 +43,7 @@ class SubstylesConfig(EmbedConfig):
     out: str = "outputs/substyles"
     space: str = one_of("projection", "pooled")
     largest: int = between(8, 2, 50)
-    seed: int = between(0, 0, LARGEST_SEED)
+    seed: int = between(0, 0, 2**31 - 1)
 
 
 def run(cfg: SubstylesConfig) -> None:

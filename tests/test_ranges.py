@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
+from groove import evaluate, explore, recommend, substyles
 from groove.config import TrainConfig, checked
 from groove.errors import ConfigError
 from groove.ranges import between, check_ranges, one_of
@@ -188,6 +191,20 @@ def test_the_bounds_of_all_settings_together_end_in_a_verdict(bounds, tmp_path):
     folder = run(tmp_path, songs, "run", "experiment=baseline", *bounds)
     assert len(rows(folder)) == 2
     json.loads((folder / "verdict.json").read_text())
+
+
+def test_the_bounds_of_the_other_commands_work(finished, tmp_path):
+    run_copy = shutil.copytree(finished / "run", tmp_path / "run")
+    given = {"run": str(run_copy), "songs": str(finished / "songs"), "store": str(finished / "store"), "workers": 1}
+    for query in ({"chart": "Song03 [Hard]"}, {"radar": {"stream": "high"}}):
+        cfg = OmegaConf.merge(OmegaConf.structured(recommend.RecommendConfig), given, query, {"k": 10**9})
+        recommend.run(cfg)
+    largest_seed = 2**31 - 1
+    page, out = str(tmp_path / "map.html"), str(tmp_path / "styles")
+    explore.run(explore.ExploreConfig(**given, out=page, neighbors=100, seed=largest_seed))
+    substyles.run(substyles.SubstylesConfig(**given, out=out, largest=50, seed=largest_seed))
+    evaluate.run(evaluate.EvaluateConfig(**given, draws=1, technique=False))
+    assert (tmp_path / "map.html").is_file() and (tmp_path / "styles" / "substyles.json").is_file()
 
 
 def test_the_trainer_that_is_asked_for_is_checked(tmp_path):

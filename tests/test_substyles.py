@@ -115,7 +115,7 @@ def test_a_library_without_a_chart_of_a_class(tmp_path, capsys):
     ("arguments", "text"),
     [
         (["largest=1"], "largest is 1; allowed: 2 to 50"),
-        (["seed=-1"], "seed is -1; allowed: 0 to 4294967295"),
+        (["seed=-1"], "seed is -1; allowed: 0 to 2147483647"),
         (["space=poold"], "space is 'poold': did you mean 'pooled'? allowed: pooled, projection"),
         (["run=nowhere"], "run=nowhere does not exist"),
         (["out=run/embeddings.parquet/x"], "cannot be written"),
