@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 THREADS ?= 1
 export OMP_NUM_THREADS := $(THREADS)
 
-.PHONY: help install format check check-static test smoke demo bench clean
+.PHONY: help install format check check-static test smoke demo bench fuzz clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -46,6 +46,9 @@ demo: $(STAMP)  ## generated library -> pretrained classifier -> baseline, A, B,
 	$(BIN)/python -m groove.report runs=outputs/demo out=outputs/demo
 	$(BIN)/python -m groove.recommend run=outputs/demo/3_c chart="Crimson Harbor [Hard]" k=5 out=outputs/demo/answers.csv
 	$(BIN)/python -m groove.explore run=outputs/demo/3_c out=outputs/demo/explore.html
+
+fuzz: $(STAMP)  ## an hour of odd files and odd settings: what no drawn example of the tests shows
+	EXAMPLES=20000 $(BIN)/python -m pytest --hypothesis-profile=long --hypothesis-show-statistics tests/test_fuzz_*.py
 
 bench: $(STAMP)  ## speed and memory, as ratios to a baseline in the same run
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -q

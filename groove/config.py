@@ -22,6 +22,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from groove.errors import ConfigError, GrooveError, did_you_mean, disk_error
+from groove.ranges import PROCESSES, between, check_ranges, one_of
 
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
 PATH_KEYS = (
@@ -41,23 +42,27 @@ PATH_KEYS = (
 )
 TEXT_KEYS = ("chart", "pack")
 """Values that name charts and packs: taken as they are written, brackets and all."""
+LARGEST_SEED = 2**32 - 1
+WIDEST = 8192
+"""The most channels of a layer: wider ones have more weights than a machine has memory."""
+MOST_EPOCHS = 1_000_000
 
 
 @dataclass
 class AudioConfig:
     """Settings of the audio features; all of them enter the store's key."""
 
-    sample_rate: int = 22050
-    n_fft: int = 2048
-    hop_length: int = 512
-    n_mels: int = 64
+    sample_rate: int = between(22050, 1, 384_000)
+    n_fft: int = between(2048, 1, 65_536)
+    hop_length: int = between(512, 1, 65_536)
+    n_mels: int = between(64, 1, 1024)
 
 
 @dataclass
 class FeaturesConfig:
     """Settings of everything that `prepare` computes."""
 
-    frames_per_beat: int = 4
+    frames_per_beat: int = between(4, 1, 48, why="48 is the game's finest row")
     audio: AudioConfig = field(default_factory=AudioConfig)
 
 
@@ -65,8 +70,8 @@ class FeaturesConfig:
 class GeneratedConfig:
     """The library that is written when `data.songs` is not given."""
 
-    songs: int = 160
-    seed: int = 0
+    songs: int = between(160, 2, 100_000, why="one is held out")
+    seed: int = between(0, 0, LARGEST_SEED)
     root: str = "outputs/library"
 
 
@@ -74,10 +79,10 @@ class GeneratedConfig:
 class TripletsConfig:
     """Which same-difficulty pairs are positives and negatives, and how many triplets are drawn."""
 
-    positive_percentile: float = 15.0
-    negative_percentile: float = 85.0
+    positive_percentile: float = between(15.0, above=0, below=100)
+    negative_percentile: float = between(85.0, above=0, below=100)
     same_difficulty_only: bool = True
-    per_anchor: int = 4
+    per_anchor: int = between(4, 1, 1000)
 
 
 @dataclass
@@ -85,8 +90,8 @@ class AugmentConfig:
     """Training-only augmentation; a mirror leaves the radar unchanged."""
 
     mirror: bool = True
-    audio_mask: float = 0.0
-    row_dropout: float = 0.0
+    audio_mask: float = between(0.0, 0, 1)
+    row_dropout: float = between(0.0, 0, 1)
 
 
 @dataclass
@@ -95,16 +100,16 @@ class DataConfig:
 
     songs: str | None = None
     store: str = "outputs/store"
-    workers: int = 2
+    workers: int = between(2, 1, PROCESSES)
     steps_types: list[str] = field(default_factory=lambda: ["dance-single"])
-    missing_audio: str = "mask"
+    missing_audio: str = one_of("mask", "skip", "error")
     classes: dict[str, list[str]] = field(default_factory=dict)
-    radar: str = "konami"
+    radar: str = one_of("konami", "stepmania")
     split_seed: int = 0
-    val_fraction: float = 0.2
-    fold: int = 0
-    batch_size: int = 128
-    passes_per_epoch: int = 1
+    val_fraction: float = between(0.2, above=0, below=1)
+    fold: int = between(0, 0)
+    batch_size: int = between(128, 3, why="a triplet needs three charts")
+    passes_per_epoch: int = between(1, 1, 10_000)
     triplets: TripletsConfig = field(default_factory=TripletsConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     generated: GeneratedConfig = field(default_factory=GeneratedConfig)
@@ -115,16 +120,16 @@ class ModelConfig:
     """Sizes of `LateFusionClassifier`; see `groove.model.fusion`."""
 
     _target_: str = "groove.model.fusion.LateFusionClassifier"
-    audio_dim: int = 128
-    chart_dim: int = 64
-    fusion_dim: int = 256
-    backbone_blocks: int = 4
-    projection_dim: int = 128
-    classifier_hidden: int = 64
-    pooling: str = "mean_max"
-    head: str = "classification"
-    dropout: float = 0.1
-    max_frames: int | None = 1440
+    audio_dim: int = between(128, 1, WIDEST)
+    chart_dim: int = between(64, 1, WIDEST)
+    fusion_dim: int = between(256, 1, WIDEST)
+    backbone_blocks: int = between(4, 1, 100)
+    projection_dim: int = between(128, 1, WIDEST)
+    classifier_hidden: int = between(64, 1, WIDEST)
+    pooling: str = one_of("mean_max", "attention", "statistics")
+    head: str = one_of("classification", "ordinal")
+    dropout: float = between(0.1, 0, below=1)
+    max_frames: int | None = between(1440, 1)
     radar_mlp: bool = False
     radar_in_projection: bool = False
 
@@ -137,12 +142,12 @@ class LossConfig:
     """
 
     _target_: str = "groove.model.losses.AdaptiveTripletLoss"
-    triplet_margin: float = 2.0
-    margin_scale: float | None = None
+    triplet_margin: float = between(2.0, 0, 1e6)
+    margin_scale: float | None = between(None, 0, 1e6)
     normalize: bool = False
-    pooled_weight: float = 0.0
-    temperature: float | None = None
-    bandwidth: float | None = None
+    pooled_weight: float = between(0.0, 0, 1e6)
+    temperature: float | None = between(None, above=0, most=1e6)
+    bandwidth: float | None = between(None, above=0, most=1e6)
     name: str | None = None
     pairs: str | None = None
 
@@ -158,10 +163,10 @@ class MiningConfig:
 class OptimizerConfig:
     """AdamW and the learning-rate schedule of one fit."""
 
-    lr: float = 1e-4
-    weight_decay: float = 0.01
-    schedule: str = "constant"
-    label_smoothing: float = 0.0
+    lr: float = between(1e-4, above=0, most=10)
+    weight_decay: float = between(0.01, 0, 100)
+    schedule: str = one_of("constant", "cosine")
+    label_smoothing: float = between(0.0, 0, below=1)
     class_weights: bool = False
 
 
@@ -169,8 +174,8 @@ class OptimizerConfig:
 class WeightsConfig:
     """The weight of each loss within a phase; 0 silences it."""
 
-    classification: float = 0.0
-    contrastive: float = 0.0
+    classification: float = between(0.0, 0, 1e6)
+    contrastive: float = between(0.0, 0, 1e6)
 
 
 @dataclass
@@ -178,11 +183,11 @@ class PhaseConfig:
     """One phase: `epochs: null` means all that remain. Give `freeze` or `train_only`, not both."""
 
     name: str = MISSING
-    epochs: int | None = None
+    epochs: int | None = between(None, 0)
     freeze: list[str] = field(default_factory=list)
     train_only: list[str] = field(default_factory=list)
     weights: WeightsConfig = field(default_factory=WeightsConfig)
-    lr_factor: dict[str, float] = field(default_factory=dict)
+    lr_factor: dict[str, float] = between(dict, 0, 1e6)
 
 
 @dataclass
@@ -193,11 +198,11 @@ class ExperimentConfig:
     """
 
     name: str = MISSING
-    verdict: str = MISSING
+    verdict: str = one_of("a", "b", "c", "baseline", "pretrain", "control", default=MISSING)
     needs_pretrained: bool = True
-    epochs: int = 20
-    warmup_epochs: int = 0
-    classification_weight: float | None = None
+    epochs: int = between(20, 1, MOST_EPOCHS)
+    warmup_epochs: int = between(0, 0)
+    classification_weight: float | None = between(None, 0)
     phases: list[PhaseConfig] = field(default_factory=list)
 
 
@@ -205,11 +210,11 @@ class ExperimentConfig:
 class PretrainConfig:
     """The classifier that `experiment=pretrain` trains, and that the others start from without `pretrained=`."""
 
-    epochs: int = MISSING
-    lr: float = MISSING
-    weight_decay: float = MISSING
-    label_smoothing: float = MISSING
-    batch_size: int = MISSING
+    epochs: int = between(MISSING, 1, MOST_EPOCHS)
+    lr: float = between(MISSING, above=0, most=10)
+    weight_decay: float = between(MISSING, 0, 100)
+    label_smoothing: float = between(MISSING, 0, below=1)
+    batch_size: int = between(MISSING, 3, why="as data.batch_size")
     root: str = "outputs/pretrained"
 
 
@@ -217,23 +222,23 @@ class PretrainConfig:
 class DiagnosticsConfig:
     """How many charts the gradients of both objectives are measured on."""
 
-    gradient_charts: int = 32
+    gradient_charts: int = between(32, 1)
 
 
 @dataclass
 class TrainerConfig:
     """Arguments of `lightning.Trainer`, and the number of threads torch may use."""
 
-    accelerator: str = "cpu"
-    devices: int = 1
-    num_nodes: int = 1
-    strategy: str = "auto"
-    precision: str = "32-true"
-    gradient_clip_val: float = 1.0
-    accumulate_grad_batches: int = 1
-    threads: int = 2
+    accelerator: str = one_of("cpu", "gpu", "cuda", "mps", "auto")
+    devices: int = between(1, 1, PROCESSES)
+    num_nodes: int = between(1, 1, PROCESSES)
+    strategy: str = one_of("auto", "ddp")
+    precision: str = one_of("32-true", "bf16-mixed", "16-mixed")
+    gradient_clip_val: float = between(1.0, 0)
+    accumulate_grad_batches: int = between(1, 1)
+    threads: int = between(2, 1, PROCESSES)
     progress_bar: bool = True
-    limit_train_batches: int | None = None
+    limit_train_batches: int | None = between(None, 1)
 
 
 @dataclass
@@ -242,8 +247,8 @@ class PrepareConfig:
 
     data: DataConfig = field(default_factory=DataConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
-    shard: int | None = None
-    shards: int = 1
+    shard: int | None = between(None, 0)
+    shards: int = between(1, 1)
     figure: bool = True
 
 
@@ -251,7 +256,7 @@ class PrepareConfig:
 class TrainConfig:
     """Schema of `conf/train.yaml`."""
 
-    seed: int = 0
+    seed: int = between(0, 0, LARGEST_SEED)
     data: DataConfig = field(default_factory=DataConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -279,14 +284,17 @@ def run_main(task: Callable[[Any], None], config_name: str, schema: type) -> Non
 
     @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)
     def app(cfg: DictConfig) -> None:
+        composing.clear()
         try:
             task(checked(cfg, schema))
         except GrooveError as error:  # caught here, since Hydra writes a line of its own when a job raises
             failures.append(_one_line(str(error)))
         except OSError as error:
             failures.append(_one_line(_line_of_disk(error)))
+        composing.append(True)
 
     failures: list[str] = []
+    composing = [True]
     sys.argv = [sys.argv[0], *map(_quote_path, sys.argv[1:])]
     try:
         app()
@@ -294,6 +302,10 @@ def run_main(task: Callable[[Any], None], config_name: str, schema: type) -> Non
         failures.append(_one_line(explain(error, schema)))
     except OSError as error:  # of Hydra's own files
         failures.append(_one_line(_line_of_disk(error)))
+    except Exception as error:
+        if not composing:
+            raise
+        failures.append(_one_line(explain(error, schema)))  # Hydra asserts what some overrides are, as data=-1
     except KeyboardInterrupt:
         print("groove: interrupted", file=sys.stderr)
         sys.exit(130)
@@ -313,11 +325,11 @@ def checked(cfg: DictConfig, schema: type) -> Any:
     """Return `cfg` merged into the dataclass `schema`, all interpolations resolvable, read-only.
 
     Raises:
-        ConfigError: for a key the schema does not have, a value of the wrong type, or one that is missing.
+        ConfigError: for a key the schema does not have, and a value that is missing, of the wrong type, or not allowed.
     """
     try:
         merged = OmegaConf.merge(OmegaConf.structured(schema), cfg)
-        OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
+        check_ranges(OmegaConf.to_container(merged, resolve=True, throw_on_missing=True), schema)
     except OmegaConfBaseException as error:
         raise ConfigError(explain(error, schema)) from error
     OmegaConf.set_readonly(merged, True)
@@ -347,7 +359,9 @@ def explain(error: Exception, schema: type) -> str:
             key = text.removeprefix(prefix).split("'")[0].lstrip("+~")
             if not _key_exists(key, schema):
                 return _unknown_key(key, schema)
-    line = text.strip().splitlines()[0]
+            if text.startswith("Could not override"):
+                return f"the files of this configuration do not set '{key}'; to set it write +{key}=..."
+    line = next(iter(text.strip().splitlines()), f"these overrides cannot be used ({type(error).__name__})")
     return f"{where}: {line}" if where else line
 
 

@@ -19,6 +19,7 @@ from omegaconf import MISSING
 
 from groove.config import run_main
 from groove.errors import ConfigError
+from groove.ranges import PROCESSES, between
 
 if TYPE_CHECKING:
     from groove.features.catalogue import Catalogue
@@ -35,8 +36,8 @@ class EmbedConfig:
     run: str = MISSING
     songs: str | None = None
     store: str = "outputs/store"
-    workers: int = 2
-    threads: int = 1
+    workers: int = between(2, 1, PROCESSES)
+    threads: int = between(1, 1, PROCESSES)
 
 
 def run(cfg: EmbedConfig) -> None:
@@ -54,23 +55,32 @@ def embedded(cfg: Any) -> tuple[EmbeddedLibrary, Path]:
     Raises:
         GrooveError: if there is no such run or library, or one of them cannot be used.
     """
-    from groove.retrieval.embedded import EMBEDDINGS_FILE, load
-    from groove.retrieval.run_files import LAST, run_folder
+    from groove.retrieval.run_files import EMBEDDINGS_FILE, LAST, run_folder
 
     given = Path(cfg.run)
     folder = run_folder(given)
     kept = folder / EMBEDDINGS_FILE
     of_last_epoch = given == folder or given.name == LAST
     if cfg.songs is None and of_last_epoch and kept.is_file():
+        from groove.retrieval.embedded import load
+
         return load(kept), kept
     return embedded_catalogue(*trained_and_catalogue(cfg))
 
 
 def trained_and_catalogue(cfg: Any) -> tuple[TrainedModel, Catalogue, Path]:
-    """Return the model of ``cfg.run``, the prepared library of `cfg` and its folder; torch is imported here."""
+    """Return the model of ``cfg.run``, the prepared library of `cfg` and its folder; torch is imported here.
+
+    Raises:
+        GrooveError: if there is no such run or library, or one of them cannot be used.
+    """
+    from groove.charts.walk import check_folder
+
+    if cfg.songs is not None:
+        check_folder(Path(cfg.songs))
+    trained = model_of(cfg)
     from groove.prepare import prepared
 
-    trained = model_of(cfg)
     data, features = library_settings(trained, cfg)
     catalogue = prepared(data, features)
     return trained, catalogue, Path(data.songs or data.generated.root)
@@ -78,6 +88,9 @@ def trained_and_catalogue(cfg: Any) -> tuple[TrainedModel, Catalogue, Path]:
 
 def model_of(cfg: Any) -> TrainedModel:
     """Return the model of ``cfg.run``; torch is imported here, and told to use ``cfg.threads``."""
+    from groove.retrieval.run_files import checkpoint_path
+
+    checkpoint_path(Path(cfg.run))  # a run that is not there does not wait for torch
     import torch
 
     from groove.retrieval.trained import load_trained

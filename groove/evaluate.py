@@ -15,7 +15,8 @@ import numpy as np
 
 from groove.config import run_main
 from groove.embed import EmbedConfig, about, embedded_catalogue, trained_and_catalogue, writing
-from groove.errors import ConfigError, LibraryError
+from groove.errors import LibraryError
+from groove.ranges import between
 
 if TYPE_CHECKING:
     from groove.data.triplets import ChartLabels
@@ -34,15 +35,13 @@ Table = dict[str, dict[str, "Interval"]]
 class EvaluateConfig(EmbedConfig):
     """Schema of `conf/evaluate.yaml`."""
 
-    draws: int = 1000
+    draws: int = between(1000, 1, 100_000)
     technique: bool = True
     out: str | None = None
 
 
 def run(cfg: EvaluateConfig) -> None:
     """Measure, print the tables, and write them."""
-    if cfg.draws < 1:
-        raise ConfigError(f"draws={cfg.draws}; allowed: 1 or more")
     trained, catalogue, songs = trained_and_catalogue(cfg)
     library, path = embedded_catalogue(trained, catalogue, songs)
     print(about(library))

@@ -16,6 +16,7 @@ import numpy as np
 from groove.config import run_main
 from groove.embed import EmbedConfig, about, embedded
 from groove.errors import ConfigError, RunError
+from groove.ranges import between, one_of
 
 if TYPE_CHECKING:
     from groove.report.explore_page import LibraryPage
@@ -43,10 +44,10 @@ class ExploreConfig(EmbedConfig):
     """Schema of `conf/explore.yaml`."""
 
     out: str = "explore.html"
-    space: str = "projection"
-    neighbors: int = 10
-    method: str = "tsne"
-    seed: int = 0
+    space: str = one_of("projection", "pooled")
+    neighbors: int = between(10, 1, MOST_NEIGHBORS)
+    method: str = one_of("tsne", "pca")
+    seed: int = between(0, 0, 2**31 - 1)
     substyles: bool = True
 
 
@@ -98,11 +99,6 @@ def _warning(charts: int, method: str) -> str:
 
 def check(cfg: ExploreConfig) -> None:
     """Raise a `ConfigError` for what would only fail after the work."""
-    from groove.retrieval.map import check_method
-
-    check_method(cfg.method)
-    if not 1 <= cfg.neighbors <= MOST_NEIGHBORS:
-        raise ConfigError(f"neighbors is {cfg.neighbors}; allowed: 1 to {MOST_NEIGHBORS}")
     if Path(cfg.out).is_dir():
         raise ConfigError(f"out={cfg.out} is a folder; give the name of a file, as {Path(cfg.out) / 'explore.html'}")
 

@@ -28,11 +28,13 @@ from groove.features.workers import OnStep
 from groove.progress import progress
 from groove.report.library import LibraryReport, distribution_table
 from groove.report.library_figure import write_library_figure
+from groove.settings_checks import check_preparation
 
 
 def run(cfg: Any) -> None:
     """Prepare the library of `cfg` (a `PrepareConfig`), or one shard of it, and print what was found."""
     start = time.perf_counter()
+    check_preparation(cfg)
     shard = Shard.of(cfg.shard, cfg.shards)
     if shard is not None:
         return _run_shard(cfg, shard, start)

@@ -24,6 +24,7 @@ from groove.charts.library import count_reasons, reasons_line, write_left_out
 from groove.charts.radar import FAMILIES, RADAR_AXES
 from groove.config import run_main
 from groove.errors import LibraryError
+from groove.ranges import PROCESSES, between, one_of
 from groove.report.library import LibraryReport, distribution_table
 from groove.report.library_figure import write_library_figure
 
@@ -41,9 +42,9 @@ class RadarConfig:
     songs: str = MISSING
     out: str = "radar.csv"
     steps_types: list[str] = field(default_factory=lambda: ["dance-single"])
-    song_end: str = "song"
+    song_end: str = one_of("song", "last_row")
     index: str | None = "outputs/index"
-    workers: int = 2
+    workers: int = between(2, 1, PROCESSES)
     figure: bool = True
     compare: str | None = None
 
@@ -88,7 +89,7 @@ def _radars(cfg: RadarConfig) -> RadarTable:
                 list(cfg.steps_types),
                 cfg.song_end,
                 index,
-                max(cfg.workers, 1),
+                cfg.workers,
                 lambda done, total: progress.update(task, completed=done, total=total),
             )
     except BrokenProcessPool as error:

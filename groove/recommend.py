@@ -17,6 +17,7 @@ import numpy as np
 from groove.config import run_main
 from groove.embed import EmbedConfig, about, embedded, writing
 from groove.errors import ConfigError
+from groove.ranges import between, one_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,8 +48,8 @@ class RecommendConfig(EmbedConfig):
     chart: str | None = None
     simfile: str | None = None
     radar: RadarQueryConfig = field(default_factory=RadarQueryConfig)
-    k: int = 10
-    space: str = "projection"
+    k: int = between(10, 1)
+    space: str = one_of("projection", "pooled")
     difficulty: Any = SAME
     meter: Any = None
     bpm: Any = None
@@ -79,7 +80,7 @@ def _check(cfg: RecommendConfig) -> str:
     """Return what is asked by: chart, simfile or radar.
 
     Raises:
-        ConfigError: unless it is exactly one of them, and `out` a kind of file that can be written.
+        ConfigError: unless it is exactly one of them, `out` a kind of file that can be written, and every value one.
     """
     radar = any(value is not None for value in vars_of(cfg.radar).values())
     if cfg.simfile is None and (cfg.chart is None) == (not radar):
@@ -89,7 +90,22 @@ def _check(cfg: RecommendConfig) -> str:
         raise ConfigError("both simfile= and radar.*= given; ask by one of them")
     if cfg.out and Path(cfg.out).suffix not in WRITERS:
         raise ConfigError(f"out={cfg.out} is none of {', '.join(WRITERS)}")
+    _check_values(cfg)
     return "simfile" if cfg.simfile is not None else "radar" if radar else "chart"
+
+
+def _check_values(cfg: RecommendConfig) -> None:
+    """Raise a `ConfigError` for a filter or a radar value that cannot be used, before anything is loaded."""
+    from groove.retrieval.filters import check_filters
+
+    difficulty = None if cfg.difficulty in (SAME, ANY) else cfg.difficulty
+    check_filters({"difficulty": difficulty, "meter": cfg.meter, "bpm": cfg.bpm, "length": cfg.length})
+    asked = {axis: value for axis, value in vars_of(cfg.radar).items() if value is not None}
+    if asked:
+        from groove.retrieval.recommend import parse_level
+
+        for axis, value in asked.items():
+            parse_level(axis, str(value))
 
 
 def vars_of(cfg: Any) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from groove.config import run_main
 from groove.embed import EmbedConfig, about, embedded
-from groove.errors import ConfigError, RunError
+from groove.errors import RunError
+from groove.ranges import between, one_of
 
 if TYPE_CHECKING:
     from groove.report.substyles_figure import ClassPanel
@@ -40,23 +41,18 @@ class SubstylesConfig(EmbedConfig):
     """Schema of `conf/substyles.yaml`."""
 
     out: str = "outputs/substyles"
-    space: str = "projection"
-    largest: int = 8
-    seed: int = 0
+    space: str = one_of("projection", "pooled")
+    largest: int = between(8, 2, 50)
+    seed: int = between(0, 0, 2**31 - 1)
 
 
 def run(cfg: SubstylesConfig) -> None:
     """Find the sub-styles, print them, and write table, numbers and figure.
 
     Raises:
-        ConfigError: if a setting is not allowed.
         RunError: if there is no such space, or `out` cannot be written.
         GrooveError: if there is no such run or library, or one of them cannot be used.
     """
-    if cfg.largest < 2:
-        raise ConfigError(f"largest={cfg.largest}; allowed: 2 or more")
-    if cfg.seed < 0:
-        raise ConfigError(f"seed={cfg.seed}; allowed: 0 or more")
     library, _ = embedded(cfg)
     start = time.perf_counter()
     classes = _found(library, cfg)

@@ -30,7 +30,11 @@ def run(cfg: Any) -> None:
 
 def train(cfg: Any, folder: Path) -> None:
     """Run one experiment into `folder`: check, prepare, pretrain if needed, fit, judge, draw."""
+    from groove.settings_checks import check_songs, check_training
     from groove.training.ranks import Ranks, quiet
+
+    check_training(cfg)  # before torch is imported
+    check_songs(cfg.data)
 
     with quiet(cfg.trainer):
         from groove.training.recipe import check_settings, fit_experiment, load_data, report_run, starting_model

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.runs import run, write_library
+
+SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
+settings.register_profile("quick", derandomize=True, max_examples=30, deadline=None, suppress_health_check=SLOW)
+settings.register_profile(
+    "long", max_examples=int(os.environ.get("EXAMPLES", "1000")), deadline=None, suppress_health_check=SLOW
+)
+settings.load_profile("quick")  # the same few examples every time; --hypothesis-profile=long searches
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ ALLOWED = {
     "model": {"errors", "charts", "features", "data"},
     "retrieval": {"errors", "charts", "features", "data", "model"},
     "report": {"errors"},  # reads a run folder; its entry point alone knows the configuration
-    "training": {"errors", "charts", "features", "data", "model", "retrieval", "config"},
+    "training": {"errors", "charts", "features", "data", "model", "retrieval", "config", "settings_checks"},
 }
 RECIPES = {"training/recipe.py": {"report", "prepare"}, "report/__main__.py": {"config"}}
 LIGHT = ("charts", "features", "report")
@@ -48,6 +48,38 @@ def test_a_package_imports_nothing_to_its_right(package):
 def test_light_packages_never_import_torch(package):
     for path in (ROOT / package).glob("*.py"):
         assert not {name.split(".")[0] for name in imported(path)} & {"torch", "lightning", "hydra"}, path
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("train", ["experiment=zzz"]),
+        ("train", ["data.batch_size=0"]),
+        ("train", ["data.triplets.positive_percentile=90"]),
+        ("train", ["experiment.phases.0.freeze=[clasifier_head]"]),
+        ("train", ["pretrained=none.ckpt"]),
+        ("train", ["data.songs=nowhere"]),
+        ("prepare", ["data.songs=nowhere"]),
+        ("embed", ["run=nowhere"]),
+        ("recommend", ["run=nowhere", "chart=x", "meter=x"]),
+        ("recommend", ["run=nowhere", "chart=x"]),
+        ("evaluate", ["run=nowhere"]),
+        ("substyles", ["run=nowhere"]),
+        ("explore", ["run=nowhere"]),
+        ("export", ["run=nowhere", "out=x"]),
+    ],
+)
+def test_a_mistake_does_not_wait_for_torch(command, arguments, tmp_path):
+    code = f"""
+import runpy, sys
+sys.argv = ["groove.{command}", *{arguments!r}]
+try:
+    runpy.run_module("groove.{command}", run_name="__main__", alter_sys=True)
+except SystemExit as end:
+    print(end.code, [name for name in ("torch", "lightning", "librosa", "sklearn") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.strip() == "1 []" and len(done.stderr.splitlines()) == 1, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

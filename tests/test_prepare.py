@@ -124,7 +124,7 @@ def test_shards_side_by_side_and_as_a_sweep_and_then_a_plain_run(songs, tmp_path
         ("data.songs=nowhere", "song folder 'nowhere' does not exist"),
         ("figure=maybe", "figure: Value 'maybe' is not a valid bool"),
         ("data.missing_audio=msk", "did you mean 'mask'? allowed: error, mask, skip"),
-        ("features.frames_per_beat=0", "features.frames_per_beat is 0; allowed: 1 or more"),
+        ("features.frames_per_beat=0", "features.frames_per_beat is 0; allowed: 1 to 48"),
         ("data.missing_audio=error", "charts without audio"),
         ("shards=0", "shards is 0; allowed: 1 or more"),
         ("shards=3", "shards is 3, but shard says not which; allowed: shard=0 to shard=2"),

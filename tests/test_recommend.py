@@ -85,7 +85,7 @@ def test_by_a_simfile_of_the_library_its_own_song_is_not_named(finished, tmp_pat
         (("simfile=a.sm",), "simfile=a.sm does not exist"),
         (("chart=Song03",), "means 4 charts"),
         (("chart=Sonk",), "no chart is called 'Sonk'"),
-        (("chart=Song03 [Hard]", "k=0"), "k=0; allowed: 1 or more"),
+        (("chart=Song03 [Hard]", "k=0"), "k is 0; allowed: 1 or more"),
         (("chart=Song03 [Hard]", "space=poled"), "did you mean 'pooled'"),
         (("chart=Song03 [Hard]", "out=x.doc"), "out=x.doc is none of .csv, .json, .crs, .txt"),
         (("chart=Song03 [Hard]", "difficulty=Hrd"), "did you mean 'Hard'"),

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from omegaconf import OmegaConf
 from sklearn.ensemble import HistGradientBoostingClassifier
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from groove.charts.radar import RADAR_AXES
-from groove.config import plain
+from groove.config import CONF_DIR, plain
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.prepare import prepared
 from groove.training.fit import EpochSeed
 from groove.training.module import GrooveModule
 from groove.training.resume import continued
 from groove.training.trees import COUNTED
-from tests.batches import batch, tiny_model
+from tests.batches import batch, tiny_model, train_config
 from tests.runs import composed, rows, run, write_library
 
 CONTRACT = (
@@ -29,6 +31,22 @@ CONTRACT = (
     "val/triplet_margin val/positive_margin_fraction retrieval/gain/pooled retrieval/gain/projection "
     "weight/classification weight/contrastive"
 ).split()
+
+
+def options(group: str) -> list[str]:
+    """Return the names of the files of a configuration group."""
+    return sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
+
+
+def option(group: str, name: str) -> Any:
+    """Return the configuration that one of these files gives."""
+    return train_config(f"{group}={name}")
+
+
+def pairs(entry: Any) -> list[tuple[str, str]]:
+    """Return group and file of one entry of a defaults list, without those for Hydra itself."""
+    found = [] if isinstance(entry, str) else entry.items()
+    return [(group, name) for group, name in found if not group.startswith("override")]
 
 
 @pytest.fixture(scope="module")
@@ -250,9 +268,13 @@ def test_the_classification_weight_is_one_setting(work, tmp_path):
 # ---- other experiments, losses, sweeps -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["c", "rigid", "scratch", "lpft", "regression", "classification"])
+OWN_TESTS = {"a", "b", "baseline", "pretrain"}
+"""Experiments whose runs other tests of this file look into; `pretrain` is what every run of `a` begins with."""
+
+
+@pytest.mark.parametrize("name", sorted(set(options("experiment")) - OWN_TESTS))
 def test_every_other_experiment_reaches_its_verdict(name, work, songs, capsys):
-    warmup = ["experiment.warmup_epochs=1"] if name in ("c", "lpft") else []
+    warmup = ["experiment.warmup_epochs=1"] if option("experiment", name).experiment.warmup_epochs else []
     folder = run(work, songs, f"other_{name}", f"experiment={name}", *warmup)
     verdict = json.loads((folder / "verdict.json").read_text())
     assert verdict["indicators"] and len(rows(folder)) == 4
@@ -261,14 +283,46 @@ def test_every_other_experiment_reaches_its_verdict(name, work, songs, capsys):
     assert (name == "rigid") == ("RADAR IN PROJECTION" in capsys.readouterr().out.replace("\n", " "))
 
 
-LOSSES = ["rank_n_contrast", "log_ratio", "y_aware", "plain_triplet", "ntxent", "infonce", "supcon", "radar_regression"]
+DEFAULTS = {group: name for entry in OmegaConf.load(CONF_DIR / "train.yaml").defaults for group, name in pairs(entry)}
+"""The file of each group that a run without overrides takes; every test here runs those."""
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", sorted(set(options("loss")) - {DEFAULTS["loss"]}))
 def test_every_loss_trains(loss, work, songs):
     folder = run(work, songs, f"loss_{loss}", "experiment=baseline", f"loss={loss}", "experiment.epochs=1")
     first, last = rows(folder)
     assert float(last["train/contrastive_loss"]) > 0 and first["val/contrastive_loss"] != last["val/contrastive_loss"]
+
+
+OTHERS = [
+    (group, name)
+    for group in sorted(DEFAULTS.keys() - {"experiment", "loss"})
+    for name in options(group)
+    if name != DEFAULTS[group]
+]
+"""Every other file that a run can be made of, so that a new one is run as well."""
+
+
+@pytest.mark.parametrize(("group", "name"), OTHERS)
+def test_every_other_file_trains_two_steps(group, name, work, songs):
+    """With the sizes that the file gives, which `tests.runs.TINY` would make small."""
+    cfg = option(group, name)
+    if cfg.trainer.accelerator != "cpu":
+        pytest.skip("needs an accelerator")
+    given = [f"{group}.{key}={'null' if value is None else value}" for key, value in plain(cfg)[group].items()]
+    short = ["experiment=scratch", "experiment.epochs=1", "trainer.limit_train_batches=2", "trainer.devices=1"]
+    folder = run(work, songs, f"{group}_{name}", f"{group}={name}", *given, *short)
+    assert len(rows(folder)) == 2 and (folder / "verdict.json").is_file()
+
+
+def test_the_files_that_tests_run_are_all_there_are():
+    """Each group's default, experiments and losses have tests of their own, the rest are `OTHERS`."""
+    files = {(path.parent.name, path.stem) for path in CONF_DIR.glob("*/*.yaml")}
+    assert {group for group, _ in files} == set(DEFAULTS)
+    assert OWN_TESTS <= set(options("experiment")) and set(DEFAULTS.items()) <= files
+    assert {("mining", "hard"), ("mining", "semihard"), ("mining", "distance_weighted"), ("model", "full")} <= set(
+        OTHERS
+    )
 
 
 def test_a_term_on_the_pooled_features_reaches_no_projection_head(work, songs):

@@ -64,7 +64,11 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """Return a CSV file's content; file names that UTF-8 cannot hold keep their bytes."""
+    """Return a CSV file's content; file names that UTF-8 cannot hold keep their bytes.
+
+    Every value is data and stays as it is: a title such as ``=1+1`` is none of our formulas, and programs that read the
+    file want the title. Whoever opens it in a spreadsheet imports the columns as text.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(header)

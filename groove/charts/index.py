@@ -139,7 +139,7 @@ def _read_all(
     """Yield (folders done, table of a batch)."""
     jobs = [folders[i : i + FOLDERS_PER_JOB] for i in range(0, len(folders), FOLDERS_PER_JOB)]
     parallel = workers > 1 and len(folders) > FEW_FOLDERS
-    pool = process_pool(workers) if parallel else None
+    pool = process_pool(min(workers, len(jobs))) if parallel else None
     with pool or nullcontext():
         arguments = (repeat(root), jobs, repeat(settings))
         parts = pool.map(read_job, *arguments) if pool else map(read_job, *arguments)

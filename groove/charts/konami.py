@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from groove.charts.chart import Chart, Timing
-from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, Holds, Rows, played_beats
+from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, SHORTEST_S, Holds, Rows, played_beats
 from groove.charts.song_end import last_row
 
 VOLTAGE_WINDOW = 4.0
@@ -65,8 +65,8 @@ def konami_radar(chart: Chart, rows: Rows, holds: Holds) -> tuple[dict[str, floa
     tempo_change = _tempo_change(chart.timing, end)
     freeze_beats = _freeze_beats(holds, chart.timing)
     shocks, jumps, steps = int(rows.shock.sum()), int((rows.arrows >= 2).sum()), int((rows.arrows > 0).sum())
-    average_bpm = 60 * song_beats / seconds if seconds > 0 else 0.0
-    if len(rows) and seconds > 0:
+    average_bpm = 60 * song_beats / seconds if seconds >= SHORTEST_S else 0.0
+    if len(rows) and seconds >= SHORTEST_S:
         degree = base * (1 + (60 * tempo_change / seconds) / 1500)
         x["stream"] = _floor(60 * (steps + shocks) / seconds)
         x["voltage"] = _floor(average_bpm * peak / 4)

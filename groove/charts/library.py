@@ -14,7 +14,7 @@ from pathlib import Path
 from groove.charts.chart import PANELS, Chart
 from groove.charts.files import write_csv
 from groove.charts.simfiles import read_simfile
-from groove.charts.walk import Folder, LeftOut, Tree, walk
+from groove.charts.walk import Folder, LeftOut, Tree, check_folder, walk
 from groove.errors import LibraryError, did_you_mean
 
 
@@ -66,9 +66,7 @@ def walked(root: Path, steps_types: Sequence[str]) -> Tree:
     for steps_type in steps_types:
         if steps_type not in PANELS:
             raise LibraryError(f"steps type '{steps_type}' cannot be read; {did_you_mean(steps_type, PANELS)}")
-    if not root.is_dir():
-        what = "is not a folder" if root.exists() else "does not exist"
-        raise LibraryError(f"song folder '{root}' {what}; give a folder of packs (Pack/Song/song.ssc)")
+    check_folder(root)
     tree = walk(root)
     if not tree.folders:
         raise LibraryError(f"song folder '{root}' holds no .sm or .ssc file: {_what_is_there(tree.suffixes)}")

@@ -16,6 +16,8 @@ from groove.charts.chart import Chart, NoteKind, Notes, Timing
 
 BEATS_PER_MEASURE = 4
 EPSILON = 1e-9
+SHORTEST_S = 1e-3
+"""What is shorter has no length: a ``#MUSICLENGTH`` may be any number, and a rate over 1e-320 s is infinite."""
 """Closer than any two rows can be; keeps floors and window ends from falling on the wrong side of a float."""
 
 
@@ -116,5 +118,6 @@ def played_beats(beats: NDArray[np.float64], timing: Timing) -> NDArray[np.float
     index = np.searchsorted(start, beats, side="right")
     last = np.maximum(index - 1, 0)
     inside = np.where(index > 0, np.maximum(end[last] - np.maximum(beats, start[last]), 0.0), 0.0)
-    skipped = before[index] - inside
+    with np.errstate(invalid="ignore"):  # a warp without end: the next line knows better
+        skipped = before[index] - inside
     return beats - np.where(np.isfinite(skipped), skipped, before[last] + beats - start[last])

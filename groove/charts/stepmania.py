@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from groove.charts.chart import ROWS_PER_BEAT, Chart, NoteKind, Notes
-from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, is_arrow
+from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, SHORTEST_S, is_arrow
 
 VOLTAGE_WINDOW = 8
 """Beats; both ends of the window count."""
@@ -38,14 +38,14 @@ def stepmania_radar(judged: Notes, holds: int, seconds: float) -> tuple[dict[str
     fine_rows = int((noted % (ROWS_PER_BEAT // 2) != 0).sum())
     last_beat = float(judged.beats.max()) if len(judged) else 0.0
     values = dict.fromkeys(("stream", "voltage", "air", "freeze", "chaos"), 0.0)
-    if seconds > 0 and len(ticks):
+    if seconds >= SHORTEST_S and len(ticks):
         values["stream"] = arrows.sum() / seconds / 7
         values["voltage"] = peak / VOLTAGE_WINDOW * (last_beat / seconds) / 10
         values["air"] = int((arrows >= 2).sum()) / seconds
         values["freeze"] = holds / seconds
         values["chaos"] = 0.5 * fine_rows / seconds
     elements = {
-        "stepmania_stream_before_5_1": (arrows.sum() + holds) / seconds / 7 if seconds > 0 else 0.0,
+        "stepmania_stream_before_5_1": (arrows.sum() + holds) / seconds / 7 if seconds >= SHORTEST_S else 0.0,
         "stepmania_peak_arrows": peak,
         "stepmania_fine_rows": fine_rows,
         "stepmania_last_beat": last_beat,

@@ -18,6 +18,7 @@ DEFAULT_BPM = 60.0
 SLOWEST_BPM = 1e-6
 LONGEST_PAUSE_S = 1e6
 """Beyond these two a value is no music, and sums of it would not stay finite."""
+_LAST_BEAT = 1e9
 FAST_BPM = 9_999_999.0
 """At this tempo and above StepMania's `.sm` reader makes a warp of the segment."""
 
@@ -34,7 +35,7 @@ def beat_values(text: str | None) -> NDArray[np.float64]:
             pair = (float(beat), float(value))
         except ValueError:
             continue
-        if np.isfinite(pair).all() and abs(pair[0]) < 1e9:
+        if np.isfinite(pair).all() and abs(pair[0]) < _LAST_BEAT:
             pairs.append((round(pair[0] * ROWS_PER_BEAT) / ROWS_PER_BEAT, pair[1]))
     return np.array(sorted(pairs, key=lambda pair: pair[0]), dtype=np.float64).reshape(-1, 2)
 
@@ -129,7 +130,8 @@ def _from_beat_0(bpms: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _spans(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (first beat, last beat) for rows of (beat, length), lengths rounded to 1/48, empty ones dropped."""
-    spans = np.column_stack([lengths[:, 0], lengths[:, 0] + _to_rows(lengths[:, 1])])
+    length = np.clip(lengths[:, 1], -_LAST_BEAT, _LAST_BEAT)
+    spans = np.column_stack([lengths[:, 0], lengths[:, 0] + _to_rows(length)])
     return _rounded_spans(spans[spans[:, 0] >= 0])
 
 

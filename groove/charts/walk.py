@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from groove.errors import LibraryError
+
 SIMFILE_SUFFIXES = (".sm", ".ssc")
 OTHER_FORMATS = {
     ".dwi": "DWI",
@@ -59,6 +61,13 @@ class Tree:
     folders: list[Folder]
     suffixes: dict[str, int]
     left_out: list[LeftOut]
+
+
+def check_folder(root: Path) -> None:
+    """Raise a `LibraryError` unless `root` is a folder."""
+    if not root.is_dir():
+        what = "is not a folder" if root.exists() else "does not exist"
+        raise LibraryError(f"song folder '{root}' {what}; give a folder of packs (Pack/Song/song.ssc)")
 
 
 def walk(root: Path) -> Tree:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from groove.charts.chart import DIFFICULTIES
 from groove.charts.radar import RADAR_AXES
 from groove.data.augment import Augmenter
 from groove.data.dataset import ChartBatch, ChartDataset, ChartTable, EpochSampler, InOrderSampler
 from groove.data.mine import split_triplets
 from groove.data.partners import class_counts
 from groove.data.scaler import RadarScaler
-from groove.data.splits import check_fraction, held_out
-from groove.data.triplets import ChartLabels, PairRule, check_percentiles
+from groove.data.settings import check_data_settings, slot_labels
+from groove.data.splits import held_out
+from groove.data.triplets import ChartLabels, PairRule
 from groove.errors import ConfigError, LibraryError, did_you_mean
 from groove.features.frames import CHART_FEATURES
 
@@ -164,47 +164,6 @@ def _loader(dataset: ChartDataset, sampler: Any) -> DataLoader[ChartBatch]:
     # iterator draws a number, and a resumed run makes them at other moments than an uninterrupted one
     own = torch.Generator()
     return DataLoader(dataset, batch_sampler=sampler, num_workers=0, collate_fn=lambda batch: batch, generator=own)
-
-
-def slot_labels(classes: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Return the class index of each difficulty slot that `classes` names.
-
-    Raises:
-        ConfigError: for a slot that does not exist or is in two classes.
-    """
-    labels: dict[str, int] = {}
-    for index, (name, slots) in enumerate(classes.items()):
-        for slot in slots:
-            if slot not in DIFFICULTIES:
-                raise ConfigError(f"data.classes.{name} names '{slot}': {did_you_mean(slot, DIFFICULTIES)}")
-            if slot in labels:
-                raise ConfigError(f"data.classes: '{slot}' is in two classes")
-            labels[slot] = index
-    return labels
-
-
-def check_data_settings(data: Any) -> None:
-    """Check what can be checked of `data` (a `DataConfig`) before any song is read.
-
-    Raises:
-        ConfigError: for the first setting that cannot work.
-    """
-    slot_labels(data.classes)
-    if data.radar not in RADAR_FAMILIES:
-        raise ConfigError(f"data.radar is '{data.radar}': {did_you_mean(data.radar, RADAR_FAMILIES)}")
-    counts = {
-        "batch_size": data.batch_size,
-        "passes_per_epoch": data.passes_per_epoch,
-        "triplets.per_anchor": data.triplets.per_anchor,
-    }
-    for name, value in counts.items():
-        if value < 1:
-            raise ConfigError(f"data.{name} is {value}; allowed: 1 or more")
-    for name in ("audio_mask", "row_dropout"):
-        if not 0.0 <= data.augment[name] <= 1.0:
-            raise ConfigError(f"data.augment.{name} is {data.augment[name]}; allowed: 0 to 1")
-    check_fraction(data.val_fraction)
-    check_percentiles(data.triplets.positive_percentile, data.triplets.negative_percentile)
 
 
 def chart_table(catalogue: pa.Table, label_of: Mapping[str, int], family: str) -> ChartTable:

@@ -24,10 +24,7 @@ def held_out(identities: Sequence[str], val_fraction: float, seed: int, fold: in
         ConfigError: if `val_fraction` is not between 0 and 1, or there is no such fold.
         LibraryError: if there are fewer than two songs, so that nothing could be held out.
     """
-    check_fraction(val_fraction)
-    folds = round(1 / val_fraction)
-    if not 0 <= fold < folds:
-        raise ConfigError(f"data.fold is {fold}; allowed: 0 to {folds - 1} (1 / data.val_fraction parts)")
+    check_fold(val_fraction, fold)
     songs = sorted(set(identities), key=lambda identity: _rank(identity, seed))
     if len(songs) < 2:
         raise LibraryError(f"{len(songs)} song with usable charts: at least two are needed, one of them to hold out")
@@ -38,10 +35,13 @@ def held_out(identities: Sequence[str], val_fraction: float, seed: int, fold: in
     return np.array([identity in chosen for identity in identities])
 
 
-def check_fraction(val_fraction: float) -> None:
-    """Raise a `ConfigError` unless `val_fraction` is between 0 and 1."""
+def check_fold(val_fraction: float, fold: int) -> None:
+    """Raise a `ConfigError` unless `val_fraction` is between 0 and 1, and `fold` one of the parts of that size."""
     if not 0.0 < val_fraction < 1.0:
         raise ConfigError(f"data.val_fraction is {val_fraction}; allowed: above 0 and below 1")
+    folds = round(1 / val_fraction)
+    if not 0 <= fold < folds:
+        raise ConfigError(f"data.fold is {fold}; allowed: 0 to {folds - 1} (1 / data.val_fraction parts)")
 
 
 def _rank(identity: str, seed: int) -> str:

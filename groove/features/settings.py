@@ -49,10 +49,13 @@ class FeatureSettings:
         rate, hop_length = settings.audio.sample_rate, settings.audio.hop_length
         _require(settings.audio.n_fft, max(256, -(-rate // LOWEST_BAND_HZ)), "audio.n_fft")
         _require(hop_length, 1, "audio.hop_length")
-        longest = int(rate * TEMPO_WINDOW_S / 2)
+        longest = min(int(rate * TEMPO_WINDOW_S / 2), settings.audio.n_fft)
         if hop_length > longest:
             raise ConfigError(f"features.audio.hop_length is {hop_length}; allowed: 1 to {longest}")
         _require(settings.audio.n_mels, N_MFCC, "audio.n_mels")
+        if settings.audio.n_mels > settings.audio.n_fft // 2:
+            most = f"{N_MFCC} to {settings.audio.n_fft // 2} (half of n_fft)"
+            raise ConfigError(f"features.audio.n_mels is {settings.audio.n_mels}; allowed: {most}")
         return settings
 
 

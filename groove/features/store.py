@@ -103,16 +103,18 @@ class FeatureStore:
 
 
 def load_array(root: Path, path: str) -> NDArray[np.float16]:
-    """Return the array at `path` of the store at `root`, mapped into memory.
+    """Return the array at `path` of the store at `root`, mapped into memory; a store may be shared: nothing unpickles.
 
     Raises:
         LibraryError: if it is gone or damaged.
     """
     try:
-        array: NDArray[np.float16] = np.load(root / path, mmap_mode="r")
+        array: NDArray[np.float16] = np.load(root / path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "damaged"
         raise _unreadable(root / path, why) from error
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
+        raise _unreadable(root / path, "no array of features")
     return array
 
 

@@ -32,19 +32,9 @@ from groove.features.frames import CHART_FEATURES
 from groove.model.checkpoint import LoadReport, load_weights, read_checkpoint
 from groove.model.encoders import SECONDS, Backbone, BeatConv, FrameEncoder, chart_inputs, position_mask
 from groove.model.heads import make_head
+from groove.model.modules import MODULES
 from groove.model.pooling import make_pooling, masked_mean
 
-MODULES = (
-    "audio_encoder",
-    "chart_encoder",
-    "fusion_module",
-    "backbone",
-    "pooling",
-    "classifier_head",
-    "projection_head",
-    "radar_mlp",
-)
-"""Every module name that a freeze list, a log key or a plot legend may use."""
 RADAR_DIM = 5
 _CHART_INPUTS = chart_inputs(torch.zeros(1, 1, len(CHART_FEATURES))).shape[-1]
 _CHUNK = 16
@@ -265,7 +255,11 @@ class LateFusionClassifier(nn.Module):
             raise CheckpointError(
                 f"{checkpoint.path} is of another model: this one has no {', '.join(sorted(unknown))}"
             )
-        model = cls(**{**checkpoint.model_config, **config})
+        try:
+            model = cls(**{**checkpoint.model_config, **config})
+        except (TypeError, ValueError, RuntimeError, MemoryError) as error:
+            why = " ".join(str(error).split())
+            raise CheckpointError(f"{checkpoint.path} holds a model that cannot be built: {why}") from error
         report = load_weights(model, checkpoint, new)
         if selective_freeze:
             model.freeze(model.matching(selective_freeze, "selective_freeze"))

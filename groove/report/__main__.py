@@ -52,7 +52,8 @@ def folders_of(setting: Any) -> list[Path]:
     Raises:
         RunError: a path that is no folder, or no run below it.
     """
-    given = [Path(setting)] if isinstance(setting, str) else [Path(str(entry)) for entry in setting or ()]
+    one = isinstance(setting, str | int | float)  # a folder may be called 5
+    given = [Path(str(setting))] if one else [Path(str(entry)) for entry in setting or ()]
     if not given:
         raise RunError("runs= names no folder; give runs=DIR or runs=[DIR1,DIR2]")
     folders: dict[Path, Path] = {}

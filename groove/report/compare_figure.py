@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from groove.report.figure import DPI, GREY
+from groove.report.texts import verbatim
 from groove.report.thresholds import HEALTHY_ABOVE, MOVING_ABOVE, RIGID_ABOVE
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def comparison_figure(groups: Sequence[tuple[str, Sequence[dict[str, Any]]]]) ->
         for edge in range(1, len(groups)):
             axes.axhline(edge - 0.5, color="0.85", linewidth=1)
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), fontsize=8)
-        names = ["\n".join(textwrap.wrap(name, 32)) for name, _ in groups]
+        names = ["\n".join(textwrap.wrap(verbatim(name), 32)) for name, _ in groups]
         axes.set_yticks(range(len(groups)), names, fontsize=8)
         axes.set_ylim(len(groups) - 0.5, -0.5)
     return figure
@@ -70,7 +71,7 @@ def plane_figure(groups: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> Figu
             if start is None or end is None or name.startswith("pretrain"):  # begins at random
                 continue
             axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": color, "alpha": 0.6})
-            axes.plot(*end, "o", color=color, markersize=9, label="\n".join(textwrap.wrap(name, 40)))
+            axes.plot(*end, "o", color=color, markersize=9, label="\n".join(textwrap.wrap(verbatim(name), 40)))
             points = [(row[f"gain_{layer}_after"], row["accuracy_final"]) for row in rows]
             known = [point for point in points if None not in point]
             axes.plot(*zip(*known, strict=True), ".", color=color, alpha=0.5)

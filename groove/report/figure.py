@@ -15,6 +15,7 @@ import numpy as np
 
 from groove.report.measured import ACCURACY, BACKBONE, HEAD, KNN, MARGIN, POSITIVE, PROBE
 from groove.report.run_folder import Phase, Run, write_atomically
+from groove.report.texts import verbatim
 from groove.report.thresholds import (
     BALANCED_RATIO,
     GOOD_BACKBONE_GRADIENT,
@@ -56,7 +57,7 @@ def training_curves(run: Run) -> Figure:
 
     figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(_title(run), fontsize=14)
+    figure.suptitle(verbatim(_title(run)), fontsize=14)
     panels = (_gradients, _distances, _margin, _cosine, _l2, _ratio)
     for axes, panel in zip(figure.subplots(2, 3).flat, panels, strict=True):
         panel(axes, run)
@@ -243,7 +244,7 @@ def _phase_bands(axes: Axes, run: Run) -> None:
         axes.text(
             (start + end) / 2,
             0.985,
-            phase.name,
+            verbatim(phase.name),
             ha="center",
             va="top",
             fontsize=9,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from groove.report.figure import DPI, GREY
 from groove.report.library import LibraryReport
 from groove.report.run_folder import write_atomically
+from groove.report.texts import verbatim
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,7 +65,7 @@ def library_figure(report: LibraryReport) -> Figure:
 
     figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(report.title, fontsize=14)
+    figure.suptitle(verbatim(report.title), fontsize=14)
     above, below = figure.subfigures(2, 1, squeeze=False)[:, 0]
     counts, reasons = above.subplots(1, 2, width_ratios=(1.0, 1.1))
     _counts(counts, report)
@@ -110,7 +111,7 @@ def _reasons(axes: Axes, left_out: dict[str, int]) -> None:
         axes.text(0.5, 0.5, "nothing was left out", ha="center", va="center", transform=axes.transAxes, color=GREY)
         return
     shown = _most_frequent(left_out)
-    names = [textwrap.fill(reason, REASON_WIDTH, max_lines=2, placeholder=" ...") for reason in shown]
+    names = [verbatim(textwrap.fill(name, REASON_WIDTH, max_lines=2, placeholder=" ...")) for name in shown]
     bars = axes.barh(range(len(shown)), list(shown.values()), color=LEFT_OUT, height=0.6)
     axes.bar_label(bars, [str(count) for count in shown.values()], padding=3, fontsize=9)
     axes.set_yticks(range(len(shown)), names, fontsize=8)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.report.run_folder import write_atomically
+from groove.report.texts import verbatim
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,10 +63,10 @@ def substyles_figure(panels: Sequence[ClassPanel], title: str) -> Figure:
     columns = min(max(len(panels), 1), CLASSES_A_ROW)
     figure = Figure(figsize=(2 * columns * PANEL_INCHES, rows * PANEL_INCHES + 0.8), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{title}\npentagons: mean rank of the radar within the class", fontsize=12)
+    figure.suptitle(f"{verbatim(title)}\npentagons: mean rank of the radar within the class", fontsize=12)
     figures = np.array(figure.subfigures(rows, columns, squeeze=False)).ravel()
     for part, panel in zip(figures, panels, strict=False):
-        part.suptitle(panel.title, fontsize=11, fontweight="bold")
+        part.suptitle(verbatim(panel.title), fontsize=11, fontweight="bold")
         _pentagons(part.add_subplot(1, 2, 1, projection="polar"), panel)
         _scatter(part.add_subplot(1, 2, 2), panel)
         _legend(part, panel)
@@ -116,10 +117,11 @@ def _scatter(axes: Axes, panel: ClassPanel) -> None:
 def _legend(part: object, panel: ClassPanel) -> None:
     from matplotlib.lines import Line2D
 
-    counts = [int((panel.labels == cluster).sum()) for cluster in range(len(panel.names))]
+    names = [verbatim(textwrap.fill(name, 44)) for name in panel.names]
+    counts = [int((panel.labels == cluster).sum()) for cluster in range(len(names))]
     handles = [
-        Line2D([], [], color=COLORS[cluster % len(COLORS)], marker="o", label=f"{textwrap.fill(name, 44)} ({count})")
-        for cluster, (name, count) in enumerate(zip(panel.names, counts, strict=True))
+        Line2D([], [], color=COLORS[cluster % len(COLORS)], marker="o", label=f"{name} ({count})")
+        for cluster, (name, count) in enumerate(zip(names, counts, strict=True))
     ]
     handles.append(Line2D([], [], color=GREY, linestyle="--", label=f"all ({len(panel.labels)})"))
     part.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9, frameon=False)  # type: ignore[attr-defined]

@@ -23,8 +23,8 @@ from groove.charts.files import write_bytes
 from groove.charts.radar import RADAR_AXES
 from groove.data.scaler import RadarScaler
 from groove.errors import RunError, did_you_mean
+from groove.retrieval.run_files import EMBEDDINGS_FILE
 
-EMBEDDINGS_FILE = "embeddings.parquet"
 SPACES = ("projection", "pooled")
 SPLITS = ("train", "val", "unseen")
 """Trained on; held out while training; of no song that the model's training knew (or of no class, as Edit is)."""

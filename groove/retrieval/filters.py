@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import DIFFICULTIES
 from groove.errors import ConfigError, LibraryError, did_you_mean
-from groove.retrieval.embedded import EmbeddedLibrary
+
+if TYPE_CHECKING:
+    from groove.retrieval.embedded import EmbeddedLibrary
 
 RANGES = {"meter": "meter", "bpm": "bpm", "length": "length_s"}
 """Filters by a range, and the columns that they look at; length is in seconds."""
@@ -35,6 +37,21 @@ def parse_range(name: str, text: str) -> tuple[float, float]:
     if first > last:
         raise ConfigError(f"{name}={text} holds nothing: {low} is above {high}")
     return first, last
+
+
+def check_filters(filters: Mapping[str, Any]) -> None:
+    """Check what can be checked of `filters` (as `allowed_charts` takes them) without a library.
+
+    Raises:
+        ConfigError: for a difficulty that does not exist, or a range that is none.
+    """
+    for name, value in filters.items():
+        if value in (None, []):
+            continue
+        if name in RANGES:
+            parse_range(name, str(value))
+        elif name == "difficulty":
+            _slots(_names(value))
 
 
 def allowed_charts(library: EmbeddedLibrary, filters: Mapping[str, Any]) -> NDArray[np.bool_]:
@@ -62,9 +79,10 @@ def _passed(library: EmbeddedLibrary, name: str, value: Any) -> NDArray[np.bool_
         low, high = parse_range(name, str(value))
         column = library.table[RANGES[name]].to_numpy()
         return (column >= low) & (column <= high)
-    wanted = [str(entry) for entry in value] if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    wanted = _names(value)
     if name == "difficulty":
-        return _is_slot(library, wanted)
+        names = _slots(wanted)
+        return np.array([slot in names for slot in library.column("difficulty")])
     parts = [text.casefold() for text in wanted]
     found = [any(part in pack.casefold() for part in parts) for pack in library.column("pack")]
     if not any(found):
@@ -72,10 +90,20 @@ def _passed(library: EmbeddedLibrary, name: str, value: Any) -> NDArray[np.bool_
     return np.array(found)
 
 
-def _is_slot(library: EmbeddedLibrary, wanted: Sequence[str]) -> NDArray[np.bool_]:
+def _names(value: Any) -> list[str]:
+    """Return `value`, a name or a list of them, as a list."""
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    return [str(entry) for entry in value] if several else [str(value)]
+
+
+def _slots(wanted: Sequence[str]) -> set[str]:
+    """Return the difficulty slots called `wanted`, in any case.
+
+    Raises:
+        ConfigError: for one that does not exist.
+    """
     slots = {slot.casefold(): slot for slot in DIFFICULTIES}
     for name in wanted:
         if name.casefold() not in slots:
             raise ConfigError(f"difficulty={name} does not exist: {did_you_mean(name, DIFFICULTIES)}")
-    names = {slots[name.casefold()] for name in wanted}
-    return np.array([slot in names for slot in library.column("difficulty")])
+    return {slots[name.casefold()] for name in wanted}

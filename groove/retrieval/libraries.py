@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from groove.data.datamodule import chart_table, slot_labels
+from groove.data.datamodule import chart_table
 from groove.data.dataset import ChartTable
+from groove.data.settings import slot_labels
 from groove.data.triplets import ChartLabels
 from groove.features.catalogue import Catalogue
 from groove.retrieval.embedded import EmbeddedLibrary, Provenance

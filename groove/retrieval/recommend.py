@@ -85,8 +85,18 @@ def query_by_radar(library: EmbeddedLibrary, wanted: Mapping[str, Any], allowed:
 
 
 def _level(axis: str, text: str, values: NDArray[np.float64]) -> float:
+    level = parse_level(axis, text)
+    return float(np.percentile(values, LEVELS[level])) if isinstance(level, str) else level
+
+
+def parse_level(axis: str, text: str) -> float | str:
+    """Return what `text` asks of a radar axis: a number, or one of `LEVELS`.
+
+    Raises:
+        ConfigError: for anything else.
+    """
     if text.lower() in LEVELS:
-        return float(np.percentile(values, LEVELS[text.lower()]))
+        return text.lower()
     try:
         value = float(text)
     except ValueError:

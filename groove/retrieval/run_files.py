@@ -10,6 +10,7 @@ CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
 EPOCH_0 = "epoch0.ckpt"
 """The weights before the first step, to measure by on any library."""
+EMBEDDINGS_FILE = "embeddings.parquet"
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
 """What `groove.export` writes of a model."""
 

@@ -65,9 +65,9 @@ def load_trained(run: Path) -> TrainedModel:
     try:
         settings, classes = stored["config"], list(stored["classes"])
         scaler = RadarScaler(*(np.array(stored["radar_scaler"][key]) for key in ("center", "scale")))
+        sizes = {"frames_per_beat": settings["features"]["frames_per_beat"]}
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{path} lacks {error}: it is no checkpoint of this version of groove") from error
-    sizes = {"frames_per_beat": settings["features"]["frames_per_beat"]}
     model, _ = LateFusionClassifier.from_pretrained(path, new=(), **sizes)
     return TrainedModel(path, model.eval(), settings, classes, scaler, weights_digest(model.state_dict()))
 

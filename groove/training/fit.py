@@ -62,7 +62,9 @@ def build_model(cfg: Any, classes: int) -> LateFusionClassifier:
         model = instantiate(cfg.model, classes=classes, frames_per_beat=cfg.features.frames_per_beat)
     except Exception as error:  # Hydra wraps whatever the constructor raised
         cause = error.__cause__ or error
-        raise ConfigError(f"model: {cause}") from error
+        raise ConfigError(f"model: {' '.join(str(cause).split())}") from error
+    if not isinstance(model, LateFusionClassifier):
+        raise ConfigError(f"model._target_ is {cfg.model._target_}; allowed: a LateFusionClassifier")
     warn_of_leak(model)
     return model
 
@@ -162,7 +164,7 @@ class EpochSeed(L.Callback):
         torch.manual_seed(hash((self.seed, trainer.current_epoch, trainer.global_rank)) % 2**31)
 
 
-def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger: EventLogger) -> L.Trainer:
+def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger: Any) -> L.Trainer:
     """Return the Lightning trainer of `cfg.trainer`."""
     silence()
     torch.set_num_threads(cfg.trainer.threads)
@@ -189,7 +191,7 @@ def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger
             log_every_n_steps=1,
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
-        raise ConfigError(f"trainer: {error}") from error
+        raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
 
 
 def _interactive(cfg: Any) -> bool:

@@ -15,6 +15,7 @@ from hydra.utils import get_class, instantiate
 from torch import Tensor
 
 from groove.data.dataset import ChartBatch
+from groove.errors import ConfigError, GrooveError
 from groove.model.fusion import LateFusionClassifier, ModelOutput, full_precision
 from groove.model.losses import ContrastiveLoss, ContrastiveOutput, ContrastiveTargets
 from groove.training.finite import nonfinite
@@ -26,6 +27,25 @@ def make_loss(settings: Mapping[str, Any]) -> ContrastiveLoss:
     target = get_class(settings["_target_"])
     accepted = inspect.signature(target).parameters
     return target(**{name: value for name, value in settings.items() if name in accepted and value is not None})
+
+
+def make_objective(config: Mapping[str, Any]) -> tuple[ContrastiveLoss, Any]:
+    """Return the contrastive loss and the miner of `config` (a `TrainConfig`, plain).
+
+    Raises:
+        ConfigError: if one of them is no class that can be made, or the loss is none.
+    """
+    try:
+        loss, miner = make_loss(config["loss"]), instantiate(config["mining"])
+    except GrooveError:
+        raise
+    except Exception as error:  # a user's own class may raise anything; Hydra wraps it
+        why = " ".join(str(error.__cause__ or error).split())
+        raise ConfigError(f"loss and mining cannot be made: {why}") from error
+    if not isinstance(loss, ContrastiveLoss) or not callable(miner):
+        what = f"loss._target_ is {config['loss']['_target_']}, mining._target_ is {config['mining']['_target_']}"
+        raise ConfigError(f"{what}; allowed: a ContrastiveLoss, and a miner of groove.model.mining")
+    return loss, miner
 
 
 class GrooveModule(L.LightningModule):
@@ -52,8 +72,7 @@ class GrooveModule(L.LightningModule):
         super().__init__()
         self.model = model
         self.config = dict(config)
-        self.contrastive_loss = make_loss(self.config["loss"])
-        self.miner = instantiate(self.config["mining"])
+        self.contrastive_loss, self.miner = make_objective(self.config)
         self.base_lr: float = self.config["optimizer"]["lr"]
         self.loss_weights: dict[str, float] = {}
         self.classes = list(classes)

@@ -18,8 +18,8 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from groove.errors import ConfigError
 from groove.model.fusion import LateFusionClassifier
+from groove.training.phase_settings import LOSSES, check_one_list, check_weights, phase_lengths
 
-LOSSES = ("classification", "contrastive")
 _TITLES = {"finetune": "Fine-tune"}
 _LR_WARMUP = 0.05
 """Share of a cosine schedule during which the learning rate rises to its peak."""
@@ -49,7 +49,7 @@ def resolve_phases(phases: Sequence[Any], epochs: int, model: LateFusionClassifi
         ConfigError: for a module or loss that does not exist, for both freeze and train_only in one phase, or for
             epochs that do not add up.
     """
-    lengths = _lengths([phase.epochs for phase in phases], epochs)
+    lengths = phase_lengths([phase.epochs for phase in phases], epochs)
     resolved: list[Phase] = []
     first = 1
     for phase, length in zip(phases, lengths, strict=True):
@@ -67,26 +67,8 @@ def resolve_phases(phases: Sequence[Any], epochs: int, model: LateFusionClassifi
     return resolved
 
 
-def _lengths(given: Sequence[int | None], epochs: int) -> list[int]:
-    open_ended = [i for i, n in enumerate(given) if n is None]
-    fixed = sum(n for n in given if n is not None)
-    if not given:
-        raise ConfigError("experiment.phases is empty: at least one phase is needed")
-    if len(open_ended) > 1 or any(n is not None and n < 0 for n in given):
-        raise ConfigError(
-            f"experiment.phases: epochs are {list(given)}; allowed: numbers >= 0, at most one null (the rest)"
-        )
-    if (open_ended and fixed >= epochs) or (not open_ended and fixed != epochs):
-        raise ConfigError(
-            f"experiment.phases: epochs {list(given)} do not add up to experiment.epochs={epochs} "
-            "(null takes what is left, which must be at least 1)"
-        )
-    return [epochs - fixed if n is None else n for n in given]
-
-
 def _frozen(phase: Any, model: LateFusionClassifier) -> list[str]:
-    if phase.freeze and phase.train_only:
-        raise ConfigError(f"phase '{phase.name}' has both freeze and train_only; give one of them")
+    check_one_list(phase)
     if phase.train_only:
         trained = model.matching(_present(phase.train_only, model), f"phase '{phase.name}': train_only")
         return [module for module in model.module_names if module not in trained]
@@ -99,8 +81,7 @@ def _present(names: Sequence[str], model: LateFusionClassifier) -> list[str]:
 
 
 def _check_weights(name: str, weights: dict[str, float], frozen: Sequence[str], model: LateFusionClassifier) -> None:
-    if any(weight < 0 for weight in weights.values()) or not any(weights.values()):
-        raise ConfigError(f"phase '{name}': weights are {weights}; allowed: numbers >= 0, at least one above 0")
+    check_weights(name, weights)
     if len(frozen) == len(model.module_names):
         raise ConfigError(f"phase '{name}' freezes every module: nothing is left to train")
     trained = [module for module in model.module_names if module not in frozen]

@@ -22,23 +22,9 @@ from typing import IO, Any
 
 from groove.errors import ConfigError, GrooveError
 
-STRATEGIES = ("auto", "ddp")
 _OURS = ("LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE")
 _PARENT = "GROOVE_PARENT_PID"
 _LINES = 20
-
-
-def check_ranks(trainer: Any) -> None:
-    """Check `trainer` (a `TrainerConfig`): a strategy that every part of groove works with.
-
-    Raises:
-        ConfigError: for another one.
-    """
-    if trainer.strategy not in STRATEGIES:
-        raise ConfigError(
-            f"trainer.strategy is '{trainer.strategy}'; allowed: {', '.join(STRATEGIES)} (ddp: trainer.devices "
-            "processes that share each batch)"
-        )
 
 
 def first_rank() -> bool:

@@ -11,23 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from hydra import compose
 from omegaconf import OmegaConf
 
 from groove.charts.processes import alone
 from groove.charts.radar import RADAR_AXES
 from groove.config import TrainConfig, checked, plain
-from groove.data.datamodule import GrooveDataModule, check_data_settings
-from groove.errors import ConfigError, GrooveError
+from groove.data.datamodule import GrooveDataModule
+from groove.errors import GrooveError
 from groove.features.catalogue import Catalogue
 from groove.model.checkpoint import LoadReport, read_checkpoint
 from groove.model.fusion import LateFusionClassifier
 from groove.prepare import prepared
 from groove.retrieval.embedded import save
 from groove.retrieval.encode import Vectors, encode
-from groove.training.fit import Fit, build_model, untrained_model
-from groove.training.phases import lr_schedule, resolve_phases
-from groove.training.ranks import Ranks, check_ranks, first_rank
+from groove.settings_checks import check_training
+from groove.training.fit import Fit, build_model, make_trainer, untrained_model
+from groove.training.module import make_objective
+from groove.training.phases import resolve_phases
+from groove.training.ranks import Ranks, first_rank
 from groove.training.results import own_library, retrieval_report, write_retrieval
 from groove.training.storage import how_to_go_on, saying_how_to_go_on
 
@@ -49,36 +52,20 @@ FRESH_MODULES = ("projection_head",)
 
 
 def check_settings(cfg: Any) -> None:
-    """Check everything that needs no song: model, phases, slots, checkpoints. A typo costs seconds, not an epoch.
+    """Check everything that needs no song: model, loss, trainer, phases, checkpoints. A typo costs no epoch.
 
     Raises:
         GrooveError: with the first mistake.
     """
-    check_data_settings(cfg.data)
-    check_ranks(cfg.trainer)
-    if not 0 <= cfg.seed < 2**32:
-        raise ConfigError(f"seed is {cfg.seed}; allowed: 0 to 4294967295")
-    lr_schedule(cfg.optimizer.schedule, 0.0)
-    model = build_model(cfg, len(cfg.data.classes))
+    check_training(cfg)
+    with torch.device("meta"):  # sizes without weights: nothing is allocated
+        model = build_model(cfg, len(cfg.data.classes))
     resolve_phases(cfg.experiment.phases, cfg.experiment.epochs, model)
-    _check_names_of_phases(cfg.experiment)
+    make_objective(plain(cfg))
+    make_trainer(cfg, Path(), [], False)  # an accelerator that is not there, a precision that it lacks
     for key in ("pretrained", "ckpt_path"):
         if cfg[key]:
             read_checkpoint(Path(cfg[key]))
-
-
-def _check_names_of_phases(experiment: Any) -> None:
-    """Refuse a warm-up or a weight that no phase uses: it would change nothing, in silence."""
-    used = {
-        "warmup_epochs": [phase.epochs for phase in experiment.phases],
-        "classification_weight": [phase.weights.classification for phase in experiment.phases],
-    }
-    for name, values in used.items():
-        if experiment[name] and experiment[name] not in values:
-            raise ConfigError(
-                f"experiment.{name} is {experiment[name]:g}, but no phase of experiment={experiment.name} uses it; "
-                "its phases are in conf/experiment"
-            )
 
 
 def load_data(cfg: Any) -> tuple[GrooveDataModule, Catalogue]:

@@ -19,9 +19,8 @@ from groove.config import plain
 from groove.errors import CheckpointError, ConfigError, GrooveError
 from groove.model.checkpoint import Checkpoint, read_checkpoint
 from groove.retrieval.run_files import CHECKPOINTS, EPOCH_0, LAST
+from groove.settings_checks import LAST_WORD
 
-LAST_WORD = "last"
-"""``ckpt_path=last``: the last checkpoint of the run folder itself."""
 VERDICT = "verdict.json"
 _RESULTS = ("metrics.csv", "retrieval.json", "embeddings.parquet", "training_curves.png")
 _NO_EFFECT = (

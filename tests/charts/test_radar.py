@@ -434,3 +434,11 @@ def test_stored_counts() -> None:
                 assert [counts[name] for name in names] == list(chart.stored_radar[5:11])
                 compared += 1
     assert compared > 500
+
+
+@pytest.mark.parametrize("length", ["1e-320", "0.0005", "-1", "nan"])
+def test_a_length_that_is_none_gives_no_rate(tmp_path, length: str) -> None:
+    """Found by fuzzing: rates over 1e-320 seconds were infinite."""
+    radar = radar_of(tmp_path, steady(4, 4), extra=f"#MUSICLENGTH:{length};")
+    assert np.isfinite([*radar.konami, *radar.stepmania, *radar.elements.values()]).all()
+    assert (radar.stepmania[0] > 0) == (length in ("-1", "nan"))  # no tag at all: the end of the last measure

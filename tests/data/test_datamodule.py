@@ -64,9 +64,9 @@ def test_an_unknown_radar_family_is_named(songs):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("data.batch_size=0", "data.batch_size is 0; allowed: 1 or more"),
-        ("data.passes_per_epoch=0", "data.passes_per_epoch is 0; allowed: 1 or more"),
-        ("data.triplets.per_anchor=0", "data.triplets.per_anchor is 0; allowed: 1 or more"),
+        ("data.batch_size=0", r"data.batch_size is 0; allowed: 3 or more \(a triplet needs three charts\)"),
+        ("data.passes_per_epoch=0", "data.passes_per_epoch is 0; allowed: 1 to 10000"),
+        ("data.triplets.per_anchor=0", "data.triplets.per_anchor is 0; allowed: 1 to 1000"),
         ("data.augment.audio_mask=1.5", "data.augment.audio_mask is 1.5; allowed: 0 to 1"),
         ("data.augment.audio_mask=-0.5", "data.augment.audio_mask is -0.5; allowed: 0 to 1"),
         ("data.val_fraction=1.0", "data.val_fraction is 1.0; allowed: above 0 and below 1"),

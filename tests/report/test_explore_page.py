@@ -13,7 +13,7 @@ import pytest
 
 from groove.report.explore_page import LibraryPage, as_json, html, packed
 
-EVIL = "</script><script>alert(1)</script>"
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'\u2028`${alert(3)}`"
 TYPES = {"u2": "<u2", "u4": "<u4", "f4": "<f4"}
 
 

@@ -58,6 +58,9 @@ def test_what_holds_no_run_is_an_error(tmp_path: Path) -> None:
         folders_of(str(tmp_path))
     with pytest.raises(RunError, match="names no folder"):
         folders_of([])
+    for number in (5, True):  # what Hydra makes of runs=5
+        with pytest.raises(RunError, match=f"runs={number} is not a folder"):
+            folders_of(number)
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(RunError, match="none of the 1 run folders"):
         call(str(tmp_path), tmp_path / "out")

@@ -50,7 +50,7 @@ def test_the_length_of_the_warmup_is_one_setting(warmup):
 
 @pytest.mark.parametrize("warmup", [20, 21, 100, -1])
 def test_a_warmup_that_leaves_no_epoch_is_an_error(warmup):
-    with pytest.raises(ConfigError, match=r"do not add up to experiment.epochs=20|numbers >= 0"):
+    with pytest.raises(ConfigError, match=r"do not add up to experiment.epochs=20|is -1; allowed: 0 or more"):
         phases_of("experiment=a", f"experiment.warmup_epochs={warmup}")
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import multiprocessing
 
 from groove.errors import ConfigError, GrooveError
-from groove.training.ranks import Ranks, check_ranks, check_world, first_rank
+from groove.training.ranks import Ranks, check_world, first_rank
 from tests.batches import train_config
 from tests.runs import TINY, composed, rows, run, write_library
 
@@ -163,13 +163,8 @@ def test_a_mistake_is_said_once(work, songs):
 
 @pytest.mark.parametrize("strategy", ["ddp_spawn", "ddp_fork", "fsdp", "dp"])
 def test_other_strategies_are_refused(strategy):
-    with pytest.raises(ConfigError, match=f"trainer.strategy is '{strategy}'; allowed: auto, ddp"):
-        check_ranks(train_config(f"trainer.strategy={strategy}").trainer)
-
-
-@pytest.mark.parametrize("trainer", ["default", "ddp_cpu", "gpu", "ddp_gpu"])
-def test_the_shipped_strategies_are_allowed(trainer):
-    check_ranks(train_config(f"trainer={trainer}").trainer)
+    with pytest.raises(ConfigError, match=f"trainer.strategy is '{strategy}': .*allowed: auto, ddp"):
+        train_config(f"trainer.strategy={strategy}")
 
 
 def test_fewer_charts_than_processes():
