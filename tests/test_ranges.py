@@ -170,7 +170,7 @@ LOWEST = (
     *("model.audio_dim=1", "model.chart_dim=1", "model.fusion_dim=1", "model.backbone_blocks=1", "model.dropout=0"),
     *("model.projection_dim=1", "model.classifier_hidden=1", "model.max_frames=1", "loss.triplet_margin=0"),
     *("++loss.margin_scale=0", "++loss.pooled_weight=0", "optimizer.weight_decay=0", "optimizer.label_smoothing=0"),
-    *("experiment.epochs=1", "diagnostics.probe_charts=1", "diagnostics.gradient_charts=1", "trainer.threads=1"),
+    *("experiment.epochs=1", "diagnostics.gradient_charts=1", "trainer.threads=1"),
     *("trainer.gradient_clip_val=0", "trainer.limit_train_batches=1", "trainer.accumulate_grad_batches=1"),
     *("pretrain.epochs=1", "pretrain.batch_size=3", "pretrain.weight_decay=0", "pretrain.label_smoothing=0"),
     *("features.frames_per_beat=1", "features.audio.hop_length=64", "features.audio.n_mels=13"),
@@ -179,7 +179,7 @@ HIGHEST = (
     *("data.batch_size=1000000000", "data.triplets.per_anchor=1000", "seed=4294967295", "model.dropout=0.999"),
     *("model.max_frames=1000000000", "loss.triplet_margin=1e6", "++loss.margin_scale=1e6", "++loss.pooled_weight=1e6"),
     *("data.augment.audio_mask=1", "data.augment.row_dropout=1", "optimizer.lr=10", "optimizer.label_smoothing=0.999"),
-    *("diagnostics.probe_charts=1000000000", "diagnostics.gradient_charts=1000000000", "experiment.epochs=1"),
+    *("diagnostics.gradient_charts=1000000000", "experiment.epochs=1"),
     *("trainer.gradient_clip_val=1e9", "trainer.limit_train_batches=1000000000", "pretrain.batch_size=1000000000"),
     *("trainer.accumulate_grad_batches=1000000000", "features.frames_per_beat=48", "pretrain.epochs=1"),
 )

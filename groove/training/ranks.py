@@ -44,7 +44,8 @@ class Ranks:
         """Be ready to start ``cfg.trainer.devices - 1`` processes that train into `folder`."""
         self.folder = folder
         self.resumes = cfg.ckpt_path
-        self.count = cfg.trainer.devices if not started_from_outside() and cfg.trainer.strategy == "ddp" else 1
+        self.outside = started_from_outside()
+        self.count = cfg.trainer.devices if not self.outside and cfg.trainer.strategy == "ddp" else 1
         self.children: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
         self._ending = threading.Event()
 
@@ -91,8 +92,6 @@ class Ranks:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._ending.set()
-        if not self.children:
-            return
         for child, log in self.children:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=0 if kind else 60)
@@ -101,7 +100,8 @@ class Ranks:
                 child.wait()
             log.close()
         self.children = []
-        leave_group()
+        if not self.outside:
+            leave_group()
 
 
 def leave_group() -> None:

@@ -186,6 +186,11 @@ def test_one_process_starts_none(tmp_path, songs):
         assert ranks.children == [] and first_rank()
 
 
+def test_nothing_of_a_group_of_one_is_left(work, songs, pretrained):
+    run(work, songs, "alone", *SETTINGS, "trainer=ddp_cpu", "trainer.devices=1", f"pretrained={pretrained}")
+    assert not torch.distributed.is_initialized() and not {"LOCAL_RANK", "MASTER_PORT"} & set(os.environ)
+
+
 @pytest.mark.parametrize(("name", "rank"), [("LOCAL_RANK", 1), ("NODE_RANK", 1), ("RANK", 2), ("SLURM_PROCID", 3)])
 def test_a_further_rank_is_not_the_first(name, rank, monkeypatch):
     monkeypatch.setenv(name, str(rank))
