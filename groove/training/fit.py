@@ -45,6 +45,7 @@ _NOISE = (
     "LeafSpec",
     "You have overridden `transfer_batch_to_device`",
     "The dirpath has changed",
+    "It is recommended to use `self.log",  # of a group of one process
 )
 _REMEDY = "Remove the folders of these files: their features are computed again. "
 _AUDIO_SAMPLE = 200
