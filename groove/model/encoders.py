@@ -107,10 +107,10 @@ class ResidualBlock(nn.Module):
         self.dropout = nn.Dropout1d(dropout)  # whole channels: per-beat masks cost a fifth of the training time
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Return the block's output at every position where `mask` (B, P) is 1, zero elsewhere."""
+        """Return the block's output at every position where `mask` (B, P) is 1; what is elsewhere means nothing."""
         mask = mask.to(x.dtype)  # a mask of 32 bits would make all that follows 32 bits
         hidden = functional.gelu(self.spread(self.norm(x) * mask[:, None, :]))
-        return (x + self.dropout(self.mix(hidden))) * mask[:, None, :]
+        return x + self.dropout(self.mix(hidden))
 
 
 class Backbone(nn.Module):

@@ -66,10 +66,9 @@ class FusionModule(nn.Module):
         super().__init__()
         self.mix = BeatConv(in_dim, dim, kernel_size=1)
 
-    def forward(self, audio: Tensor, chart: Tensor, mask: Tensor) -> Tensor:
-        """Return the fused beats, zero where `mask` (B, P) is 0."""
-        mixed = functional.gelu(self.mix(torch.cat([audio, chart], dim=1)))
-        return mixed * mask[:, None, :].to(mixed.dtype)
+    def forward(self, audio: Tensor, chart: Tensor) -> Tensor:
+        """Return the fused beats; what is beyond a chart's end means nothing."""
+        return functional.gelu(self.mix(torch.cat([audio, chart], dim=1)))
 
 
 class LateFusionClassifier(nn.Module):
@@ -194,7 +193,7 @@ class LateFusionClassifier(nn.Module):
         audio_out = self.audio_encoder(audio_in, frame_mask, beat_mask)
         inputs = chart_inputs(chart)
         chart_out = self.chart_encoder(inputs, frame_mask, beat_mask)
-        fused = self.fusion_module(audio_out, chart_out, beat_mask)
+        fused = self.fusion_module(audio_out, chart_out)
         shared = self.backbone(fused, beat_mask)
         per_beat = _per_beat(inputs * frame_mask[..., None], stride)
         seconds = _per_beat((chart[..., SECONDS] * frame_mask)[..., None], stride)[:, 0]

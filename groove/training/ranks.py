@@ -91,6 +91,8 @@ class Ranks:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            leave_group(together=True)  # a rank that ends while others still talk to it may abort
         self._ending.set()
         for child, log in self.children:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -100,18 +102,20 @@ class Ranks:
                 child.wait()
             log.close()
         self.children = []
+        leave_group(together=False)
         if not self.outside:
-            leave_group()
+            for name in _OURS:
+                os.environ.pop(name, None)
 
 
-def leave_group() -> None:
-    """Leave the process group and forget its address, so that the next job of a sweep makes its own."""
-    import torch
+def leave_group(together: bool) -> None:
+    """Leave the process group, so that the next job of a sweep makes its own; `together` waits for all ranks first."""
+    from torch import distributed
 
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-    for name in _OURS:
-        os.environ.pop(name, None)
+    if distributed.is_initialized():
+        if together:
+            distributed.barrier()
+        distributed.destroy_process_group()
 
 
 @contextlib.contextmanager
