@@ -18,6 +18,9 @@ def run(cfg: Any) -> None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    from groove.training.ranks import set_environment
+
+    set_environment(cfg.trainer)
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     if hydra.mode == RunMode.MULTIRUN:
@@ -36,7 +39,7 @@ def train(cfg: Any, folder: Path) -> None:
     check_training(cfg)  # before torch is imported
     check_songs(cfg.data)
 
-    with quiet(cfg.trainer):
+    with quiet():
         from groove.training.recipe import check_settings, fit_experiment, load_data, report_run, starting_model
         from groove.training.resume import with_checkpoint
 

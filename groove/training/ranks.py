@@ -118,15 +118,16 @@ def leave_group(together: bool) -> None:
         distributed.destroy_process_group()
 
 
-@contextlib.contextmanager
-def quiet(trainer: Any) -> Iterator[None]:
-    """Print nothing but errors in all ranks but the first, and end with the process that started this one.
-
-    To be entered before torch is imported: what `trainer` (a `TrainerConfig`) means for its environment is set too.
-    """
+def set_environment(trainer: Any) -> None:
+    """Set what torch reads when it is imported: with `trainer` (a `TrainerConfig`), to be called before that."""
     if trainer.strategy == "ddp":
         os.environ.setdefault("OMP_NUM_THREADS", str(trainer.threads))  # else Lightning divides the cores
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP's advice about unused parameters is wrong here
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Print nothing but errors in all ranks but the first, and end with the process that started this one."""
     if first_rank():
         yield
         return

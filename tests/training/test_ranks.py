@@ -135,6 +135,7 @@ def sweep(work, songs) -> tuple[subprocess.CompletedProcess[str], Path]:
 def test_a_sweep_of_jobs_in_two_processes_writes_one_set_of_files(sweep, single):
     result, folder = sweep
     assert result.returncode == 0, result.stderr
+    assert "unused parameters" not in result.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["0_a", "1_a", "multirun.yaml"]
     written = {path.name for path in single.iterdir()}
     for job in ("0_a", "1_a"):
