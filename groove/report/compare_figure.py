@@ -71,6 +71,7 @@ def plane_figure(groups: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> Figu
             if start is None or end is None or name.startswith("pretrain"):  # begins at random
                 continue
             axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": color, "alpha": 0.6})
+            axes.plot(*start, "o", color=color, markersize=7, fillstyle="none")  # an arrow alone sets no limits
             axes.plot(*end, "o", color=color, markersize=9, label="\n".join(textwrap.wrap(verbatim(name), 40)))
             points = [(row[f"gain_{layer}_after"], row["accuracy_final"]) for row in rows]
             known = [point for point in points if None not in point]
