@@ -21,7 +21,7 @@ from typing import Any
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from groove.errors import ConfigError, GrooveError, did_you_mean, disk_error
+from groove.errors import ConfigError, GrooveError, did_you_mean, disk_error, one_line
 from groove.ranges import PROCESSES, between, check_ranges, one_of
 
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
@@ -442,6 +442,6 @@ def _is_path(key: str, value: str) -> bool:
 
 def _one_line(text: str) -> str:
     """Print `text` as one line on standard error and return it."""
-    line = "groove: " + " ".join(text.split())
+    line = f"groove: {one_line(text)}"
     print(line, file=sys.stderr, flush=True)
     return line

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class GrooveError(Exception):
@@ -72,6 +74,21 @@ def disk_error(error: OSError) -> str | None:
     if error.errno not in _OF_THE_DISK:
         return None
     return f"'{error.filename or 'a file'}' cannot be written or read: {error.strerror}"
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give errors of the disk `path` as their file name (a full disk by itself names none)."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+def one_line(cause: object) -> str:
+    """Return the text of `cause`, an error's or any other, on one line."""
+    return " ".join(str(cause).split())
 
 
 def did_you_mean(found: str, allowed: Iterable[str]) -> str:

@@ -7,10 +7,11 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from groove.errors import naming
 
 _PART = ".part"
 
@@ -19,9 +20,9 @@ def write_bytes(path: Path, content: bytes | memoryview, durable: bool = False) 
     """Write `content` to `path`, making its folder if needed; `durable`: on the disk before it has its name.
 
     Raises:
-        OSError: with `path` as its file name (a full disk by itself names none).
+        OSError: with `path` as its file name.
     """
-    with _named(path):
+    with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
         try:
@@ -35,16 +36,6 @@ def write_bytes(path: Path, content: bytes | memoryview, durable: bool = False) 
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Give errors of the disk `path` as their file name."""
-    try:
-        yield
-    except OSError as error:
-        error.filename, error.filename2 = str(path), None
-        raise
 
 
 def remove_parts(folder: Path) -> None:

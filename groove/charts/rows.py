@@ -16,9 +16,9 @@ from groove.charts.chart import Chart, NoteKind, Notes, Timing
 
 BEATS_PER_MEASURE = 4
 EPSILON = 1e-9
+"""Closer than any two rows can be; keeps floors and window ends from falling on the wrong side of a float."""
 SHORTEST_S = 1e-3
 """What is shorter has no length: a ``#MUSICLENGTH`` may be any number, and a rate over 1e-320 s is infinite."""
-"""Closer than any two rows can be; keeps floors and window ends from falling on the wrong side of a float."""
 
 
 _IS_ARROW = np.isin(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.errors import AudioError
+from groove.errors import AudioError, one_line
 from groove.features.frames import finite_float16
 from groove.features.rhythm import local_tempo, onset_rate, onset_strength
 from groove.features.settings import N_CONTRAST, N_MFCC, AudioSettings
@@ -45,7 +45,7 @@ def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
             native_rate = file.samplerate
             blocks = [row_means(block) for block in file.blocks(_BLOCK, dtype="float32", always_2d=True)]
     except (soundfile.SoundFileError, OSError, ValueError) as error:
-        raise AudioError(f"cannot be decoded: {' '.join(str(error).split())}") from error
+        raise AudioError(f"cannot be decoded: {one_line(error)}") from error
     samples = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
     if len(samples) == 0:
         raise AudioError("holds no sample")

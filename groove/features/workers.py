@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from groove.charts.processes import process_pool
+from groove.errors import one_line
 from groove.features.record import SimfileTask, compute_record
 from groove.features.settings import FeatureSettings
 from groove.features.store import FeatureStore
@@ -63,8 +64,7 @@ def compute_one(task: SimfileTask, settings: FeatureSettings, store: FeatureStor
         entries, arrays = compute_record(task, settings)
     except Exception as error:  # any failure of one song is set aside with its cause, and the rest goes on
         place = traceback.extract_tb(error.__traceback__)[-1]
-        text = " ".join(str(error).split())
-        return f"failed: {type(error).__name__}: {text} ({os.path.basename(place.filename)}:{place.lineno})"
+        return f"failed: {type(error).__name__}: {one_line(error)} ({os.path.basename(place.filename)}:{place.lineno})"
     store.write(task.key, entries, arrays)
     return ""
 

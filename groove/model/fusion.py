@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groove.data.dataset import ChartBatch
-from groove.errors import CheckpointError, ConfigError, did_you_mean
+from groove.errors import CheckpointError, ConfigError, did_you_mean, one_line
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES
 from groove.model.checkpoint import LoadReport, load_weights, read_checkpoint
@@ -257,8 +257,7 @@ class LateFusionClassifier(nn.Module):
         try:
             model = cls(**{**checkpoint.model_config, **config})
         except (TypeError, ValueError, RuntimeError, MemoryError) as error:
-            why = " ".join(str(error).split())
-            raise CheckpointError(f"{checkpoint.path} holds a model that cannot be built: {why}") from error
+            raise CheckpointError(f"{checkpoint.path} holds a model that cannot be built: {one_line(error)}") from error
         report = load_weights(model, checkpoint, new)
         if selective_freeze:
             model.freeze(model.matching(selective_freeze, "selective_freeze"))

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from groove.errors import RunError, did_you_mean
+from groove.errors import RunError, did_you_mean, naming
 
 METRICS_FILE = "metrics.csv"
 INFO_FILE = "run.json"
@@ -182,11 +182,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        write(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        error.filename, error.filename2 = str(path), None  # a full disk names none
-        raise
+        with naming(path):
+            write(temporary)
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     return path

@@ -20,7 +20,7 @@ from groove.features.frames import CHART_FEATURES
 from groove.retrieval.embedded import EMBEDDINGS_FILE, load
 from groove.retrieval.export_onnx import TOLERANCE, OnnxCheck, input_names
 from groove.retrieval.exported import FORMAT, read_card
-from groove.retrieval.run_files import CARD_FILE, LAST
+from groove.retrieval.run_files import CARD_FILE, LAST, VERDICT
 from groove.retrieval.trained import TrainedModel
 
 LICENSE_NOTE = (
@@ -126,7 +126,7 @@ def _fingerprint(path: Path) -> str | None:
 def _results(folder: Path) -> dict[str, Any]:
     """Return the held-out numbers of the last epoch and the verdict; what the run folder lacks is null."""
     retrieval = _json(folder / "retrieval.json")
-    verdict = _json(folder / "verdict.json")
+    verdict = _json(folder / VERDICT)
     return {
         "last_epoch": _last_row(folder / "metrics.csv"),
         "retrieval": retrieval,

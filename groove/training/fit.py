@@ -20,7 +20,7 @@ from torch import Tensor
 from groove.charts.files import write_json
 from groove.config import plain
 from groove.data.datamodule import GrooveDataModule
-from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
+from groove.errors import CheckpointError, ConfigError, NonFiniteLossError, one_line
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.store import finite_array
 from groove.model.checkpoint import Checkpoint, read_checkpoint
@@ -62,8 +62,7 @@ def build_model(cfg: Any, classes: int) -> LateFusionClassifier:
     try:
         model = instantiate(cfg.model, classes=classes, frames_per_beat=cfg.features.frames_per_beat)
     except Exception as error:  # Hydra wraps whatever the constructor raised
-        cause = error.__cause__ or error
-        raise ConfigError(f"model: {' '.join(str(cause).split())}") from error
+        raise ConfigError(f"model: {one_line(error.__cause__ or error)}") from error
     if not isinstance(model, LateFusionClassifier):
         raise ConfigError(f"model._target_ is {cfg.model._target_}; allowed: a LateFusionClassifier")
     warn_of_leak(model)
@@ -104,7 +103,7 @@ class Fit:
             EpochLine(self.monitor, cfg.experiment.epochs),
             self.identity,
             self.crash,
-            *checkpoint_callbacks(folder / "checkpoints"),
+            *checkpoint_callbacks(folder / CHECKPOINTS),
         ]
         (ranks or Ranks(cfg, folder)).start()
         self.trainer = make_trainer(cfg, folder, callbacks, self.logger)
@@ -192,7 +191,7 @@ def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger
             log_every_n_steps=1,
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
-        raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"trainer: {one_line(error)}") from error
 
 
 def _interactive(cfg: Any) -> bool:

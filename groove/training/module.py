@@ -15,7 +15,7 @@ from hydra.utils import get_class, instantiate
 from torch import Tensor
 
 from groove.data.dataset import ChartBatch
-from groove.errors import ConfigError, GrooveError
+from groove.errors import ConfigError, GrooveError, one_line
 from groove.model.fusion import LateFusionClassifier, ModelOutput, full_precision
 from groove.model.losses import ContrastiveLoss, ContrastiveOutput, ContrastiveTargets
 from groove.training.finite import nonfinite
@@ -40,8 +40,7 @@ def make_objective(config: Mapping[str, Any]) -> tuple[ContrastiveLoss, Any]:
     except GrooveError:
         raise
     except Exception as error:  # a user's own class may raise anything; Hydra wraps it
-        why = " ".join(str(error.__cause__ or error).split())
-        raise ConfigError(f"loss and mining cannot be made: {why}") from error
+        raise ConfigError(f"loss and mining cannot be made: {one_line(error.__cause__ or error)}") from error
     if not isinstance(loss, ContrastiveLoss) or not callable(miner):
         what = f"loss._target_ is {config['loss']['_target_']}, mining._target_ is {config['mining']['_target_']}"
         raise ConfigError(f"{what}; allowed: a ContrastiveLoss, and a miner of groove.model.mining")

@@ -26,6 +26,7 @@ from groove.model.fusion import LateFusionClassifier
 from groove.prepare import prepared
 from groove.retrieval.embedded import save
 from groove.retrieval.encode import Vectors, encode
+from groove.retrieval.run_files import CHECKPOINTS, LAST, VERDICT
 from groove.settings_checks import check_training
 from groove.training.fit import Fit, build_model, make_trainer, untrained_model
 from groove.training.module import make_objective
@@ -132,8 +133,8 @@ def pretrained_checkpoint(cfg: Any, data: GrooveDataModule, catalogue: Catalogue
 def _pretrained(
     cfg: Any, pretrain_cfg: Any, data: GrooveDataModule, catalogue: Catalogue, folder: Path, ranks: Ranks
 ) -> Path:
-    done = folder / "checkpoints" / "last.ckpt"
-    if (folder / "verdict.json").is_file() and done.is_file():
+    done = folder / CHECKPOINTS / LAST
+    if (folder / VERDICT).is_file() and done.is_file():
         print(f"pretrained classifier of this data and model: {folder} (reused)", flush=True)
         return done
     print(f"no pretrained classifier for this data and model: pretraining one into {folder}", flush=True)
@@ -185,8 +186,7 @@ def fit_experiment(cfg: Any, model: LateFusionClassifier, data: GrooveDataModule
         with saying_how_to_go_on(folder, how_to_go_on(folder)):
             fit.run(cfg.ckpt_path)
     except (KeyboardInterrupt, SystemExit):
-        last = folder / "checkpoints" / "last.ckpt"
-        if last.is_file():
+        if (folder / CHECKPOINTS / LAST).is_file():
             print(f"interrupted; go on with: {how_to_go_on(folder)}", file=sys.stderr)
         raise
     return fit

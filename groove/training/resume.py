@@ -11,17 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
 
 from groove.charts.files import remove_parts, write_bytes
 from groove.config import plain
 from groove.errors import CheckpointError, ConfigError, GrooveError
 from groove.model.checkpoint import Checkpoint, read_checkpoint
-from groove.retrieval.run_files import CHECKPOINTS, EPOCH_0, LAST
+from groove.retrieval.run_files import CHECKPOINTS, EPOCH_0, LAST, VERDICT
 from groove.settings_checks import LAST_WORD
 
-VERDICT = "verdict.json"
 _RESULTS = ("metrics.csv", "retrieval.json", "embeddings.parquet", "training_curves.png")
 _NO_EFFECT = (
     *("ckpt_path", "data.store", "data.workers", "pretrain.root"),
@@ -128,7 +126,6 @@ def check_settings_of(checkpoint: Checkpoint, config: Mapping[str, Any]) -> None
         )
 
 
-@rank_zero_only
 def make_ready(folder: Path, checkpoint: Path | None) -> None:
     """Make `folder` ready for a run from the start, or from `checkpoint`: nothing in it may look finished.
 
