@@ -191,7 +191,8 @@ def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger
             log_every_n_steps=1,
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
-        raise ConfigError(f"trainer: {one_line(error)}") from error
+        asked = f"trainer.accelerator={cfg.trainer.accelerator} trainer.precision={cfg.trainer.precision}"
+        raise ConfigError(f"trainer: {one_line(error)} ({asked}; trainer=default works everywhere)") from error
 
 
 def _interactive(cfg: Any) -> bool:
