@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from groove.charts.radar import RADAR_AXES
 from groove.config import CONF_DIR, plain
+from groove.data.datamodule import GrooveDataModule
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.prepare import prepared
+from groove.retrieval.trained import load_trained
 from groove.training.fit import EpochSeed
 from groove.training.module import GrooveModule
 from groove.training.resume import continued
@@ -112,6 +115,27 @@ def test_a_run_knows_what_trees_reach_on_its_charts(work, songs, run_a, pretrain
     assert 0 <= info["references"]["random_forest"] <= 1 and info["fold"] == 0
     first = json.loads((pretrained_checkpoint.parent.parent / "run.json").read_text())
     assert first["references"] == info["references"], "the classifier it starts from saw the same charts"
+
+
+def test_charts_of_a_song_are_told_together(work, songs, run_a):
+    trained = load_trained(run_a)
+    settings = OmegaConf.create(trained.settings)
+    table = prepared(composed(work, songs).data, composed(work, songs).features).table
+    data = GrooveDataModule(table, work / "store", settings.data, None, settings.seed)
+    simfile = np.array(data.rows["val"]["simfile"].to_pylist())
+    with torch.no_grad():
+        batches = [(b.index, trained.model(b).logits.softmax(dim=1)) for b in data.evaluation_loader(data.val)]
+    index, probability = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))
+    expected = probability[np.argsort(index)] @ np.arange(4)
+    right = 0
+    for song in set(simfile):
+        own, label = expected[simfile == song], data.val.labels.label[simfile == song]
+        allowed = [labels for labels in product(range(4), repeat=len(own)) if max(map(labels.count, (0, 1, 2))) <= 1]
+        allowed = [labels for labels in allowed if labels.count(3) <= 2]  # Hard and Challenge
+        right += (min(allowed, key=lambda labels: ((own - labels) ** 2).sum()) == label).sum()
+    assert float(rows(run_a)[-1]["val/song_accuracy"]) == pytest.approx(right / len(simfile))
+    info = json.loads((run_a / "run.json").read_text())
+    assert set(info["references_by_song"]) == set(info["references"])
 
 
 def test_epoch_0_is_the_pretrained_model(run_a, pretrained_checkpoint):

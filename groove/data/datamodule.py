@@ -22,6 +22,7 @@ from groove.data.mine import split_triplets
 from groove.data.partners import class_counts
 from groove.data.scaler import RadarScaler
 from groove.data.settings import check_data_settings, slot_labels
+from groove.data.slots import SimfileSlots
 from groove.data.splits import held_out
 from groove.data.triplets import ChartLabels, PairRule
 from groove.errors import ConfigError, LibraryError, did_you_mean
@@ -44,6 +45,7 @@ class GrooveDataModule(L.LightningDataModule):
         split: ``train`` or ``val`` of every chart of `charts` by its song; ``unseen`` if it has no class.
         train, val: the charts of each split.
         val_triplets: (M, 3) fixed held-out triplets, indices into `val`.
+        val_slots: which charts of `val` compete for the slots of one simfile.
         pair_counts: per split and class, the number of charts and of anchors without a pair.
     """
 
@@ -77,6 +79,9 @@ class GrooveDataModule(L.LightningDataModule):
             "train": class_counts(self.rule, self.train.labels, self.classes),
             "val": class_counts(self.rule, self.val.labels, self.classes),
         }
+        rows = self.rows["val"]
+        keys = list(zip(rows["simfile"].to_pylist(), rows["steps_type"].to_pylist(), strict=True))
+        self.val_slots = SimfileSlots.of(keys, data.classes)
         generator = np.random.default_rng(seed)
         self.val_triplets = split_triplets(self.rule, self.val.labels, VAL_TRIPLETS_PER_ANCHOR, generator)
 

@@ -208,6 +208,10 @@ class LateFusionClassifier(nn.Module):
         """Return the predicted classes (B,)."""
         return self.classifier_head.predict(logits)
 
+    def expected(self, logits: Tensor) -> Tensor:
+        """Return the mean class index (B,): between classes where the head is in doubt."""
+        return self.classifier_head.expected(logits)
+
     def set_audio_statistics(self, mean: Tensor, std: Tensor) -> None:
         """Standardise audio with `mean` and `std` (F,) of the training split; the flag column stays as it is."""
         self.audio_encoder.mean[:-1] = mean

@@ -23,6 +23,9 @@ class DifficultyHead(Protocol):
     def predict(self, logits: Tensor) -> Tensor:
         """Return the predicted class index (B,)."""
 
+    def expected(self, logits: Tensor) -> Tensor:
+        """Return the mean class index (B,): between classes where the head is in doubt."""
+
 
 def _perceptron(in_dim: int, hidden: int, out_dim: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(nn.Linear(in_dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, out_dim))
@@ -47,6 +50,10 @@ class ClassificationHead(nn.Module):
     def predict(self, logits: Tensor) -> Tensor:
         """Return the class of the largest logit."""
         return logits.argmax(dim=1)
+
+    def expected(self, logits: Tensor) -> Tensor:
+        """Return the mean class index (B,), by the probabilities of all classes."""
+        return logits.softmax(dim=1) @ torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
 
 
 class OrdinalHead(nn.Module):
@@ -74,6 +81,10 @@ class OrdinalHead(nn.Module):
     def predict(self, logits: Tensor) -> Tensor:
         """Return how many thresholds are passed."""
         return (logits > 0).sum(dim=1)
+
+    def expected(self, logits: Tensor) -> Tensor:
+        """Return the mean class index (B,): the sum of the chances of passing each threshold."""
+        return logits.sigmoid().sum(dim=1)
 
 
 HEADS: dict[str, type[ClassificationHead] | type[OrdinalHead]] = {

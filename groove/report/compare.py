@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove.report.compare_figure import comparison_figure, plane_figure
-from groove.report.compare_pairs import PAIRED, TREES, baseline_rows, markdown, paired_differences
+from groove.report.compare_pairs import BY_SONG, PAIRED, TREES, baseline_rows, markdown, paired_differences
 from groove.report.figure import FIGURE_FILE
-from groove.report.measured import ACCURACY, COSINE, MARGIN, POSITIVE
+from groove.report.measured import ACCURACY, COSINE, MARGIN, POSITIVE, SONG_ACCURACY
 from groove.report.run_folder import Run, write_atomically
 from groove.report.verdict import judge
 
@@ -49,6 +49,7 @@ NUMBERS = (
     "accuracy_lowest",
     "accuracy_final",
     *TREES,
+    *BY_SONG,
     "pooled_cosine",
     "margin_before",
     "margin_after",
@@ -113,6 +114,7 @@ def comparison_table(runs: Sequence[Run]) -> Table:
         "runs",
         "accuracy 0 / lowest / final",
         " / ".join(name.replace("_", " ") for name in TREES),
+        "told by song: final / trees",
         "pooled cosine",
         "state",
         "triplet margin",
@@ -179,6 +181,8 @@ def _row(run: Run) -> Row:
         "accuracy_lowest": min(trained, default=None),
         "accuracy_final": run.final(ACCURACY),
         **{name: run.references.get(name) for name in TREES},
+        "song_accuracy_final": run.final(SONG_ACCURACY),
+        **{f"{name}_by_song": run.references_by_song.get(name) for name in TREES},
         "pooled_cosine": run.final(COSINE),
         "margin_before": run.at(MARGIN, 0),
         "margin_after": run.final(MARGIN),
@@ -275,6 +279,7 @@ def _cells(rows: Sequence[Row]) -> tuple[str, ...]:
     return (
         "\n".join(show(f"accuracy_{when}") for when in ("epoch0", "lowest", "final")),
         "\n".join(show(name) for name in TREES),
+        "\n".join(show(name) for name in BY_SONG),
         show("pooled_cosine"),
         _states(rows),
         f"{show('margin_before', 2)} -> {show('margin_after', 2)}",

@@ -14,6 +14,8 @@ BASELINE = "baseline"
 PAIRED = ("accuracy_final", "gain_pooled_after", "gain_projection_after")
 TREES = ("random_forest", "boosted_trees")
 """Models without a network, trained and tested on the charts of the same run (``run.json``'s ``references``)."""
+BY_SONG = ("song_accuracy_final", *(f"{name}_by_song" for name in TREES))
+"""The final accuracy, and that of the trees, where all charts of a simfile are told together."""
 Row = dict[str, Any]
 
 
@@ -51,14 +53,14 @@ def markdown(groups: Sequence[tuple[str, Sequence[Row]]]) -> str:
     """Return the comparison as a Markdown table, one line per group of runs."""
     baseline = baseline_rows(groups)
     names = ["experiment", "runs", "accuracy at epoch 0", "lowest", "final"]
-    names += [*(name.replace("_", " ") for name in TREES), "pooled cosine"]
+    names += [*(name.replace("_", " ") for name in (*TREES, *BY_SONG)), "pooled cosine"]
     names += ["gain, pooled", "gain, projection", "accuracy - baseline", "gain pooled - baseline"]
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for label, rows in groups:
         paired = paired_differences(rows, baseline)
         cells = [label.replace("|", "\\|"), str(len(rows))]
         cells += [shown(_values(rows, f"accuracy_{when}")) for when in ("epoch0", "lowest", "final")]
-        cells += [shown(_values(rows, name)) for name in (*TREES, "pooled_cosine")]
+        cells += [shown(_values(rows, name)) for name in (*TREES, *BY_SONG, "pooled_cosine")]
         cells += [
             f"{shown(_values(rows, f'gain_{layer}_before'))} → {shown(_values(rows, f'gain_{layer}_after'))}"
             for layer in ("pooled", "projection")

@@ -12,6 +12,7 @@ from groove.report.run_folder import Run
 
 LOSS = "val/contrastive_loss"
 ACCURACY = "val/accuracy"
+SONG_ACCURACY = "val/song_accuracy"
 PROBE = "val/probe_accuracy"
 KNN = "val/knn_accuracy"
 MARGIN = "val/triplet_margin"

@@ -88,7 +88,15 @@ class Run:
     @property
     def references(self) -> dict[str, float]:
         """Return the accuracy of each model without a network on the same held-out charts; none in older runs."""
-        given = self.info.get("references") or {}
+        return self._finite_numbers("references")
+
+    @property
+    def references_by_song(self) -> dict[str, float]:
+        """Return the same where the charts of a simfile are told together; none in older runs."""
+        return self._finite_numbers("references_by_song")
+
+    def _finite_numbers(self, key: str) -> dict[str, float]:
+        given = self.info.get(key) or {}
         return {name: float(value) for name, value in given.items() if _finite(value)}
 
     @cached_property
@@ -216,9 +224,10 @@ def _checked_info(info: dict[str, Any], path: Path) -> dict[str, Any]:
         raise RunError(f"{path}: verdict '{info['verdict']}' is unknown; {did_you_mean(str(info['verdict']), KINDS)}")
     if not isinstance(info["phases"], list):
         raise RunError(f"{path}: 'phases' must be a list, found {type(info['phases']).__name__}")
-    references = info.get("references") or {}
-    if not isinstance(references, dict) or not all(_is_number(value) for value in references.values()):
-        raise RunError(f"{path}: 'references' must be an object of numbers, found {references!r}")
+    for key in ("references", "references_by_song"):
+        given = info.get(key) or {}
+        if not isinstance(given, dict) or not all(_is_number(value) for value in given.values()):
+            raise RunError(f"{path}: '{key}' must be an object of numbers, found {given!r}")
     return info
 
 

@@ -258,6 +258,7 @@ def check_resumable(path: Path, module: GrooveModule) -> Checkpoint:
 def write_run_json(fit: Fit) -> None:
     """Write ``run.json``: what the report must know beside the numbers."""
     experiment = fit.cfg.experiment
+    trees = tree_references(fit.data, fit.cfg.trainer.threads)
     content = {
         "experiment": experiment.name,
         "verdict": experiment.verdict,
@@ -279,7 +280,8 @@ def write_run_json(fit: Fit) -> None:
             "val_songs": len(set(fit.data.val.labels.song)),
             "pair_counts": fit.data.pair_counts,
         },
-        "references": tree_references(fit.data, fit.cfg.trainer.threads),
+        "references": trees.by_chart,
+        "references_by_song": trees.by_song,
     }
     write_json(fit.folder / "run.json", content)
 

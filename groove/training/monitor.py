@@ -49,6 +49,7 @@ LEADING = (
     "train/margin",
     "train/embedding_norm",
     "val/accuracy",
+    "val/song_accuracy",
     "val/probe_accuracy",
     "val/knn_accuracy",
     "val/classification_loss",
@@ -176,13 +177,16 @@ class DiagnosticsMonitor(L.Callback):
     def _accuracies(self, module: GrooveModule, logits: Tensor) -> dict[str, float]:
         """Return the accuracy of the model's own head, of a fresh linear probe, and of k-NN, on pooled features.
 
+        The own head is asked twice: chart by chart, and for all charts of a simfile together (`SimfileSlots`).
         Probe and k-NN are cross-validated by song on the held-out charts: it costs no encoding, and no feature is one
         that the network was fitted on.
         """
         labels = self.data.val.labels
         pooled = self.held_out["pooled"].double().numpy()
+        together = self.data.val_slots.share(module.model.expected(logits).double().numpy())
         return {
             "val/accuracy": float((module.model.predict(logits).numpy() == labels.label).mean()),
+            "val/song_accuracy": float((together == labels.label).mean()),
             "val/probe_accuracy": cross_validated(linear_probe_accuracy, pooled, labels.label, labels.song),
             "val/knn_accuracy": cross_validated(knn_accuracy, pooled, labels.label, labels.song),
         }

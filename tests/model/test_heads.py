@@ -82,3 +82,21 @@ def test_a_head_learns_separable_classes(head):
         model.loss(model(features), label, None, 0.0).backward()
         optimizer.step()
     assert (model.predict(model(features)) == label).all()
+
+
+def test_the_expected_class_by_hand():
+    logits = torch.tensor([[0.3, -1.0, 2.0], [0.0, 0.0, 0.0]])
+    weight = [math.exp(x) for x in (0.3, -1.0, 2.0)]
+    by_hand = (weight[1] + 2 * weight[2]) / sum(weight)
+    assert ClassificationHead(4, 3, 3, 0.0).expected(logits).tolist() == pytest.approx([by_hand, 1.0])
+    passed = sum(1 / (1 + math.exp(-x)) for x in (0.3, -1.0, 2.0))
+    assert OrdinalHead(4, 3, 4, 0.0).expected(logits).tolist() == pytest.approx([passed, 1.5])
+
+
+def test_a_certain_head_expects_what_it_predicts():
+    certain = 50 * (2 * torch.eye(4) - 1)
+    head = ClassificationHead(4, 3, 4, 0.0)
+    assert head.expected(certain).tolist() == pytest.approx(head.predict(certain).tolist())
+    thresholds = 50 * (2 * torch.ones(4, 3).tril(diagonal=-1) - 1)
+    ordinal = OrdinalHead(4, 3, 4, 0.0)
+    assert ordinal.expected(thresholds).tolist() == pytest.approx(ordinal.predict(thresholds).tolist())

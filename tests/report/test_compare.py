@@ -151,7 +151,7 @@ def test_differences_are_paired_by_seed(tmp_path: Path) -> None:
     path = write_comparison(loaded, tmp_path / "out")
     lines = path.with_name("comparison.md").read_text().splitlines()
     assert len(lines) == 4 and lines[2].startswith("| a | 3 |") and "| +0.070 ± 0.042 |" in lines[2]
-    assert {len(line.split(" | ")) for line in (lines[0], *lines[2:])} == {12}
+    assert {len(line.split(" | ")) for line in (lines[0], *lines[2:])} == {15}
 
 
 def folds_of_pretrain(folder: Path, references: dict[int, dict[str, float]], **info: object) -> list[Run]:
@@ -159,7 +159,9 @@ def folds_of_pretrain(folder: Path, references: dict[int, dict[str, float]], **i
     runs = []
     for fold in range(5):
         trees = {"references": references[fold]} if fold in references else {}
-        change = {"val/accuracy": {20: 0.80 + 0.01 * fold}}
+        if trees:
+            trees["references_by_song"] = {name: value + 0.1 for name, value in references[fold].items()}
+        change = {"val/accuracy": {20: 0.80 + 0.01 * fold}, "val/song_accuracy": {20: 0.90 + 0.01 * fold}}
         path = good_pretrain(folder / f"fold{fold}", change, fold=fold, **trees, **info)
         (path / ".hydra").mkdir()
         (path / ".hydra" / "overrides.yaml").write_text(f"- experiment=pretrain\n- data.fold={fold}\n- data.songs=S\n")
@@ -182,9 +184,12 @@ def test_folds_are_one_group_with_the_trees_of_the_same_charts(tmp_path: Path) -
     deviation = math.sqrt(sum((0.01 * (fold - 2)) ** 2 for fold in range(5)) / 4)
     assert (spread["accuracy_final"], spread["random_forest"]) == pytest.approx((deviation, deviation))
     assert spread["boosted_trees"] == 0.0
+    by_song = ("song_accuracy_final", "random_forest_by_song", "boosted_trees_by_song")
+    assert [mean[name] for name in by_song] == pytest.approx([0.92, 0.91, 0.91])
     lines = write_comparison(runs, tmp_path / "out").with_name("comparison.md").read_text().splitlines()
-    assert "| final | random forest | boosted trees |" in lines[0]
-    assert "| 0.820 ± 0.016 | 0.810 ± 0.016 | 0.810 ± 0.000 |" in lines[2] and len(lines) == 3
+    assert "| final | random forest | boosted trees | song accuracy final | random forest by song |" in lines[0]
+    assert "| 0.820 ± 0.016 | 0.810 ± 0.016 | 0.810 ± 0.000 | 0.920 ± 0.016 | 0.910 ± 0.016 |" in lines[2]
+    assert len(lines) == 3
     text = shown(comparison_table(runs))
     assert "random forest" in text and "0.810 ± 0.016" in text
 
@@ -196,6 +201,7 @@ def test_older_runs_have_no_trees_and_folds_only_as_a_setting(tmp_path: Path) ->
     assert [row["row"] for row in rows] == ["run"] * 5, "which of them are folds of one seed, run.json does not say"
     assert [row["settings"] for row in rows] == [f"data.fold={fold} data.songs=S" for fold in range(5)]
     assert [row["random_forest"] for row in rows] == [None, 0.8, None, None, None]
+    assert [row["random_forest_by_song"] for row in rows] == [None, pytest.approx(0.9), None, None, None]
     mean = next(row for row in comparison_rows(runs) if row["row"] == "mean")
     assert mean["random_forest"] == 0.8 and mean["boosted_trees"] is None, "a mean of those that have it"
 

@@ -45,14 +45,17 @@ def test_a_phase_without_last_epoch_lasts_to_the_end_and_one_without_epochs_is_d
 
 def test_references_are_the_finite_ones(tmp_path: Path) -> None:
     given = {"random_forest": 0.8, "boosted_trees": float("nan"), "other": None}
-    assert load_run(good_b(tmp_path / "new", references=given)).references == {"random_forest": 0.8}
-    assert load_run(good_b(tmp_path / "old")).references == {}
+    new = load_run(good_b(tmp_path / "new", references=given, references_by_song={"random_forest": 0.9, "other": None}))
+    assert (new.references, new.references_by_song) == ({"random_forest": 0.8}, {"random_forest": 0.9})
+    old = load_run(good_b(tmp_path / "old"))
+    assert old.references == old.references_by_song == {}
 
 
+@pytest.mark.parametrize("key", ["references", "references_by_song"])
 @pytest.mark.parametrize("references", ["0.8", [0.8], {"random_forest": "0.8"}, {"random_forest": True}])
-def test_references_that_are_no_numbers_are_one_line(tmp_path: Path, references: object) -> None:
-    with pytest.raises(RunError, match=r"run\.json: 'references' must be an object of numbers, found .*") as caught:
-        load_run(good_b(tmp_path, references=references))
+def test_references_that_are_no_numbers_are_one_line(tmp_path: Path, key: str, references: object) -> None:
+    with pytest.raises(RunError, match=rf"run\.json: '{key}' must be an object of numbers, found .*") as caught:
+        load_run(good_b(tmp_path, **{key: references}))
     assert "\n" not in str(caught.value)
 
 

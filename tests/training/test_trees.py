@@ -10,10 +10,13 @@ import pyarrow as pa
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
+from groove.data.slots import SimfileSlots
 from groove.features.catalogue import prepare_library
 from groove.features.settings import FeatureSettings
 from groove.training.trees import COUNTED, counted_features, tree_references
 from tests.builders import measures, write_song
+
+CLASSES = {"Beginner": ["Beginner"], "Easy": ["Easy"], "Medium": ["Medium"], "Hard": ["Hard", "Challenge"]}
 
 
 def rows(**columns: Any) -> pa.Table:
@@ -22,13 +25,20 @@ def rows(**columns: Any) -> pa.Table:
     return pa.table({name: columns.get(name, np.zeros(length)) for name in COUNTED} | {"title": ["t"] * length})
 
 
-def data(train: pa.Table, label: Any, val: pa.Table, val_label: Any) -> Any:
-    """Return what `tree_references` reads of a `GrooveDataModule`."""
+def data(train: pa.Table, label: Any, val: pa.Table, val_label: Any, songs: Any = None) -> Any:
+    """Return what `tree_references` reads of a `GrooveDataModule`; without `songs` each held-out chart is its own."""
 
     def table(values: Any) -> Any:
         return SimpleNamespace(labels=SimpleNamespace(label=np.asarray(values)))
 
-    return SimpleNamespace(rows={"train": train, "val": val}, train=table(label), val=table(val_label))
+    slots = SimfileSlots.of(songs or range(len(val)), CLASSES)
+    return SimpleNamespace(
+        rows={"train": train, "val": val},
+        train=table(label),
+        val=table(val_label),
+        classes=list(CLASSES),
+        val_slots=slots,
+    )
 
 
 def noisy(charts: int, seed: int) -> tuple[pa.Table, np.ndarray]:
@@ -65,8 +75,9 @@ def test_every_counted_feature_is_a_column_of_a_real_catalogue(tmp_path):
 def test_the_trees_learn_what_can_be_learned_and_no_more():
     train, label = noisy(600, seed=1)
     val, val_label = noisy(300, seed=2)
-    found = tree_references(data(train, label, val, val_label))
+    found, by_song = tree_references(data(train, label, val, val_label))
     assert set(found) == {"random_forest", "boosted_trees"}
+    assert set(by_song) == set(found)
     ceiling = float((np.asarray(val["steps"]) // 100 == val_label).mean())
     assert 0.8 < ceiling < 0.9
     for name, accuracy in found.items():
@@ -84,7 +95,9 @@ def test_the_forest_agrees_with_one_grown_by_hand():
         tree = DecisionTreeClassifier(max_features="sqrt", random_state=number).fit(x[drawn], label[drawn])
         votes += tree.predict_proba(held)
     by_hand = float((votes.argmax(axis=1) == val_label).mean())
-    assert tree_references(data(train, label, val, val_label))["random_forest"] == pytest.approx(by_hand, abs=0.03)
+    assert tree_references(data(train, label, val, val_label)).by_chart["random_forest"] == pytest.approx(
+        by_hand, abs=0.03
+    )
 
 
 def test_the_same_charts_give_the_same_numbers():
@@ -97,16 +110,31 @@ def test_the_same_charts_give_the_same_numbers():
 def test_one_class_in_training_is_given_to_every_chart():
     train, _ = noisy(12, seed=7)
     val, _ = noisy(4, seed=8)
-    found = tree_references(data(train, [2] * 12, val, [2, 2, 2, 0]))
+    found, _ = tree_references(data(train, [2] * 12, val, [2, 2, 2, 0]))
     assert found == {"random_forest": 0.75, "boosted_trees": 0.75}
 
 
 def test_a_single_training_chart_is_enough_and_a_new_class_is_never_right():
     one = rows(steps=[10.0])
-    assert tree_references(data(one, [0], one, [3])) == {"random_forest": 0.0, "boosted_trees": 0.0}
+    assert tree_references(data(one, [0], one, [3])).by_chart == {"random_forest": 0.0, "boosted_trees": 0.0}
 
 
 def test_what_is_the_same_in_every_chart_teaches_nothing():
     same = rows(steps=np.full(40, 5.0))
-    found = tree_references(data(same, [0] * 30 + [1] * 10, same, [0] * 30 + [1] * 10))
+    found, _ = tree_references(data(same, [0] * 30 + [1] * 10, same, [0] * 30 + [1] * 10))
     assert found == {"random_forest": 0.75, "boosted_trees": 0.75}
+
+
+def test_told_with_their_siblings_charts_are_told_better():
+    """Songs of four charts whose steps are ordered, on a scale of the song's own that only the order survives."""
+    generator = np.random.default_rng(9)
+
+    def songs(count: int) -> tuple[pa.Table, np.ndarray]:
+        steps = generator.uniform(0.7, 1.4, count)[:, None] * np.array([100, 200, 300, 400])
+        return rows(steps=steps.ravel()), np.tile(np.arange(4), count)
+
+    train, label = songs(300)
+    val, val_label = songs(40)
+    found = tree_references(data(train, label, val, val_label, songs=np.repeat(np.arange(40), 4).tolist()))
+    for name in ("random_forest", "boosted_trees"):
+        assert found.by_song[name] > found.by_chart[name] + 0.05, name

@@ -1,0 +1,51 @@
+"""The classes of all charts of a simfile told together: a simfile holds each difficulty slot at most once.
+
+What a chart alone cannot say, its siblings can: a song's "Medium" may be as hard as another song's "Hard", but it is
+not the hardest of its own. Dimension letters: N charts, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+
+@dataclass(frozen=True)
+class SimfileSlots:
+    """N charts and what they share.
+
+    Attributes:
+        simfile: (N,) a number per simfile and kind of steps; charts of one number compete for its slots.
+        capacity: (C,) how many slots fold into each class.
+    """
+
+    simfile: NDArray[np.int64]
+    capacity: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, keys: Sequence[object], classes: Mapping[str, Sequence[str]]) -> SimfileSlots:
+        """Return the slots of charts whose simfiles are `keys`; `classes` are the slots by class (`data.classes`)."""
+        number = {key: index for index, key in enumerate(dict.fromkeys(keys))}
+        codes = np.array([number[key] for key in keys], dtype=np.int64)
+        return cls(codes, np.array([len(slots) for slots in classes.values()], dtype=np.int64))
+
+    def share(self, expected: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the classes (N,) that fill no slot twice and are nearest to `expected` (N,), the mean class of each.
+
+        Nearest is the smallest sum of squared differences (the Hungarian method finds it), which keeps the order of
+        `expected` within a simfile. A simfile with more charts than slots (a broken one may have a slot twice) has all
+        of them as often as needed.
+        """
+        labels = np.empty(len(self.simfile), dtype=np.int64)
+        slots = np.repeat(np.arange(len(self.capacity)), self.capacity)
+        order = np.argsort(self.simfile, kind="stable")
+        starts = np.flatnonzero(np.diff(self.simfile[order], prepend=-1))
+        for charts in np.split(order, starts[1:]):
+            own = np.tile(slots, -(-len(charts) // len(slots)))
+            chart, slot = linear_sum_assignment((expected[charts, None] - own) ** 2)
+            labels[charts[chart]] = own[slot]
+        return labels
