@@ -1,47 +1,24 @@
-"""The configuration: where it lies, the schema it is checked against, and how an entry point runs with it.
+"""The configuration: where it lies, and the schema of each primary file that it is checked against.
 
-`run_main` is what every ``python -m groove.X`` calls. Hydra composes the YAML files of `CONF_DIR`; the result is merged
-into a dataclass schema (Hydra alone accepts a misspelt key inside an experiment file) and made read-only before any
-work. Errors of the user become one line. Nothing heavy (torch, librosa) is imported here, so that a typo costs
-a fraction of a second.
+Hydra composes the YAML files of `CONF_DIR`; `checked` merges the result into a dataclass schema (Hydra alone accepts a
+misspelt key inside an experiment file) and makes it read-only before any work. Nothing heavy (torch, librosa) is
+imported here, so that a typo costs a fraction of a second.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import os
-import re
-import sys
-import typing
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
-from groove.errors import ConfigError, GrooveError, did_you_mean, disk_error, one_line
+from groove.config_errors import explain
+from groove.errors import ConfigError
 from groove.ranges import PROCESSES, between, check_ranges, one_of
 
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
-PATH_KEYS = (
-    "songs",
-    "out",
-    "index",
-    "compare",
-    "data.songs",
-    "data.store",
-    "pretrained",
-    "ckpt_path",
-    "runs",
-    "run",
-    "hydra.run.dir",
-    "simfile",
-    "store",
-)
-TEXT_KEYS = ("chart", "pack")
-"""Values that name charts and packs: taken as they are written, brackets and all."""
 LARGEST_SEED = 2**32 - 1
 WIDEST = 8192
 """The most channels of a layer: wider ones have more weights than a machine has memory."""
@@ -271,56 +248,6 @@ class TrainConfig:
     ckpt_path: str | None = None
 
 
-def run_main(task: Callable[[Any], None], config_name: str, schema: type) -> None:
-    """Compose `conf/<config_name>.yaml` with the command line, check it against `schema`, and call ``task(cfg)``.
-
-    A user's mistake is printed as one line on standard error, with exit status 1; Ctrl-C exits with 130. In a sweep the
-    other jobs still run.
-    """
-    import hydra
-    from hydra.errors import HydraException
-
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra re-raises instead of printing; the lines below print
-
-    @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)
-    def app(cfg: DictConfig) -> None:
-        composing.clear()
-        try:
-            task(checked(cfg, schema))
-        except GrooveError as error:  # caught here, since Hydra writes a line of its own when a job raises
-            failures.append(_one_line(str(error)))
-        except OSError as error:
-            failures.append(_one_line(_line_of_disk(error)))
-        composing.append(True)
-
-    failures: list[str] = []
-    composing = [True]
-    sys.argv = [sys.argv[0], *map(_quote_path, sys.argv[1:])]
-    try:
-        app()
-    except (HydraException, OmegaConfBaseException) as error:
-        failures.append(_one_line(explain(error, schema)))
-    except OSError as error:  # of Hydra's own files
-        failures.append(_one_line(_line_of_disk(error)))
-    except Exception as error:
-        if not composing:
-            raise
-        failures.append(_one_line(explain(error, schema)))  # Hydra asserts what some overrides are, as data=-1
-    except KeyboardInterrupt:
-        print("groove: interrupted", file=sys.stderr)
-        sys.exit(130)
-    if failures:
-        sys.exit(1)
-
-
-def _line_of_disk(error: OSError) -> str:
-    """Return the line for a full or read-only disk; anything else is raised again."""
-    line = disk_error(error)
-    if line is None:
-        raise error
-    return line
-
-
 def checked(cfg: DictConfig, schema: type) -> Any:
     """Return `cfg` merged into the dataclass `schema`, all interpolations resolvable, read-only.
 
@@ -341,107 +268,3 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     container = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
-
-
-def explain(error: Exception, schema: type) -> str:
-    """Return Hydra's or OmegaConf's multi-line `error` as one line that says what is allowed."""
-    from hydra.errors import MissingConfigException
-
-    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"{group}={name} does not exist: {did_you_mean(name, error.options)}"
-    where = _full_key(error, schema)
-    if isinstance(error, ConfigKeyError) and where:
-        return _unknown_key(where, schema)
-    text = str(error)
-    for prefix in ("Could not override '", "Key '"):
-        if text.startswith(prefix):
-            key = text.removeprefix(prefix).split("'")[0].lstrip("+~")
-            if not _key_exists(key, schema):
-                return _unknown_key(key, schema)
-            if text.startswith("Could not override"):
-                return f"the files of this configuration do not set '{key}'; to set it write +{key}=..."
-    line = next(iter(text.strip().splitlines()), f"these overrides cannot be used ({type(error).__name__})")
-    return f"{where}: {line}" if where else line
-
-
-def _full_key(error: Exception, schema: type) -> str | None:
-    """Return the key that `error` is about; inside a list OmegaConf names it from the list's element on."""
-    key = getattr(error, "full_key", None)
-    place = _place(getattr(error, "object_type", None), schema)
-    return f"{place}.{key.rpartition('.')[2]}" if key and place and not key.startswith(place) else key
-
-
-def _place(wanted: Any, node: Any) -> str | None:
-    """Return the dotted path from the dataclass `node` to a field of type `wanted`, or of a list of it."""
-    for name, kind in _fields(node).items():
-        if wanted is not None and wanted in (kind, *typing.get_args(kind)):
-            return name
-        below = _place(wanted, kind)
-        if below:
-            return f"{name}.{below}"
-    return None
-
-
-def _unknown_key(key: str, schema: type) -> str:
-    """Return the line for a `key` that `schema` lacks: the first level at which it fails, and what exists there."""
-    node: Any = schema
-    parents: list[str] = []
-    for part in key.split("."):
-        fields = _fields(node)
-        name = part.split("[")[0]
-        if typing.get_origin(node) is dict:
-            return f"there is no '{name}' in '{'.'.join(parents)}' yet; to add it write +{key}=..."
-        if not _is_index(part, node) and name not in fields:
-            where = f"in '{'.'.join(parents)}'" if parents else "at the top level"
-            return f"unknown key '{key}': there is no '{name}' {where}; {did_you_mean(name, fields)}"
-        parents.append(part)
-        node = typing.get_args(node)[0] if _is_index(part, node) else fields[name]
-    return f"unknown key '{key}'"
-
-
-def _key_exists(key: str, schema: type) -> bool:
-    node: Any = schema
-    for part in key.split("."):
-        fields = _fields(node)
-        if not _is_index(part, node) and part.split("[")[0] not in fields:
-            return False
-        node = typing.get_args(node)[0] if _is_index(part, node) else fields[part.split("[")[0]]
-    return True
-
-
-def _is_index(part: str, node: Any) -> bool:
-    """Return whether `part` of a key is a position in the list `node`."""
-    return part.isdigit() and typing.get_origin(node) is list
-
-
-def _fields(node: Any) -> dict[str, Any]:
-    """Return the field names of a dataclass with their types; of ``list[dataclass]``, those of its element."""
-    arguments = typing.get_args(node)
-    if typing.get_origin(node) is list and arguments:
-        node = arguments[0]
-    return dict(typing.get_type_hints(node)) if dataclasses.is_dataclass(node) else {}
-
-
-def _quote_path(argument: str) -> str:
-    """Quote a path that exists for Hydra's grammar, which trips over brackets, accents and quotes in folders' names.
-
-    In Hydra's quoted strings a backslash is itself, except before a quote (and the end is one).
-    """
-    key, separator, value = argument.partition("=")
-    key = key.lstrip("+")
-    if not separator or not value or value[0] in "\"'" or not (key in TEXT_KEYS or _is_path(key, value)):
-        return argument
-    escaped = re.sub(r'(\\*)(?="|$)', r"\1\1", value).replace('"', '\\"')
-    return f'{argument.partition("=")[0]}="{escaped}"'
-
-
-def _is_path(key: str, value: str) -> bool:
-    return key in PATH_KEYS and Path(value).exists()
-
-
-def _one_line(text: str) -> str:
-    """Print `text` as one line on standard error and return it."""
-    line = f"groove: {one_line(text)}"
-    print(line, file=sys.stderr, flush=True)
-    return line

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
-from groove.config import run_main
+from groove.entry import run_main
 from groove.errors import ConfigError
 from groove.ranges import PROCESSES, between
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from groove.config import run_main
 from groove.embed import EmbedConfig, about, embedded_catalogue, trained_and_catalogue, writing
+from groove.entry import run_main
 from groove.errors import LibraryError
 from groove.ranges import between
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from groove.config import run_main
 from groove.embed import EmbedConfig, about, embedded
+from groove.entry import run_main
 from groove.errors import ConfigError, RunError
 from groove.ranges import between, one_of
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
-from groove.config import run_main
 from groove.embed import EmbedConfig, about, embedded, embedded_catalogue, trained_and_catalogue, writing
+from groove.entry import run_main
 from groove.errors import ConfigError, LibraryError, did_you_mean
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from groove.charts.chart import DIFFICULTIES
 from groove.charts.library import count_reasons
 from groove.charts.processes import usable_workers
 from groove.charts.radar import RADAR_AXES
-from groove.config import PrepareConfig, run_main
+from groove.config import PrepareConfig
+from groove.entry import run_main
 from groove.errors import LibraryError
 from groove.features.catalogue import Catalogue, check_settings, prepare_library
 from groove.features.shards import Shard, prepare_shard

@@ -22,7 +22,7 @@ from groove.charts.files import write_bytes
 from groove.charts.index import RadarTable, radar_table
 from groove.charts.library import count_reasons, reasons_line, write_left_out
 from groove.charts.radar import FAMILIES, RADAR_AXES
-from groove.config import run_main
+from groove.entry import run_main
 from groove.errors import LibraryError
 from groove.ranges import PROCESSES, between, one_of
 from groove.report.library import LibraryReport, distribution_table

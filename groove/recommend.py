@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from groove.config import run_main
 from groove.embed import EmbedConfig, about, embedded, writing
+from groove.entry import run_main
 from groove.errors import ConfigError
 from groove.ranges import between, one_of
 

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groove.config import run_main
 from groove.embed import EmbedConfig, about, embedded
+from groove.entry import run_main
 from groove.errors import RunError
 from groove.ranges import between, one_of
 

@@ -10,7 +10,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from groove.config import TrainConfig, run_main
+from groove.config import TrainConfig
+from groove.entry import run_main
 
 
 def run(cfg: Any) -> None:

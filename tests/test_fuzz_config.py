@@ -19,7 +19,8 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
-from groove.config import CONF_DIR, PrepareConfig, TrainConfig, checked, explain
+from groove.config import CONF_DIR, PrepareConfig, TrainConfig, checked
+from groove.config_errors import explain
 from groove.embed import EmbedConfig
 from groove.errors import ConfigError, GrooveError
 from groove.evaluate import EvaluateConfig

@@ -21,7 +21,7 @@ ALLOWED = {
     "report": {"errors"},  # reads a run folder; its entry point alone knows the configuration
     "training": {"errors", "charts", "features", "data", "model", "retrieval", "config", "settings_checks"},
 }
-RECIPES = {"training/recipe.py": {"report", "prepare"}, "report/__main__.py": {"config"}}
+RECIPES = {"training/recipe.py": {"report", "prepare"}, "report/__main__.py": {"entry"}}
 LIGHT = ("charts", "features", "report")
 
 

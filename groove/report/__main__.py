@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from groove.config import run_main
+from groove.entry import run_main
 from groove.errors import RunError
 from groove.report.run_folder import Run, find_runs, load_run
 

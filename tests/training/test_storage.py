@@ -140,7 +140,8 @@ def test_an_edited_simfile_is_computed_again_and_refused_by_a_run_that_goes_on(f
 def test_a_read_only_folder_is_one_line(tmp_path: Path, monkeypatch, capsys):
     import sys
 
-    from groove.config import PrepareConfig, run_main
+    from groove.config import PrepareConfig
+    from groove.entry import run_main
 
     monkeypatch.chdir(tmp_path)
     for number in (errno.EROFS, errno.EACCES):
