@@ -84,12 +84,6 @@ class Augmenter:
             audio[drawn.silent] = 0
         return chart, audio
 
-    def __call__(
-        self, chart: NDArray[np.float32], audio: NDArray[np.float32], generator: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Draw and apply."""
-        return self.apply(chart, audio, self.draw(len(chart), generator))
-
 
 def _span(frames: int, share: float, generator: np.random.Generator) -> slice:
     """Return one random span of at most `share` of the frames."""
