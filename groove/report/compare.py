@@ -76,6 +76,20 @@ COLUMNS = (
     "folder",
     "figure",
 )
+TABLE_COLUMNS = (
+    "experiment",
+    "runs",
+    "accuracy 0 / lowest / final",
+    " / ".join(name.replace("_", " ") for name in TREES),
+    "told by song: final / trees",
+    "pooled cosine",
+    "state",
+    "triplet margin",
+    "positive",
+    "gain pooled",
+    "gain projection",
+    "verdict",
+)
 Row = dict[str, Any]
 
 
@@ -100,7 +114,10 @@ def comparison_rows(runs: Sequence[Run]) -> list[Row]:
 
 
 def comparison_table(runs: Sequence[Run]) -> Table:
-    """Return one line per group of runs, numbers as mean ± spread, and where the figures lie."""
+    """Return one line per group of runs, numbers as mean ± spread, and where the figures lie.
+
+    A column in which no run has a number is left out.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -109,21 +126,13 @@ def comparison_table(runs: Sequence[Run]) -> Table:
         caption=_figures_text(runs),
         caption_justify="left",
     )
-    names = (
-        "experiment",
-        "runs",
-        "accuracy 0 / lowest / final",
-        " / ".join(name.replace("_", " ") for name in TREES),
-        "told by song: final / trees",
-        "pooled cosine",
-        "state",
-        "triplet margin",
-        "positive",
-    )
-    for name in (*names, "gain pooled", "gain projection", "verdict"):
-        table.add_column(name, overflow="fold")
-    for label, rows in _labelled(runs):
-        table.add_row(*(Text(cell) for cell in (label, str(len(rows)), *_cells(rows))))
+    rows = [(label, str(len(members)), *_cells(members)) for label, members in _labelled(runs)]
+    measured = [i for i in range(len(TABLE_COLUMNS)) if any(row[i].strip("-> \n") for row in rows)]
+    for i in measured:
+        name = TABLE_COLUMNS[i]
+        table.add_column(name, overflow="fold", min_width=len(name) if i == 0 else None)
+    for row in rows:
+        table.add_row(*(Text(row[i]) for i in measured))
     return table
 
 

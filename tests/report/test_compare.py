@@ -116,7 +116,8 @@ def test_what_was_not_measured_is_blank(tmp_path: Path) -> None:
     path = write_comparison([run], tmp_path / "out")
     (row,) = csv.DictReader(path.open())
     assert row["margin_after"] == "" and row["state"] == "disrupted"
-    assert "- -> -" in shown(comparison_table([run]))
+    assert "- -> -" in shown(comparison_table([run, load_run(good_a(tmp_path / "a"))]))
+    assert "triplet margin" not in shown(comparison_table([run])), "a column without a number is left out"
 
 
 def test_files(runs: list[Run], tmp_path: Path) -> None:
