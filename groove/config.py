@@ -104,7 +104,7 @@ class ModelConfig:
     projection_dim: int = between(128, 1, WIDEST)
     classifier_hidden: int = between(64, 1, WIDEST)
     pooling: str = one_of("mean_max", "attention", "statistics")
-    head: str = one_of("classification", "ordinal")
+    head: str = one_of("classification", "ordinal", "counted")
     dropout: float = between(0.1, 0, below=1)
     max_frames: int | None = between(1440, 1)
     radar_mlp: bool = False

@@ -7,6 +7,7 @@
     audio (B,T,23) --> audio_encoder --'    (B,D,P)           (B,D,P)     (B,2D) \
                                                                                   '--> projection_head --> embedding
     radar (B,5) ..optional radar_mlp..> classifier_head only
+    counts (B,K) of the chart frames, with head=counted ..> classifier_head only
 
 The radar defines the contrastive task, so nothing of it may reach the embedding: with the radar as an input of the
 projection head, a network that sees neither chart nor audio reaches 95 % positive margins. `radar_in_projection=True`
@@ -30,8 +31,9 @@ from groove.errors import CheckpointError, ConfigError, did_you_mean, one_line
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES
 from groove.model.checkpoint import LoadReport, load_weights, read_checkpoint
+from groove.model.counts import chart_counts
 from groove.model.encoders import SECONDS, Backbone, BeatConv, FrameEncoder, chart_inputs, position_mask
-from groove.model.heads import make_head
+from groove.model.heads import CountedHead, make_head
 from groove.model.modules import MODULES
 from groove.model.pooling import make_pooling, masked_mean
 
@@ -102,7 +104,7 @@ class LateFusionClassifier(nn.Module):
             projection_dim: size of the embedding.
             classifier_hidden: hidden units of the classifier head.
             pooling: ``mean_max``, ``attention`` or ``statistics``.
-            head: ``classification`` or ``ordinal``.
+            head: ``classification``, ``ordinal``, or ``counted``, which also reads what is counted of the whole chart.
             dropout: probability, in blocks and heads.
             max_frames: longer charts are cut by the dataset; kept here since it is part of what was trained.
             radar_mlp: feed the radar to the classifier head.
@@ -158,16 +160,21 @@ class LateFusionClassifier(nn.Module):
         parts = [self._encode(batch, chunk) for chunk in order.split(_CHUNK)]
         inverse = torch.argsort(order)
         encoded = {name: torch.cat([part[name] for part in parts])[inverse] for name in parts[0]}
-        pooled = encoded.pop("pooled")
+        pooled, counts = encoded.pop("pooled"), encoded.pop("counts", None)
         with full_precision(pooled):
-            return ModelOutput(*self.heads(pooled, batch.radar[batch.own]), pooled, encoded)
+            return ModelOutput(*self.heads(pooled, batch.radar[batch.own], counts), pooled, encoded)
 
-    def heads(self, pooled: Tensor, radar: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return logits (B, C) and embedding (B, E) of `pooled` (B, 2 D); only a radar_mlp reads `radar` (B, 5)."""
+    def heads(self, pooled: Tensor, radar: Tensor | None, counts: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return logits and embedding (B, E) of `pooled` (B, 2 D).
+
+        Only a radar_mlp reads `radar` (B, 5), and only a classifier head that counts reads `counts` (B, K).
+        """
         class_input = projection_input = pooled
         if self.radar_mlp is not None:
             class_input = torch.cat([pooled, self.radar_mlp(radar)], dim=1)
             projection_input = class_input if self.radar_in_projection else pooled
+        if counts is not None:
+            class_input = torch.cat([class_input, counts], dim=1)
         return self.classifier_head(class_input), self.projection_head(projection_input)
 
     def _encode(self, batch: ChartBatch, chunk: Tensor) -> dict[str, Tensor]:
@@ -179,6 +186,8 @@ class LateFusionClassifier(nn.Module):
 
     def encode_frames(self, chart: Tensor, audio: Tensor, has_audio: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         """Return pooled features (B, 2 D) and the layers' means (B, D) of charts whose T frames are whole beats.
+
+        Where the classifier head counts, ``counts`` (B, K) are among them.
 
         Args:
             chart: (B, T, 20) frames, T a multiple of `frames_per_beat`.
@@ -198,11 +207,13 @@ class LateFusionClassifier(nn.Module):
         per_beat = _per_beat(inputs * frame_mask[..., None], stride)
         seconds = _per_beat((chart[..., SECONDS] * frame_mask)[..., None], stride)[:, 0]
         with full_precision(shared):
-            pooled = self.pooling(shared.float(), beat_mask, per_beat, seconds)
+            heads_read = {"pooled": self.pooling(shared.float(), beat_mask, per_beat, seconds)}
+            if self.classifier_head.counts:
+                heads_read["counts"] = chart_counts(chart, lengths, stride)
         if self.training:
-            return {"pooled": pooled}
+            return heads_read
         layers = {"audio_encoder": audio_out, "chart_encoder": chart_out, "fusion_module": fused, "backbone": shared}
-        return {name: masked_mean(x.float(), beat_mask) for name, x in layers.items()} | {"pooled": pooled}
+        return {name: masked_mean(x.float(), beat_mask) for name, x in layers.items()} | heads_read
 
     def predict(self, logits: Tensor) -> Tensor:
         """Return the predicted classes (B,)."""
@@ -216,6 +227,16 @@ class LateFusionClassifier(nn.Module):
         """Standardise audio with `mean` and `std` (F,) of the training split; the flag column stays as it is."""
         self.audio_encoder.mean[:-1] = mean
         self.audio_encoder.std[:-1] = std
+
+    def rank_counts_by(self, counts: Tensor) -> None:
+        """Let a classifier head that counts rank its counts by those of the training charts (N, K)."""
+        if isinstance(self.classifier_head, CountedHead):
+            self.classifier_head.ranks.fit(counts)
+
+    def rank_counts_as(self, other: LateFusionClassifier) -> None:
+        """Let a classifier head that counts rank its counts as that of `other` does."""
+        if isinstance(self.classifier_head, CountedHead) and isinstance(other.classifier_head, CountedHead):
+            self.classifier_head.ranks.load_state_dict(other.classifier_head.ranks.state_dict())
 
     def freeze(self, names: Sequence[str]) -> None:
         """Freeze exactly the modules in `names`, unfreeze all others.

@@ -12,10 +12,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groove.errors import ConfigError, did_you_mean
+from groove.model.counts import COUNTS, CountPerceptron, CountRanks
+
+COUNTED_SHARE = 2 / 3
+"""How much the opinion of the counts weighs: the pooled features are surer of themselves than they are right."""
 
 
 class DifficultyHead(Protocol):
-    """What every head offers beside ``forward(features) -> logits``."""
+    """What every head offers beside ``forward(features) -> logits``.
+
+    Attributes:
+        counts: how many of the last features are counts of the chart (`groove.model.counts`); 0 for most heads.
+    """
+
+    counts: int
 
     def loss(self, logits: Tensor, label: Tensor, class_weights: Tensor | None, smoothing: float) -> Tensor:
         """Return the scalar loss of `logits` for classes `label` (B,)."""
@@ -33,6 +43,8 @@ def _perceptron(in_dim: int, hidden: int, out_dim: int, dropout: float) -> nn.Se
 
 class ClassificationHead(nn.Module):
     """One logit per class, cross-entropy."""
+
+    counts = 0
 
     def __init__(self, in_dim: int, hidden: int, classes: int, dropout: float) -> None:
         """Classify `in_dim` features into `classes`."""
@@ -58,6 +70,8 @@ class ClassificationHead(nn.Module):
 
 class OrdinalHead(nn.Module):
     """C - 1 independent logits "harder than class k", binary cross-entropy each."""
+
+    counts = 0
 
     def __init__(self, in_dim: int, hidden: int, classes: int, dropout: float) -> None:
         """Rank `in_dim` features on `classes` ordered classes."""
@@ -87,14 +101,62 @@ class OrdinalHead(nn.Module):
         return logits.sigmoid().sum(dim=1)
 
 
-HEADS: dict[str, type[ClassificationHead] | type[OrdinalHead]] = {
+class CountedHead(nn.Module):
+    """Two opinions: one of the pooled features, one of what is counted of the whole chart, each trained by itself.
+
+    The two err on different charts, so together they are right more often than either, and than one network that is
+    given both at once (README): that one fits its training charts by the first alone.
+    """
+
+    counts = len(COUNTS)
+
+    def __init__(self, in_dim: int, hidden: int, classes: int, dropout: float) -> None:
+        """Classify `in_dim` features, the last `counts` of them counts, into `classes`."""
+        super().__init__()
+        self.layers = _perceptron(in_dim - self.counts, hidden, classes, dropout)
+        self.ranks = CountRanks()
+        self.counted = CountPerceptron(self.counts, classes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return both opinions on `features` (B, D + K), side by side: logits (B, 2 C)."""
+        pooled, counts = features[:, : -self.counts], features[:, -self.counts :]
+        return torch.cat([self.layers(pooled), self.counted(self.ranks(counts))], dim=1)
+
+    def loss(self, logits: Tensor, label: Tensor, class_weights: Tensor | None, smoothing: float) -> Tensor:
+        """Return the mean of both cross-entropies, weighted by class if weights (C,) are given."""
+        both = [functional.cross_entropy(x, label, class_weights, label_smoothing=smoothing) for x in _halves(logits)]
+        return torch.stack(both).mean()
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """Return the class that both together hold for the likeliest."""
+        return self._together(logits).argmax(dim=1)
+
+    def expected(self, logits: Tensor) -> Tensor:
+        """Return the mean class index (B,), by the probabilities that both together give."""
+        together = self._together(logits)
+        return together.softmax(dim=1) @ torch.arange(together.shape[1], dtype=logits.dtype, device=logits.device)
+
+    def _together(self, logits: Tensor) -> Tensor:
+        pooled, counted = (x.log_softmax(dim=1) for x in _halves(logits))
+        return (1 - COUNTED_SHARE) * pooled + COUNTED_SHARE * counted
+
+
+def _halves(logits: Tensor) -> tuple[Tensor, Tensor]:
+    pooled, counted = logits.chunk(2, dim=1)
+    return pooled, counted
+
+
+HEADS: dict[str, type[ClassificationHead] | type[OrdinalHead] | type[CountedHead]] = {
     "classification": ClassificationHead,
     "ordinal": OrdinalHead,
+    "counted": CountedHead,
 }
 
 
-def make_head(name: str, in_dim: int, hidden: int, classes: int, dropout: float) -> ClassificationHead | OrdinalHead:
-    """Return the head called `name`."""
+def make_head(
+    name: str, in_dim: int, hidden: int, classes: int, dropout: float
+) -> ClassificationHead | OrdinalHead | CountedHead:
+    """Return the head called `name` for `in_dim` features; one that counts is given its counts after them."""
     if name not in HEADS:
         raise ConfigError(f"model.head is '{name}': {did_you_mean(name, HEADS)}")
-    return HEADS[name](in_dim, hidden, classes, dropout)
+    return HEADS[name](in_dim + HEADS[name].counts, hidden, classes, dropout)

@@ -30,6 +30,11 @@ HOW_TO_LOAD = (
     "from pathlib import Path; from groove.retrieval.exported import load_safetensors; "
     "model = load_safetensors(Path(FOLDER))  # no pickle; or: python -m groove.embed run=FOLDER songs=DIR"
 )
+_LOGITS = {
+    "classification": "one logit per class",
+    "ordinal": "C - 1 logits 'harder than class k'",
+    "counted": "C logits of the pooled features, then C of the counts; log-softmax each, the second weighs 2/3",
+}
 _OF_LAST_EPOCH = ("val/", "retrieval/", "drift/pooled/")
 
 
@@ -79,11 +84,10 @@ def _inputs(trained: TrainedModel) -> dict[str, Any]:
 
 def _outputs(trained: TrainedModel) -> dict[str, Any]:
     model = trained.settings["model"]
-    head = "one logit per class" if model["head"] == "classification" else "C - 1 logits 'harder than class k'"
     return {
         "pooled": trained.model.pooling.out_dim,
         "embedding": f"{model['projection_dim']} numbers, not normalised; called projection in {EMBEDDINGS_FILE}",
-        "logits": head,
+        "logits": _LOGITS[model["head"]],
         "compare_by": "Euclidean distance",
     }
 

@@ -70,8 +70,9 @@ class FrameInput(nn.Module):
         stride = self.model.frames_per_beat
         frames = (chart.shape[1] + stride - 1) // stride * stride
         chart, audio = (functional.pad(x, (0, 0, 0, stride - 1))[:, :frames] for x in (chart, audio))
-        pooled = self.model.encode_frames(chart, audio, has_audio, lengths)["pooled"]
-        logits, embedding = self.model.heads(pooled, radar)
+        encoded = self.model.encode_frames(chart, audio, has_audio, lengths)
+        pooled = encoded["pooled"]
+        logits, embedding = self.model.heads(pooled, radar, encoded.get("counts"))
         return pooled, embedding, logits
 
 

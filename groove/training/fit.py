@@ -24,6 +24,7 @@ from groove.errors import CheckpointError, ConfigError, NonFiniteLossError, one_
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.store import finite_array
 from groove.model.checkpoint import Checkpoint, read_checkpoint
+from groove.model.counts import chart_counts
 from groove.model.fusion import LateFusionClassifier, warn_of_leak
 from groove.retrieval.run_files import CHECKPOINTS, EPOCH_0
 from groove.training.checkpoint_io import AtomicCheckpointIO
@@ -50,6 +51,8 @@ _NOISE = (
 _REMEDY = "Remove the folders of these files: their features are computed again. "
 _AUDIO_SAMPLE = 200
 """Charts that the mean and deviation of the audio features are measured on."""
+_COUNT_SAMPLE = 4096
+"""Charts by whose counts the counts of every chart are ranked."""
 
 
 def build_model(cfg: Any, classes: int) -> LateFusionClassifier:
@@ -229,10 +232,19 @@ def audio_statistics(data: GrooveDataModule) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(frames.mean(axis=0)), torch.from_numpy(std)
 
 
+def training_counts(data: GrooveDataModule, frames_per_beat: int) -> Tensor:
+    """Return what is counted of each training chart (N, K), of evenly chosen ones where there are many."""
+    chosen = np.unique(np.linspace(0, len(data.train) - 1, min(len(data.train), _COUNT_SAMPLE)).astype(int))
+    batches = data.evaluation_loader(data.train.take(chosen))
+    return torch.cat([chart_counts(batch.chart, batch.lengths, frames_per_beat) for batch in batches])
+
+
 def untrained_model(cfg: Any, data: GrooveDataModule) -> LateFusionClassifier:
-    """Return an untrained model that knows the audio statistics of the training split of `data`."""
+    """Return an untrained model that knows the training split's audio statistics, and its counts where it reads any."""
     model = build_model(cfg, len(data.classes))
     model.set_audio_statistics(*audio_statistics(data))
+    if model.classifier_head.counts:
+        model.rank_counts_by(training_counts(data, model.frames_per_beat))
     return model
 
 

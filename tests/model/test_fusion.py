@@ -271,7 +271,9 @@ def test_freezing_is_exact_not_cumulative():
     assert all(p.requires_grad for p in model.parameters()) and all(m.training for m in model.backbone.modules())
 
 
-@pytest.mark.parametrize("settings", [{}, {"radar_mlp": True}, {"pooling": "attention"}, {"head": "ordinal"}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"radar_mlp": True}, {"pooling": "attention"}, {"head": "ordinal"}, {"head": "counted"}]
+)
 def test_a_backward_pass_reaches_every_parameter(settings):
     model = tiny_model(**settings).train()
     out = model(batch([10, 14, 30]))

@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from groove.model.heads import ClassificationHead, OrdinalHead
+from groove.model.counts import COUNTS
+from groove.model.heads import COUNTED_SHARE, ClassificationHead, CountedHead, OrdinalHead
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [-1.0, 0.0, 3.0]])
 LABEL = torch.tensor([0, 2])
@@ -100,3 +101,55 @@ def test_a_certain_head_expects_what_it_predicts():
     thresholds = 50 * (2 * torch.ones(4, 3).tril(diagonal=-1) - 1)
     ordinal = OrdinalHead(4, 3, 4, 0.0)
     assert ordinal.expected(thresholds).tolist() == pytest.approx(ordinal.predict(thresholds).tolist())
+
+
+def counted_head(classes: int = 3) -> CountedHead:
+    torch.manual_seed(0)
+    head = CountedHead(4 + len(COUNTS), 8, classes, 0.0).eval()
+    head.ranks.fit(torch.randn(50, len(COUNTS)))
+    return head
+
+
+def test_two_opinions_stand_side_by_side_and_each_is_trained_by_itself():
+    head = counted_head()
+    features = torch.randn(6, 4 + len(COUNTS))
+    logits = head(features)
+    assert logits.shape == (6, 6) and head.counts == len(COUNTS)
+    changed = features.clone()
+    changed[:, :4] += 1
+    assert torch.equal(head(changed)[:, 3:], logits[:, 3:]) and not torch.equal(head(changed)[:, :3], logits[:, :3])
+    changed = features.clone()
+    changed[:, 4:] += 1
+    assert torch.equal(head(changed)[:, :3], logits[:, :3]) and not torch.equal(head(changed)[:, 3:], logits[:, 3:])
+    label = torch.arange(6) % 3
+    plain = ClassificationHead(4, 3, 3, 0.0)
+    parts = [float(plain.loss(half.detach(), label, WEIGHTS, 0.1)) for half in logits.split(3, dim=1)]
+    assert float(head.loss(logits, label, WEIGHTS, 0.1)) == pytest.approx(sum(parts) / 2)
+
+
+def test_together_two_opinions_give_one_class_by_hand():
+    head = counted_head()
+    logits = torch.tensor([[2.0, 0.0, 0.0, 0.0, 1.0, 0.0], [9.0, 0.0, 0.0, 0.0, 1.0, 0.0]])
+    log = [
+        [math.log(math.exp(x) / sum(map(math.exp, half))) for x in half]
+        for row in logits.tolist()
+        for half in (row[:3], row[3:])
+    ]
+    for row, (pooled, counted) in enumerate(((log[0], log[1]), (log[2], log[3]))):
+        both = [(1 - COUNTED_SHARE) * p + COUNTED_SHARE * c for p, c in zip(pooled, counted, strict=True)]
+        weight = [math.exp(x) for x in both]
+        assert int(head.predict(logits)[row]) == both.index(max(both))
+        assert float(head.expected(logits)[row]) == pytest.approx((weight[1] + 2 * weight[2]) / sum(weight))
+
+
+def test_a_head_that_counts_learns_from_counts_alone():
+    head = counted_head().train()
+    label = torch.arange(60) % 3
+    features = torch.randn(60, 4 + len(COUNTS))
+    features[:, 4:] = torch.randn(60, len(COUNTS)) * 0.2 + label[:, None] - 1
+    optimizer = torch.optim.AdamW(head.parameters(), lr=0.003)
+    for _ in range(60):
+        optimizer.zero_grad()
+        head.loss(head(features), label, None, 0.0).backward()
+        optimizer.step()
+    assert (head.eval().predict(head(features)) == label).float().mean() > 0.95

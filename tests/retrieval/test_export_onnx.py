@@ -129,6 +129,7 @@ def test_numbers_that_are_none_are_refused(content):
     [
         {"pooling": "mean_max"},
         {"pooling": "attention", "head": "ordinal", "frames_per_beat": 3},
+        {"pooling": "statistics", "head": "counted"},
         {"radar_mlp": True, "frames_per_beat": 1},
         {"radar_in_projection": True},
     ],

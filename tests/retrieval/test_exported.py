@@ -27,7 +27,11 @@ def exported(run: Path, tmp_path: Path) -> Path:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("arguments", [{}, {"pooling": "attention", "head": "ordinal"}, {"radar_mlp": True}], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"pooling": "attention", "head": "ordinal"}, {"radar_mlp": True}, {"radar_mlp": True, "head": "counted"}],
+    ids=str,
+)
 def test_the_model_is_bit_for_bit_that_of_the_run(tmp_path, arguments):
     trained = load_trained(run_folder(tmp_path / "run", **arguments))
     model = load_safetensors(export_model(trained, tmp_path / "exported"))
