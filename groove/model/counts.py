@@ -41,7 +41,8 @@ _JACKS = (1, 2, 4)
 _LEAST_SECONDS = 0.02
 _LOGISTIC = 1.7
 """The logistic distribution so much narrower is nearly the normal one (and needs no inverse error function)."""
-_HIDDEN = 128
+MEMBERS = 8
+_HIDDEN = 64
 _GAIN = 10.0
 """AdamW moves every weight by about the learning rate; two shallow layers bear ten times that of the encoders, and
 would learn next to nothing in the few hundred steps of a pretraining without it."""
@@ -150,20 +151,28 @@ class CountRanks(nn.Module):
         return (share / (1 - share)).log() / _LOGISTIC
 
 
-class CountPerceptron(nn.Module):
-    """A small network on ranks: (B, K) -> logits (B, C)."""
+class CountPerceptrons(nn.Module):
+    """A few small networks on ranks, each trained by itself: (B, K) -> logits (B, M, C).
+
+    Their mean is steadier than any: a few hundred charts leave each some chance.
+    """
 
     def __init__(self, counts: int, classes: int) -> None:
-        """Classify `counts` ranks into `classes`."""
+        """Classify `counts` ranks into `classes`, `MEMBERS` times."""
         super().__init__()
-        self.hidden, self.out = nn.Linear(counts, _HIDDEN), nn.Linear(_HIDDEN, classes)
+        self.hidden = nn.Parameter(_small(MEMBERS, counts, _HIDDEN))
+        self.hidden_bias = nn.Parameter(torch.zeros(MEMBERS, 1, _HIDDEN))
+        self.out = nn.Parameter(_small(MEMBERS, _HIDDEN, classes))
+        self.out_bias = nn.Parameter(torch.zeros(MEMBERS, 1, classes))
         self.dropout_in, self.dropout = nn.Dropout(0.1), nn.Dropout(0.2)
-        for layer in (self.hidden, self.out):
-            nn.init.uniform_(layer.weight, -1, 1)
-            layer.weight.data /= _GAIN * layer.in_features**0.5
-            nn.init.zeros_(layer.bias)
 
     def forward(self, ranks: Tensor) -> Tensor:
-        """Return the logits of `ranks` (B, K)."""
-        hidden = functional.gelu(_GAIN * self.hidden(self.dropout_in(ranks)))
-        return _GAIN * self.out(self.dropout(hidden))
+        """Return every member's logits of `ranks` (B, K)."""
+        given = self.dropout_in(ranks.expand(MEMBERS, *ranks.shape))
+        hidden = functional.gelu(_GAIN * (given @ self.hidden + self.hidden_bias))
+        return _GAIN * (self.dropout(hidden) @ self.out + self.out_bias).transpose(0, 1)
+
+
+def _small(members: int, inputs: int, outputs: int) -> Tensor:
+    """Return weights (M, I, O) that give `_GAIN` times them the usual size."""
+    return torch.empty(members, inputs, outputs).uniform_(-1, 1) / (_GAIN * inputs**0.5)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groove.errors import ConfigError, did_you_mean
-from groove.model.counts import COUNTS, CountPerceptron, CountRanks
+from groove.model.counts import COUNTS, CountPerceptrons, CountRanks
 
 COUNTED_SHARE = 2 / 3
 """How much the opinion of the counts weighs: the pooled features are surer of themselves than they are right."""
@@ -65,7 +65,7 @@ class ClassificationHead(nn.Module):
 
     def expected(self, logits: Tensor) -> Tensor:
         """Return the mean class index (B,), by the probabilities of all classes."""
-        return logits.softmax(dim=1) @ torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
+        return _mean_class(logits)
 
 
 class OrdinalHead(nn.Module):
@@ -102,10 +102,10 @@ class OrdinalHead(nn.Module):
 
 
 class CountedHead(nn.Module):
-    """Two opinions: one of the pooled features, one of what is counted of the whole chart, each trained by itself.
+    """Opinions that are trained each by itself: one of the pooled features, and some of what is counted of the chart.
 
-    The two err on different charts, so together they are right more often than either, and than one network that is
-    given both at once (README): that one fits its training charts by the first alone.
+    Both kinds err on different charts, so together they are right more often than either, and than one network that
+    is given both at once (README): that one fits its training charts by the first alone.
     """
 
     counts = len(COUNTS)
@@ -113,37 +113,41 @@ class CountedHead(nn.Module):
     def __init__(self, in_dim: int, hidden: int, classes: int, dropout: float) -> None:
         """Classify `in_dim` features, the last `counts` of them counts, into `classes`."""
         super().__init__()
+        self.classes = classes
         self.layers = _perceptron(in_dim - self.counts, hidden, classes, dropout)
         self.ranks = CountRanks()
-        self.counted = CountPerceptron(self.counts, classes)
+        self.counted = CountPerceptrons(self.counts, classes)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return both opinions on `features` (B, D + K), side by side: logits (B, 2 C)."""
+        """Return all opinions on `features` (B, D + K) side by side, that of the pooled first: (B, (1 + M) C)."""
         pooled, counts = features[:, : -self.counts], features[:, -self.counts :]
-        return torch.cat([self.layers(pooled), self.counted(self.ranks(counts))], dim=1)
+        return torch.cat([self.layers(pooled), self.counted(self.ranks(counts)).flatten(1)], dim=1)
 
     def loss(self, logits: Tensor, label: Tensor, class_weights: Tensor | None, smoothing: float) -> Tensor:
-        """Return the mean of both cross-entropies, weighted by class if weights (C,) are given."""
-        both = [functional.cross_entropy(x, label, class_weights, label_smoothing=smoothing) for x in _halves(logits)]
-        return torch.stack(both).mean()
+        """Return the mean cross-entropy of both kinds, weighted by class if weights (C,) are given."""
+        pooled, *counted = (
+            functional.cross_entropy(opinion, label, class_weights, label_smoothing=smoothing)
+            for opinion in logits.split(self.classes, dim=1)
+        )
+        return (pooled + torch.stack(counted).mean()) / 2
 
     def predict(self, logits: Tensor) -> Tensor:
-        """Return the class that both together hold for the likeliest."""
+        """Return the class that all together hold for the likeliest."""
         return self._together(logits).argmax(dim=1)
 
     def expected(self, logits: Tensor) -> Tensor:
-        """Return the mean class index (B,), by the probabilities that both together give."""
-        together = self._together(logits)
-        return together.softmax(dim=1) @ torch.arange(together.shape[1], dtype=logits.dtype, device=logits.device)
+        """Return the mean class index (B,), by the probabilities that all together give."""
+        return _mean_class(self._together(logits))
 
     def _together(self, logits: Tensor) -> Tensor:
-        pooled, counted = (x.log_softmax(dim=1) for x in _halves(logits))
-        return (1 - COUNTED_SHARE) * pooled + COUNTED_SHARE * counted
+        """Return the weighted mean of the opinions' log probabilities, (B, C)."""
+        opinions = logits.unflatten(1, (-1, self.classes)).log_softmax(dim=2)
+        return (1 - COUNTED_SHARE) * opinions[:, 0] + COUNTED_SHARE * opinions[:, 1:].mean(dim=1)
 
 
-def _halves(logits: Tensor) -> tuple[Tensor, Tensor]:
-    pooled, counted = logits.chunk(2, dim=1)
-    return pooled, counted
+def _mean_class(logits: Tensor) -> Tensor:
+    """Return the mean class index (B,) by the probabilities of `logits` (B, C)."""
+    return logits.softmax(dim=1) @ torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
 
 
 HEADS: dict[str, type[ClassificationHead] | type[OrdinalHead] | type[CountedHead]] = {

@@ -33,7 +33,7 @@ HOW_TO_LOAD = (
 _LOGITS = {
     "classification": "one logit per class",
     "ordinal": "C - 1 logits 'harder than class k'",
-    "counted": "C logits of the pooled features, then C of the counts; log-softmax each, the second weighs 2/3",
+    "counted": "C logits of the pooled features, then 8 times C of the counts; log-softmax each, the 8 weigh 2/3",
 }
 _OF_LAST_EPOCH = ("val/", "retrieval/", "drift/pooled/")
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from groove.features.frames import CHART_FEATURES, chart_frames
-from groove.model.counts import COUNTS, CountPerceptron, CountRanks, chart_counts
+from groove.model.counts import COUNTS, MEMBERS, CountPerceptrons, CountRanks, chart_counts
 from tests.batches import frames
 from tests.builders import chart_of, measures, ssc_text
 
@@ -128,15 +128,19 @@ def test_a_count_that_most_charts_share_is_in_the_middle_of_its_ranks():
     assert torch.sigmoid(1.7 * ranks(torch.zeros(1, len(COUNTS))))[0, 0] == pytest.approx(0.45, abs=0.02)
 
 
-def test_the_perceptron_learns_as_fast_as_its_gain_says():
+def test_each_member_learns_by_itself_and_as_fast_as_its_gain_says():
     torch.manual_seed(0)
     ranks = torch.randn(64, len(COUNTS))
-    network = CountPerceptron(len(COUNTS), 2).eval()
-    before = network(ranks).detach()
-    assert before.std() < 1
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    members = CountPerceptrons(len(COUNTS), 2).eval()
+    before = members(ranks).detach()
+    assert before.shape == (64, MEMBERS, 2) and before.std() < 1
+    hidden = torch.nn.functional.gelu(10 * (ranks @ members.hidden[3] + members.hidden_bias[3]))
+    torch.testing.assert_close(10 * (hidden @ members.out[3] + members.out_bias[3]), members(ranks)[:, 3])
+    optimizer = torch.optim.AdamW(members.parameters(), lr=1e-3)
     for _ in range(30):
         optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(network(ranks), (ranks[:, 0] > 0).long()).backward()
+        torch.nn.functional.cross_entropy(members(ranks)[:, 0], (ranks[:, 0] > 0).long()).backward()
         optimizer.step()
-    assert (network(ranks).argmax(dim=1) == (ranks[:, 0] > 0).long()).float().mean() > 0.9
+    after = members(ranks)
+    assert (after[:, 0].argmax(dim=1) == (ranks[:, 0] > 0).long()).float().mean() > 0.9
+    assert (after[:, 1:] - before[:, 1:]).abs().max() < 0.1 * (after[:, 0] - before[:, 0]).abs().max()

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from groove.model.counts import COUNTS
+from groove.model.counts import COUNTS, MEMBERS
 from groove.model.heads import COUNTED_SHARE, ClassificationHead, CountedHead, OrdinalHead
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [-1.0, 0.0, 3.0]])
@@ -110,36 +110,32 @@ def counted_head(classes: int = 3) -> CountedHead:
     return head
 
 
-def test_two_opinions_stand_side_by_side_and_each_is_trained_by_itself():
+def test_opinions_stand_side_by_side_and_each_is_trained_by_itself():
     head = counted_head()
     features = torch.randn(6, 4 + len(COUNTS))
-    logits = head(features)
-    assert logits.shape == (6, 6) and head.counts == len(COUNTS)
-    changed = features.clone()
-    changed[:, :4] += 1
-    assert torch.equal(head(changed)[:, 3:], logits[:, 3:]) and not torch.equal(head(changed)[:, :3], logits[:, :3])
-    changed = features.clone()
-    changed[:, 4:] += 1
-    assert torch.equal(head(changed)[:, :3], logits[:, :3]) and not torch.equal(head(changed)[:, 3:], logits[:, 3:])
+    logits = head(features).detach()
+    assert logits.shape == (6, 3 * (1 + MEMBERS)) and head.counts == len(COUNTS)
+    for moved, same in ((slice(0, 4), slice(3, None)), (slice(4, None), slice(0, 3))):
+        changed = features.clone()
+        changed[:, moved] += 1
+        assert torch.equal(head(changed)[:, same], logits[:, same]) and not torch.equal(head(changed), logits)
     label = torch.arange(6) % 3
     plain = ClassificationHead(4, 3, 3, 0.0)
-    parts = [float(plain.loss(half.detach(), label, WEIGHTS, 0.1)) for half in logits.split(3, dim=1)]
-    assert float(head.loss(logits, label, WEIGHTS, 0.1)) == pytest.approx(sum(parts) / 2)
+    pooled, *counted = (float(plain.loss(opinion, label, WEIGHTS, 0.1)) for opinion in logits.split(3, dim=1))
+    assert float(head.loss(logits, label, WEIGHTS, 0.1)) == pytest.approx((pooled + sum(counted) / MEMBERS) / 2)
 
 
-def test_together_two_opinions_give_one_class_by_hand():
+def test_together_opinions_give_one_class_by_hand():
     head = counted_head()
-    logits = torch.tensor([[2.0, 0.0, 0.0, 0.0, 1.0, 0.0], [9.0, 0.0, 0.0, 0.0, 1.0, 0.0]])
-    log = [
-        [math.log(math.exp(x) / sum(map(math.exp, half))) for x in half]
-        for row in logits.tolist()
-        for half in (row[:3], row[3:])
-    ]
-    for row, (pooled, counted) in enumerate(((log[0], log[1]), (log[2], log[3]))):
-        both = [(1 - COUNTED_SHARE) * p + COUNTED_SHARE * c for p, c in zip(pooled, counted, strict=True)]
+    logits = torch.randn(5, 3 * (1 + MEMBERS)) * 3
+    for row in range(5):
+        opinions = logits[row].reshape(1 + MEMBERS, 3).tolist()
+        log = [[x - math.log(sum(map(math.exp, opinion))) for x in opinion] for opinion in opinions]
+        share = [1 - COUNTED_SHARE] + [COUNTED_SHARE / MEMBERS] * MEMBERS
+        both = [sum(s * one[c] for s, one in zip(share, log, strict=True)) for c in range(3)]
         weight = [math.exp(x) for x in both]
         assert int(head.predict(logits)[row]) == both.index(max(both))
-        assert float(head.expected(logits)[row]) == pytest.approx((weight[1] + 2 * weight[2]) / sum(weight))
+        assert float(head.expected(logits)[row]) == pytest.approx((weight[1] + 2 * weight[2]) / sum(weight), rel=1e-4)
 
 
 def test_a_head_that_counts_learns_from_counts_alone():
