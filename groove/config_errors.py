@@ -25,7 +25,7 @@ def explain(error: Exception, schema: type) -> str:
     for prefix in ("Could not override '", "Key '"):
         if text.startswith(prefix):
             key = text.removeprefix(prefix).split("'")[0].lstrip("+~")
-            if not _key_exists(key, schema):
+            if not key_exists(key, schema):
                 return _unknown_key(key, schema)
             if text.startswith("Could not override"):
                 return f"the files of this configuration do not set '{key}'; to set it write +{key}=..."
@@ -68,7 +68,8 @@ def _unknown_key(key: str, schema: type) -> str:
     return f"unknown key '{key}'"
 
 
-def _key_exists(key: str, schema: type) -> bool:
+def key_exists(key: str, schema: type) -> bool:
+    """Return whether `schema` has the dotted `key`."""
     node: Any = schema
     for part in key.split("."):
         fields = _fields(node)
