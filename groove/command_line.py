@@ -38,6 +38,7 @@ TEXT_KEYS = ("chart", "pack")
 LIST_KEYS = ("runs", "pack")
 """Of both kinds, those that may be a list: ``[a,b]``."""
 SWEEP = ("-m", "--multirun", "hydra.mode=MULTIRUN")
+_UNREADABLE = object()
 _SEVERAL = re.compile(r"(choice|glob|interval|range|shuffle|sort|tag)\(")
 _FOR_A_BARE_WORD = ("run", "runs", "songs", "data.songs")
 """What a word without a key may have meant: the first of these that a command has."""
@@ -142,9 +143,6 @@ def _each_of_sweep(value: str, as_one: Any) -> str:
     if any(mark in value for mark in "\"'[") and _read(value) is not _UNREADABLE:
         return value
     return ",".join(as_one(part) for part in value.split(","))
-
-
-_UNREADABLE = object()
 
 
 def _read(value: str) -> Any:
