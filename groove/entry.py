@@ -18,6 +18,7 @@ from groove.command_line import prepared_arguments
 from groove.config import CONF_DIR, checked
 from groove.config_errors import explain
 from groove.errors import ConfigError, GrooveError, disk_error, one_line
+from groove.help import HELP, help_text
 
 
 def run_main(task: Callable[[Any], None], config_name: str, schema: type) -> None:
@@ -47,6 +48,9 @@ def run_main(task: Callable[[Any], None], config_name: str, schema: type) -> Non
     failures: list[str] = []
     composing = [True]
     try:
+        if any(word in HELP for word in sys.argv[1:]):
+            print(help_text(config_name, sys.modules[task.__module__].__doc__ or ""), flush=True)
+            return
         sys.argv[1:] = prepared_arguments(sys.argv[1:], schema)
         app()
         sys.stdout.flush()
