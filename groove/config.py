@@ -258,7 +258,7 @@ def checked(cfg: DictConfig, schema: type) -> Any:
         merged = OmegaConf.merge(OmegaConf.structured(schema), cfg)
         check_ranges(OmegaConf.to_container(merged, resolve=True, throw_on_missing=True), schema)
     except OmegaConfBaseException as error:
-        raise ConfigError(explain(error, schema)) from error
+        raise ConfigError(explain(error, schema, cfg)) from error
     OmegaConf.set_readonly(merged, True)
     return merged
 

@@ -6,43 +6,26 @@ Errors of the user become one line, whatever raised them.
 from __future__ import annotations
 
 import os
-import re
+import select
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from groove.command_line import prepared_arguments
 from groove.config import CONF_DIR, checked
 from groove.config_errors import explain
-from groove.errors import GrooveError, disk_error, one_line
-
-PATH_KEYS = (
-    "songs",
-    "out",
-    "index",
-    "compare",
-    "data.songs",
-    "data.store",
-    "pretrained",
-    "ckpt_path",
-    "runs",
-    "run",
-    "hydra.run.dir",
-    "simfile",
-    "store",
-)
-TEXT_KEYS = ("chart", "pack")
-"""Values that name charts and packs: taken as they are written, brackets and all."""
+from groove.errors import ConfigError, GrooveError, disk_error, one_line
+from groove.help import HELP, help_text
 
 
 def run_main(task: Callable[[Any], None], config_name: str, schema: type) -> None:
     """Compose `conf/<config_name>.yaml` with the command line, check it against `schema`, and call ``task(cfg)``.
 
     A user's mistake is printed as one line on standard error, with exit status 1; Ctrl-C exits with 130. In a sweep the
-    other jobs still run.
+    other jobs still run. A reader of the output that has gone (``| head``) ends it quietly.
     """
     import hydra
     from hydra.errors import HydraException
@@ -57,18 +40,28 @@ def run_main(task: Callable[[Any], None], config_name: str, schema: type) -> Non
         except GrooveError as error:  # caught here, since Hydra writes a line of its own when a job raises
             failures.append(_one_line(str(error)))
         except OSError as error:
+            if _reader_has_gone(error):
+                _end_quietly()
             failures.append(_one_line(_line_of_disk(error)))
         composing.append(True)
 
     failures: list[str] = []
     composing = [True]
-    sys.argv = [sys.argv[0], *map(_quote_path, sys.argv[1:])]
     try:
+        if any(word in HELP for word in sys.argv[1:]):
+            print(help_text(config_name, sys.modules[task.__module__].__doc__ or ""), flush=True)
+            return
+        sys.argv[1:] = prepared_arguments(sys.argv[1:], schema)
         app()
+        sys.stdout.flush()
+    except ConfigError as error:
+        failures.append(_one_line(str(error)))
     except (HydraException, OmegaConfBaseException) as error:
         failures.append(_one_line(explain(error, schema)))
-    except OSError as error:  # of Hydra's own files
-        failures.append(_one_line(_line_of_disk(error)))
+    except OSError as error:
+        if _reader_has_gone(error):
+            _end_quietly()
+        failures.append(_one_line(_line_of_folder(error) if composing else _line_of_disk(error)))
     except Exception as error:
         if not composing:
             raise
@@ -88,21 +81,25 @@ def _line_of_disk(error: OSError) -> str:
     return line
 
 
-def _quote_path(argument: str) -> str:
-    """Quote a path that exists for Hydra's grammar, which trips over brackets, accents and quotes in folders' names.
-
-    In Hydra's quoted strings a backslash is itself, except before a quote (and the end is one).
-    """
-    key, separator, value = argument.partition("=")
-    key = key.lstrip("+")
-    if not separator or not value or value[0] in "\"'" or not (key in TEXT_KEYS or _is_path(key, value)):
-        return argument
-    escaped = re.sub(r'(\\*)(?="|$)', r"\1\1", value).replace('"', '\\"')
-    return f'{argument.partition("=")[0]}="{escaped}"'
+def _line_of_folder(error: OSError) -> str:
+    """Return the line for a folder or file of Hydra's own, which it makes before and after a job."""
+    where = f"'{error.filename or 'a file'}' cannot be made: {error.strerror}"
+    return f"{where}; the folder of a run is what hydra.run.dir= (of a sweep hydra.sweep.dir=) names"
 
 
-def _is_path(key: str, value: str) -> bool:
-    return key in PATH_KEYS and Path(value).exists()
+def _reader_has_gone(error: OSError) -> bool:
+    """Return whether `error` is that nobody reads standard output any more: of another pipe it is a bug."""
+    if not isinstance(error, BrokenPipeError):
+        return False
+    output = select.poll()
+    output.register(sys.stdout.fileno(), select.POLLERR)
+    return bool(output.poll(0))
+
+
+def _end_quietly() -> NoReturn:
+    """Exit as a program does that SIGPIPE has ended; the rest of the output goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(128 + 13)
 
 
 def _one_line(text: str) -> str:

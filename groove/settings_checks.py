@@ -60,4 +60,12 @@ def check_start(cfg: Any) -> None:
     """
     for key in ("pretrained", "ckpt_path"):
         if cfg[key] and cfg[key] != LAST_WORD and not Path(cfg[key]).is_file():
-            raise CheckpointError(f"no checkpoint at {cfg[key]}: give a .ckpt file that groove.train wrote")
+            raise CheckpointError(_no_checkpoint(key, Path(cfg[key])))
+
+
+def _no_checkpoint(key: str, path: Path) -> str:
+    """Return the line for a `path` that is no file; of a run folder it names the last checkpoint."""
+    last = next((file for file in (path / "checkpoints" / "last.ckpt", path / "last.ckpt") if file.is_file()), None)
+    if last is not None:
+        return f"{key}={path} is a folder; write {key}={last}, its last checkpoint"
+    return f"no checkpoint at {path}: give a .ckpt file that groove.train wrote"

@@ -7,6 +7,7 @@ the generated library is used.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,16 @@ def run(cfg: Any) -> None:
 
         cfg = continued(cfg, folder)
     if cfg is not None:
-        train(cfg, folder)
+        train(cfg, folder, hydra.overrides.task)
 
 
-def train(cfg: Any, folder: Path) -> None:
-    """Run one experiment into `folder`: check, prepare, pretrain if needed, fit, judge, draw."""
+def train(cfg: Any, folder: Path, overrides: Sequence[str] = ()) -> None:
+    """Run one experiment into `folder`: check, prepare, pretrain if needed, fit, judge, draw.
+
+    `overrides` are the command line's words, of which those that change nothing are named.
+    """
     from groove.settings_checks import check_songs, check_training
-    from groove.training.ranks import Ranks, quiet
+    from groove.training.ranks import Ranks, first_rank, quiet
 
     check_training(cfg)  # before torch is imported
     check_songs(cfg.data)
@@ -43,9 +47,12 @@ def train(cfg: Any, folder: Path) -> None:
     with quiet():
         from groove.training.recipe import check_settings, fit_experiment, load_data, report_run, starting_model
         from groove.training.resume import with_checkpoint
+        from groove.training.unused import unused_settings
 
         cfg = with_checkpoint(cfg, folder)
         check_settings(cfg)
+        for line in unused_settings(overrides, cfg) if first_rank() else ():
+            print(line, flush=True)
         data, catalogue = load_data(cfg)
         with Ranks(cfg, folder) as ranks:
             model = starting_model(cfg, data, catalogue, ranks)

@@ -1,4 +1,4 @@
-"""The command line: paths reach the configuration as they are, and a user's mistake is one line and status 1."""
+"""The commands: a user's mistake is one line and status 1, and nobody needs to read all of the output."""
 
 from __future__ import annotations
 
@@ -8,59 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
-
-from groove.entry import PATH_KEYS, _quote_path
-
-# --- paths on the command line
-
-
-NAMES = [
-    *(
-        "a b",
-        "[x] y",
-        "(1)",
-        "{z}",
-        "it's",
-        'say "hi"',
-        "a\\b",
-        'a\\"b',
-        "end\\",
-        "x,y",
-        "k:v",
-        "a=b",
-        "~x",
-        "äö!",
-        "100%",
-    ),
-    *("007", "null", "true", "1e3", "#1 hits", "日本", "tail ", "a&b", "+plus", "plain"),
-]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_any_folder_name_reaches_the_configuration(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path(name).mkdir()
-    for value in (name, str(tmp_path / name), f"./{name}"):
-        (override,) = OverridesParser.create().parse_overrides([_quote_path(f"data.songs={value}")])
-        assert override.value() == value and override.key_or_group == "data.songs"
-
-
-def test_only_paths_that_exist_are_quoted(tmp_path):
-    folder = tmp_path / "a b"
-    folder.mkdir()
-    for argument in (
-        "data.songs=no where",
-        "experiment=a",
-        "--multirun",
-        "runs=[x,y]",
-        f"model.head={folder}",
-        "songs=",
-    ):
-        assert _quote_path(argument) == argument
-    assert {key for key in PATH_KEYS if _quote_path(f"{key}={folder}") == f'{key}="{folder}"'} == set(PATH_KEYS)
-    assert _quote_path(f"++data.songs={folder}") == f'++data.songs="{folder}"'
-
 
 # --- the command
 
@@ -93,6 +40,13 @@ def train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("experiment.warmup_epochs=20", "do not add up to experiment.epochs=20"),
         ("pretrained=none.ckpt", "groove: no checkpoint at none.ckpt"),
         ("data.songs=nowhere", "groove: song folder 'nowhere' does not exist"),
+        ("data.songs=It's (x), y", "groove: song folder 'It's (x), y' does not exist"),
+        (
+            "hydra.run.dir=/dev/null",
+            "groove: '/dev/null' cannot be made: File exists; the folder of a run is what hydra",
+        ),
+        ("hydra.run.dir=/dev/null/x", "groove: '/dev/null/x' cannot be made: Not a directory; "),
+        ("hydra.run.dir=/proc/x", "groove: '/proc/x' cannot be made: No such file or directory; "),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line_and_status_1(argument, expected, tmp_path):
@@ -100,3 +54,27 @@ def test_a_mistake_on_the_command_line_is_one_line_and_status_1(argument, expect
     assert done.returncode == 1, done.stderr
     lines = done.stderr.splitlines()
     assert len(lines) == 1 and expected in lines[0] and "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["experiment=c", "--cfg", "job"]])
+def test_a_reader_that_leaves_ends_it_quietly(arguments, tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-W", "ignore", "-m", "groove.train", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_another_broken_pipe_is_a_bug_and_keeps_its_traceback(tmp_path):
+    code = """
+import sys
+from groove.config import PrepareConfig
+from groove.entry import run_main
+def task(cfg):
+    raise BrokenPipeError(32, "of a worker")
+sys.argv = ["x"]
+run_main(task, "prepare", PrepareConfig)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "of a worker" in done.stderr.splitlines()[-1] and "Traceback" in done.stderr

@@ -83,7 +83,10 @@ class ContrastiveLoss(nn.Module):
     Attributes:
         pooled_weight: weight of the same loss on the pooled features, beside 1 on the embedding (used by the module
             that is trained; 0 is the seed's protocol).
+        uses_triplets: whether the objective depends on the triplets, so on the miner (of a loss of your own: assumed).
     """
+
+    uses_triplets = True
 
     def __init__(self, normalize: bool = False, pooled_weight: float = 0.0) -> None:
         """Work on the unit sphere if `normalize`."""
@@ -165,6 +168,8 @@ class RankNContrastLoss(ContrastiveLoss):
     radar distance turns the sum into a running one: B^2 log B instead of B^3.
     """
 
+    uses_triplets = False
+
     def __init__(self, temperature: float = 1.0, normalize: bool = False, pooled_weight: float = 0.0) -> None:
         """Divide distances by `temperature`."""
         super().__init__(normalize, pooled_weight)
@@ -191,6 +196,8 @@ class LogRatioLoss(ContrastiveLoss):
     equation 5. The mean over all pairs of an anchor is twice the variance of ``log ||z||^2 - log d^2``.
     """
 
+    uses_triplets = False
+
     def objective(self, embedding: Tensor, targets: ContrastiveTargets) -> Tensor:
         """Return the mean over anchors with at least two partners."""
         compared = compared_pairs(targets.label)
@@ -215,6 +222,8 @@ class YAwareInfoNCELoss(ContrastiveLoss):
     "Contrastive learning with continuous proxy meta-data", MICCAI 2021, equation 3.
     """
 
+    uses_triplets = False
+
     def __init__(self, temperature: float = 0.1, bandwidth: float = 1.0, pooled_weight: float = 0.0) -> None:
         """Let the kernel have a standard deviation of `bandwidth` scaled radar units."""
         super().__init__(True, pooled_weight)
@@ -234,6 +243,8 @@ class YAwareInfoNCELoss(ContrastiveLoss):
 
 class RadarRegressionLoss(ContrastiveLoss):
     """No contrast at all: the first five numbers of the embedding are the scaled radar (smooth L1). A control."""
+
+    uses_triplets = False
 
     def objective(self, embedding: Tensor, targets: ContrastiveTargets) -> Tensor:
         """Return the mean smooth L1 distance to the radar, outliers clipped as at six scaled units."""
@@ -268,7 +279,7 @@ class MetricLearningLoss(ContrastiveLoss):
             raise ConfigError(f"loss.name is '{name}': {did_you_mean(name, available)}")
         if pairs not in ("triplets", "classes"):
             raise ConfigError(f"loss.pairs is '{pairs}': {did_you_mean(pairs, ('triplets', 'classes'))}")
-        self.pairs = pairs
+        self.pairs, self.uses_triplets = pairs, pairs == "triplets"
         self.loss: Any = getattr(losses, name)(temperature=_positive("temperature", temperature))
 
     def objective(self, embedding: Tensor, targets: ContrastiveTargets) -> Tensor:

@@ -1,0 +1,77 @@
+"""What the command line sets and the loss does not use is said: never more, never less."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from groove.config import plain
+from groove.training.module import make_objective
+from groove.training.unused import unused_settings
+from tests.batches import batch, train_config
+from tests.test_config_groups import EXPERIMENTS, LOSSES
+
+RANK = "RankNContrastLoss"
+ONLY = "only normalize, pooled_weight, temperature"
+
+
+def lines(*overrides: str) -> list[str]:
+    return unused_settings(overrides, train_config(*overrides))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (
+            ["experiment=c", "mining=hard"],
+            [f"mining=hard changes nothing that is trained, only what is measured: {RANK} takes no triplets"],
+        ),
+        (
+            ["experiment=c", "loss.triplet_margin=9"],
+            [
+                f"loss.triplet_margin=9 is not used by {RANK}, only by the verdict, "
+                "which holds the triplet margin against it"
+            ],
+        ),
+        (
+            ["++loss.margin_scale=5", "experiment=c"],
+            [f"++loss.margin_scale=5 changes nothing: {RANK} has no margin_scale, {ONLY}"],
+        ),
+        (
+            ["experiment=classification", "loss=supcon", "seed=3"],
+            [
+                "loss=supcon changes nothing that is trained, only what is measured: "
+                "no phase of experiment=classification weighs the contrastive loss"
+            ],
+        ),
+        (["experiment=a", "mining=hard", "loss.triplet_margin=9", "loss.margin_scale=5"], []),
+        (["experiment=c", "loss.temperature=2", "loss.pooled_weight=0", "loss.normalize=true", "optimizer.lr=1"], []),
+        (["experiment=c", "loss=triplet", "mining=hard", "loss.margin_scale=5"], []),
+        (["experiment=c", "loss=infonce", "mining=hard"], []),
+        (["experiment=c", "loss.margin_scale=null", "~loss.triplet_margin"], []),
+        (["loss._target_=groove.model.losses.LogRatioLoss"], []),
+    ],
+)
+def test_what_changes_nothing_is_named(overrides, expected):
+    assert lines(*overrides) == expected
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiment_by_itself_sets_nothing_in_vain(experiment):
+    assert lines(f"experiment={experiment}") == []
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_miner_is_named_exactly_where_the_loss_does_not_depend_on_its_triplets(loss):
+    """Re-derived: the objective of two sets of triplets of one batch."""
+    overrides = ["experiment=baseline", f"loss={loss}", "mining=hard"]
+    objective, _ = make_objective(plain(train_config(*overrides)))
+    data = batch([6] * 12, classes=2)
+    from groove.model.losses import ContrastiveTargets
+
+    embedding = torch.randn(12, 8, generator=torch.Generator().manual_seed(0))
+    of_half, of_all = (
+        objective(embedding, ContrastiveTargets(triplets, data.radar, data.label)).loss
+        for triplets in (data.triplets[: len(data.triplets) // 2], data.triplets)
+    )
+    assert bool(lines(*overrides)) == torch.equal(of_half, of_all)
