@@ -22,6 +22,8 @@ from groove.errors import RunError, did_you_mean, naming
 METRICS_FILE = "metrics.csv"
 INFO_FILE = "run.json"
 RETRIEVAL_FILE = "retrieval.json"
+TRIPLET_LOSS = "AdaptiveTripletLoss"
+TRIPLET_KINDS = ("a", "b", "baseline")
 KINDS = ("a", "b", "c", "baseline", "pretrain", "control")
 
 
@@ -84,6 +86,22 @@ class Run:
         """Return ``triplet_margin``, the target of the triplet margin."""
         value = self.info.get("triplet_margin")
         return float(value) if isinstance(value, int | float) else None
+
+    @property
+    def loss(self) -> str | None:
+        """Return the name of the contrastive loss, with what it trains on where it has a choice; none in older runs."""
+        value = self.info.get("loss")
+        return str(value) if value else None
+
+    @property
+    def has_margin(self) -> bool:
+        """Return whether the loss has a margin; an older run does not say, and has what its experiment has."""
+        return self.kind in TRIPLET_KINDS if self.loss is None else self.loss == TRIPLET_LOSS
+
+    @property
+    def mines(self) -> bool:
+        """Return whether the loss trains on triplets, whose negatives are mined."""
+        return self.has_margin or "triplets" in (self.loss or "")
 
     @property
     def references(self) -> dict[str, float]:
