@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from groove.errors import RunError, did_you_mean, naming
+from groove.report.settings import settings_of
 
 METRICS_FILE = "metrics.csv"
 INFO_FILE = "run.json"
@@ -124,6 +125,14 @@ class Run:
         phases = (_phase(entry, self.last_epoch, path) for entry in self.info["phases"])
         return tuple(phase for phase in phases if phase.epochs)
 
+    @cached_property
+    def settings(self) -> tuple[str, ...]:
+        """Return the overrides of the command line, without those that change nothing or stand in ``run.json``.
+
+        Fold and split seed are among them only in older runs, whose ``run.json`` does not hold them.
+        """
+        return settings_of(self.folder, tuple(f"data.{key}" for key in ("split_seed", "fold") if key in self.info))
+
     def phase_at(self, epoch: int) -> Phase | None:
         """Return the phase of `epoch`; none trains at epoch 0."""
         return next((phase for phase in self.phases if epoch in phase.epochs), None)
@@ -191,7 +200,7 @@ def load_run(folder: Path) -> Run:
     retrieval = folder / RETRIEVAL_FILE
     metrics = _read_metrics(folder / METRICS_FILE)
     run = Run(folder, metrics, info, _read_json(retrieval) if retrieval.is_file() else None)
-    _ = run.phases  # a malformed phase is an error of loading
+    _ = run.phases, run.settings  # a malformed one is an error of loading
     return run
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from groove.config import TrainConfig, checked
 from groove.training.fit import loss_name
 from tests.batches import composed
 
@@ -18,4 +19,4 @@ from tests.batches import composed
     ],
 )
 def test_the_name_of_a_loss_says_what_it_trains_on(override: str, name: str) -> None:
-    assert loss_name(composed(override).loss) == name
+    assert loss_name(checked(composed(override), TrainConfig).loss) == name
