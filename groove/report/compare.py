@@ -22,7 +22,7 @@ from groove.report.compare_pairs import BY_SONG, PAIRED, TREES, baseline_rows, m
 from groove.report.figure import FIGURE_FILE
 from groove.report.measured import ACCURACY, COSINE, MARGIN, POSITIVE, SONG_ACCURACY
 from groove.report.run_folder import Run, write_atomically
-from groove.report.settings import short_key, written
+from groove.report.settings import shortened, written
 from groove.report.verdict import judge
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ TABLE_COLUMNS = (
 NARROWEST = 120
 """Characters that a table has at least."""
 Row = dict[str, Any]
+Named = tuple[str, tuple[str, ...], list[Row]]
+"""Name, own settings and rows of a group."""
 
 
 def comparison_rows(runs: Sequence[Run]) -> list[Row]:
@@ -117,7 +119,7 @@ def comparison_table(runs: Sequence[Run], width: int = NARROWEST) -> Table:
     cells = [(str(len(rows)), *_cells(rows)) for _, _, rows in groups]
     measured = [i for i in range(len(TABLE_COLUMNS)) if any(row[i].strip("-> \n") for row in cells)]
     columns = [[TABLE_COLUMNS[i], *(row[i] for row in cells)] for i in measured]
-    labels = [_label_lines(name, settings) for name, settings, _ in groups]
+    labels = _label_lines(groups)
     below = _figure_lines(runs)
     if max(map(_longest_line, labels)) > width - sum(2 + max(map(_longest_word, column)) for column in columns) - 3:
         labels = [f"#{number} {name}" for number, (name, _, _) in enumerate(groups, start=1)]
@@ -165,10 +167,13 @@ def write_comparison(runs: Sequence[Run], folder: Path) -> Path:
             writer.writeheader()
             writer.writerows(rows)
 
-    groups = _labelled(runs)
-    for name, figure in ((COMPARISON_FIGURE, comparison_figure(groups)), (PLANE_FIGURE, plane_figure(groups))):
+    groups = _named(runs)
+    members = [rows for _, _, rows in groups]
+    drawn = list(zip(_label_lines(groups), members, strict=True))
+    for name, figure in ((COMPARISON_FIGURE, comparison_figure(drawn)), (PLANE_FIGURE, plane_figure(drawn))):
         write_atomically(folder / name, partial(figure.savefig, format="png"))
-    write_atomically(folder / MARKDOWN_FILE, lambda path: path.write_text(markdown(groups), encoding="utf-8"))
+    text = markdown([(_label(name, settings), rows) for name, settings, rows in groups])
+    write_atomically(folder / MARKDOWN_FILE, lambda path: path.write_text(text, encoding="utf-8"))
     return write_atomically(folder / COMPARISON_FILE, write)
 
 
@@ -240,21 +245,18 @@ def _chance(run: Run) -> tuple[Any, ...]:
     return tuple(run.info.get(key) for key in CHANCE)
 
 
-def _labelled(runs: Sequence[Run]) -> list[tuple[str, list[Row]]]:
-    """Return each group's rows with a label that no other group has."""
-    return [(_label(name, settings), rows) for name, settings, rows in _named(runs)]
-
-
 def _label(name: str, settings: tuple[str, ...]) -> str:
+    """Return the name and settings of a group in one line."""
     return " ".join(filter(None, (name, written(settings))))
 
 
-def _label_lines(name: str, settings: tuple[str, ...]) -> str:
-    """Return the same with a line per setting, whose key is its last part."""
-    return "\n".join((name, *(f" {short_key(text)}" for text in settings)))
+def _label_lines(groups: Sequence[Named]) -> list[str]:
+    """Return the same of every group with a line per setting, its key in short."""
+    settings = shortened([own for _, own, _ in groups])
+    return ["\n ".join((name, *own)) for (name, _, _), own in zip(groups, settings, strict=True)]
 
 
-def _named(runs: Sequence[Run]) -> list[tuple[str, tuple[str, ...], list[Row]]]:
+def _named(runs: Sequence[Run]) -> list[Named]:
     """Return (name, settings, rows) of each group, name and settings together unlike those of any other group.
 
     The name is the experiment, with the phases or a number where more is needed; settings that all share are left out.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from groove.errors import RunError, one_line
@@ -44,10 +46,17 @@ def written(settings: tuple[str, ...]) -> str:
     return " ".join(f'"{text}"' if " " in text else text for text in settings)
 
 
-def short_key(setting: str) -> str:
-    """Return `setting` with the last part of its key alone: a.b=c is b=c."""
+def shortened(groups: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return the settings of each group with the last part of their keys alone, where no two keys share it."""
+    keys = {text.partition("=")[0] for settings in groups for text in settings}
+    shared = Counter(key.rpartition(".")[2] for key in keys)
+    return [tuple(_short(text, shared) for text in settings) for settings in groups]
+
+
+def _short(setting: str, shared: Counter[str]) -> str:
     key, equals, value = setting.partition("=")
-    return key.rpartition(".")[2] + equals + value
+    last = key.rpartition(".")[2]
+    return last + equals + value if shared[last] == 1 and key[0] not in "+~" else setting
 
 
 def _overrides(path: Path) -> list[str]:

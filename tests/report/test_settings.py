@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from groove.errors import RunError
 from groove.report.compare import comparison_rows
 from groove.report.run_folder import load_run
-from groove.report.settings import OVERRIDES_FILE, settings_of, short_key, written
+from groove.report.settings import OVERRIDES_FILE, settings_of, shortened, written
 
 from .builders import good_a
 
@@ -86,4 +86,5 @@ def test_a_file_that_is_no_list_is_an_error_that_names_it(tmp_path: Path, text: 
 
 def test_how_settings_are_shown() -> None:
     assert written(("a.b=1", "c=x y")) == 'a.b=1 "c=x y"'
-    assert short_key("a.b.c=d.e") == "c=d.e" and short_key("c=1") == "c=1" and short_key("~a.b") == "b"
+    groups = [("a.b.c=d.e", "seed=1"), ("a.songs=1", "~a.x"), ("b.songs=2",)]
+    assert shortened(groups) == [("c=d.e", "seed=1"), ("a.songs=1", "~a.x"), ("b.songs=2",)]
