@@ -49,6 +49,8 @@ LAYER_COLORS = {"pooled": "tab:blue", "projection": "tab:orange"}
 GREEN, RED, GREY = "tab:green", "tab:red", "0.35"
 LEVEL, LEVEL_PLACES = "level", (0.99, 0.87, 0.75, 0.62, 0.5, 0.38, 0.26)
 """The mark of a bound's name, and the shares of the width at which such a name may end."""
+MARK_PIXELS = 3
+"""How far a curve and its marks reach from its middle."""
 HEADROOM, TURNED_HEADROOM = 0.14, 0.4  # share added to the height of a panel, for the names of its phases
 
 
@@ -245,7 +247,7 @@ def _free_level(axes: Axes, name: Any, curves: list[Any], taken: list[Any]) -> N
         outside = not (axes.bbox.contains(moved.x0, moved.y0) and axes.bbox.contains(moved.x1, moved.y1))
         if outside or any(moved.overlaps(text) for text in taken):
             continue
-        crossed = sum(_inside(curve, moved) for curve in curves)
+        crossed = sum(_inside(curve, moved.padded(MARK_PIXELS)) for curve in curves)
         if best is None or crossed < best[0]:
             best = (crossed, share, up)
     if best is not None:
