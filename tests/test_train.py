@@ -113,6 +113,7 @@ def test_a_run_knows_what_trees_reach_on_its_charts(work, songs, run_a, pretrain
     boosted = HistGradientBoostingClassifier(random_state=0).fit(x["train"], y["train"])
     assert info["references"]["boosted_trees"] == np.mean(boosted.predict(x["val"]) == y["val"])
     assert 0 <= info["references"]["random_forest"] <= 1 and info["fold"] == 0
+    assert info["loss"] == "AdaptiveTripletLoss" and [phase["index"] for phase in info["phases"]] == [0, 1]
     first = json.loads((pretrained_checkpoint.parent.parent / "run.json").read_text())
     assert first["references"] == info["references"], "the classifier it starts from saw the same charts"
 

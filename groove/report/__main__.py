@@ -93,14 +93,13 @@ def judge_again(run: Run) -> bool:
 
 def show_one(console: Any, run: Run) -> None:
     """Print the verdict and the retrieval of the only run, and where its figure lies."""
-    from groove.report.compare import retrieval_table
     from groove.report.figure import FIGURE_FILE
+    from groove.report.retrieval_tables import retrieval_tables
     from groove.report.verdict import judge, verdict_table
 
     verdict = judge(run)
     console.print(verdict_table(verdict))
-    table = retrieval_table(run)
-    if table is not None:
+    for table in retrieval_tables(run):
         console.print(table)
     console.print(verdict.summary, markup=False)
     console.print(f"figure: {run.folder / FIGURE_FILE}", markup=False, soft_wrap=True)
@@ -110,7 +109,7 @@ def show_all(console: Any, runs: Sequence[Run]) -> None:
     """Print the comparison table."""
     from groove.report.compare import comparison_table
 
-    console.print(comparison_table(runs))
+    console.print(comparison_table(runs, console.width))
 
 
 def compare(console: Any, runs: Sequence[Run], out: Path) -> None:

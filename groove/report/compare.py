@@ -22,6 +22,7 @@ from groove.report.compare_pairs import BY_SONG, PAIRED, TREES, baseline_rows, m
 from groove.report.figure import FIGURE_FILE
 from groove.report.measured import ACCURACY, COSINE, MARGIN, POSITIVE, SONG_ACCURACY
 from groove.report.run_folder import Run, write_atomically
+from groove.report.settings import shortened, written
 from groove.report.verdict import judge
 
 if TYPE_CHECKING:
@@ -29,19 +30,6 @@ if TYPE_CHECKING:
 
 COMPARISON_FILE, COMPARISON_FIGURE = "comparison.csv", "comparison.png"
 MARKDOWN_FILE, PLANE_FIGURE = "comparison.md", "plane.png"
-IGNORED_OVERRIDES = (
-    "seed=",
-    "experiment=",
-    "pretrained=",
-    "ckpt_path=",
-    "data.store=",
-    "data.workers=",
-    "trainer.accelerator=",
-    "trainer.devices=",
-    "trainer.threads=",
-    "trainer.progress_bar=",
-    "hydra.",
-)
 CHANCE = ("seed", "split_seed", "fold")
 """Entries of ``run.json`` that runs of one group may differ in."""
 NUMBERS = (
@@ -77,7 +65,6 @@ COLUMNS = (
     "figure",
 )
 TABLE_COLUMNS = (
-    "experiment",
     "runs",
     "accuracy 0 / lowest / final",
     " / ".join(name.replace("_", " ") for name in TREES),
@@ -87,10 +74,14 @@ TABLE_COLUMNS = (
     "triplet margin",
     "positive",
     "gain pooled",
-    "gain projection",
+    "gain proj.",
     "verdict",
 )
+NARROWEST = 120
+"""Characters that a table has at least."""
 Row = dict[str, Any]
+Named = tuple[str, tuple[str, ...], list[Row]]
+"""Name, own settings and rows of a group."""
 
 
 def comparison_rows(runs: Sequence[Run]) -> list[Row]:
@@ -113,27 +104,56 @@ def comparison_rows(runs: Sequence[Run]) -> list[Row]:
     return rows
 
 
-def comparison_table(runs: Sequence[Run]) -> Table:
+def comparison_table(runs: Sequence[Run], width: int = NARROWEST) -> Table:
     """Return one line per group of runs, numbers as mean ± spread, and where the figures lie.
 
-    A column in which no run has a number is left out.
+    A column in which no run has a number is left out. No word is broken within `width` characters, which are at
+    least 120: settings stand in lines of the first column, or, where one is too long for it, the groups are numbered
+    there and named below the table.
     """
+    from rich.box import SIMPLE
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(
-        title="before -> after; mean ± spread over seeds and splits",
-        caption=_figures_text(runs),
-        caption_justify="left",
-    )
-    rows = [(label, str(len(members)), *_cells(members)) for label, members in _labelled(runs)]
-    measured = [i for i in range(len(TABLE_COLUMNS)) if any(row[i].strip("-> \n") for row in rows)]
-    for i in measured:
-        name = TABLE_COLUMNS[i]
-        table.add_column(name, overflow="fold", min_width=len(name) if i == 0 else None)
-    for row in rows:
-        table.add_row(*(Text(row[i]) for i in measured))
+    groups = _named(runs)
+    cells = [(str(len(rows)), *_cells(rows)) for _, _, rows in groups]
+    measured = [i for i in range(len(TABLE_COLUMNS)) if any(row[i].strip("-> \n") for row in cells)]
+    columns = [[TABLE_COLUMNS[i], *(row[i] for row in cells)] for i in measured]
+    labels = _label_lines(groups)
+    below = _figure_lines(runs)
+    if max(map(_longest_line, labels)) > width - sum(2 + max(map(_longest_word, column)) for column in columns) - 3:
+        labels = [f"#{number} {name}" for number, (name, _, _) in enumerate(groups, start=1)]
+        below = [f"#{n} {_label(name, settings)}" for n, (name, settings, _) in enumerate(groups, start=1)] + below
+    columns = [["experiment", *labels], *columns]
+    title = "before -> after; mean ± spread over seeds and splits"
+    caption = Text("\n".join(below))
+    table = Table(title=title, caption=caption, caption_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    for column, characters in zip(columns, _column_widths(columns, width - 1 - 2 * len(columns)), strict=True):
+        table.add_column(column[0], overflow="fold", width=characters)
+    for row in list(zip(*columns, strict=True))[1:]:
+        table.add_row(*map(Text, row))
     return table
+
+
+def _column_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Return a width per column: its longest line, narrowed to its longest word where `room` for all asks for it.
+
+    The first column holds labels, whose lines stay whole.
+    """
+    widest = [max(map(_longest_line, column)) for column in columns]
+    least = [widest[0], *(max(map(_longest_word, column)) for column in columns[1:])]
+    while sum(widest) > room and widest != least:
+        reducible = [wide if wide > narrow else 0 for wide, narrow in zip(widest, least, strict=True)]
+        widest[reducible.index(max(reducible))] -= 1
+    return widest
+
+
+def _longest_line(text: str) -> int:
+    return max(map(len, text.splitlines()), default=0)
+
+
+def _longest_word(text: str) -> int:
+    return max(map(len, text.split()), default=0)
 
 
 def write_comparison(runs: Sequence[Run], folder: Path) -> Path:
@@ -147,28 +167,14 @@ def write_comparison(runs: Sequence[Run], folder: Path) -> Path:
             writer.writeheader()
             writer.writerows(rows)
 
-    groups = _labelled(runs)
-    for name, figure in ((COMPARISON_FIGURE, comparison_figure(groups)), (PLANE_FIGURE, plane_figure(groups))):
+    groups = _named(runs)
+    members = [rows for _, _, rows in groups]
+    drawn = list(zip(_label_lines(groups), members, strict=True))
+    for name, figure in ((COMPARISON_FIGURE, comparison_figure(drawn)), (PLANE_FIGURE, plane_figure(drawn))):
         write_atomically(folder / name, partial(figure.savefig, format="png"))
-    write_atomically(folder / MARKDOWN_FILE, lambda path: path.write_text(markdown(groups), encoding="utf-8"))
+    text = markdown([(_label(name, settings), rows) for name, settings, rows in groups])
+    write_atomically(folder / MARKDOWN_FILE, lambda path: path.write_text(text, encoding="utf-8"))
     return write_atomically(folder / COMPARISON_FILE, write)
-
-
-def retrieval_table(run: Run) -> Table | None:
-    """Return the reference points of ``retrieval.json`` as lines, its metrics as columns; whatever is there."""
-    from rich.table import Table
-    from rich.text import Text
-
-    spaces = _spaces(run.retrieval or {}, "")
-    if not spaces:
-        return None
-    metrics = list(dict.fromkeys(metric for _, values in spaces for metric in values))
-    table = Table(title="held-out retrieval (gain: 0 = random, 1 = perfect)")
-    for name in ("embedding", *metrics):
-        table.add_column(name, justify="left" if name == "embedding" else "right")
-    for name, values in spaces:
-        table.add_row(Text(name), *(_cell(values.get(metric)) for metric in metrics))
-    return table
 
 
 def _row(run: Run) -> Row:
@@ -178,7 +184,7 @@ def _row(run: Run) -> Row:
     return {
         "row": "run",
         "experiment": run.experiment,
-        "settings": _settings(run),
+        "settings": written(run.settings),
         "phases": _phases(run),
         "seed": run.info.get("seed"),
         "split_seed": run.info.get("split_seed", run.info.get("seed")),
@@ -227,7 +233,7 @@ def _groups(runs: Sequence[Run]) -> list[list[Run]]:
     seen: Counter[tuple[Any, ...]] = Counter()
     for run in runs:
         keys = ("experiment", "verdict", "triplet_margin", "radar_in_projection", "phases", "parameters")
-        identity = json.dumps([[run.info.get(key) for key in keys], _settings(run)], sort_keys=True)
+        identity = json.dumps([[run.info.get(key) for key in keys], run.settings], sort_keys=True)
         repeated = (identity, *_chance(run))
         groups.setdefault((identity, seen[repeated]), []).append(run)
         seen[repeated] += 1
@@ -239,43 +245,47 @@ def _chance(run: Run) -> tuple[Any, ...]:
     return tuple(run.info.get(key) for key in CHANCE)
 
 
-def _labelled(runs: Sequence[Run]) -> list[tuple[str, list[Row]]]:
-    """Return each group's rows with a label that no other group has."""
-    groups = [[_row(run) for run in group] for group in _groups(runs)]
-    settings = [rows[0]["settings"].split(" ") for rows in groups]
-    shared_by_all = set(settings[0]).intersection(*settings[1:]) if len(groups) > 1 else set()
-    own = [" ".join(part for part in parts if part not in shared_by_all) for parts in settings]
-    labels = [" ".join(filter(None, (rows[0]["experiment"], text))) for rows, text in zip(groups, own, strict=True)]
-    shared = [label for label, count in Counter(labels).items() if count > 1]
-    labels = [
-        f"{label} ({rows[0]['phases']})" if label in shared else label
-        for label, rows in zip(labels, groups, strict=True)
-    ]
-    shared = [label for label, count in Counter(labels).items() if count > 1]
-    labels = [f"{label} #{number}" if label in shared else label for number, label in enumerate(labels, start=1)]
-    return list(zip(labels, groups, strict=True))
+def _label(name: str, settings: tuple[str, ...]) -> str:
+    """Return the name and settings of a group in one line."""
+    return " ".join(filter(None, (name, written(settings))))
 
 
-def _settings(run: Run) -> str:
-    """Return the overrides of the run's command line that tell it from others of its experiment.
+def _label_lines(groups: Sequence[Named]) -> list[str]:
+    """Return the same of every group with a line per setting, its key in short."""
+    settings = shortened([own for _, own, _ in groups])
+    return ["\n ".join((name, *own)) for (name, _, _), own in zip(groups, settings, strict=True)]
 
-    Fold and split seed are among them only in older runs, whose ``run.json`` does not hold them.
+
+def _named(runs: Sequence[Run]) -> list[Named]:
+    """Return (name, settings, rows) of each group, name and settings together unlike those of any other group.
+
+    The name is the experiment, with the phases or a number where more is needed; settings that all share are left out.
     """
-    path = run.folder / ".hydra" / "overrides.yaml"
-    if not path.is_file():
-        return ""
-    lines = (line.removeprefix("-").strip().strip("'\"") for line in path.read_text(encoding="utf-8").splitlines())
-    ignored = (*IGNORED_OVERRIDES, *(f"data.{key}=" for key in CHANCE if key in run.info))
-    kept = (line for line in lines if "=" in line and not line.lstrip("+~").startswith(ignored))
-    return " ".join(sorted(kept))
+    groups = _groups(runs)
+    rows = [[_row(run) for run in group] for group in groups]
+    settings = [group[0].settings for group in groups]
+    shared_by_all = set(settings[0]).intersection(*settings[1:]) if len(groups) > 1 else set()
+    own = [tuple(text for text in texts if text not in shared_by_all) for texts in settings]
+    names = [members[0]["experiment"] for members in rows]
+    counts = Counter(zip(names, own, strict=True))
+    names = [
+        f"{name} ({members[0]['phases']})" if counts[name, texts] > 1 else name
+        for name, texts, members in zip(names, own, rows, strict=True)
+    ]
+    counts = Counter(zip(names, own, strict=True))
+    names = [
+        f"{name} #{number}" if counts[name, texts] > 1 else name
+        for number, (name, texts) in enumerate(zip(names, own, strict=True), start=1)
+    ]
+    return list(zip(names, own, rows, strict=True))
 
 
 def _phases(run: Run) -> str:
     return " + ".join(f"{phase.name} {len(phase.epochs)}" for phase in run.phases)
 
 
-def _states(rows: Sequence[Row]) -> str:
-    return "/".join(dict.fromkeys(row["state"] for row in rows))
+def _states(rows: Sequence[Row], separator: str = "/") -> str:
+    return separator.join(dict.fromkeys(row["state"] for row in rows))
 
 
 def _cells(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -290,8 +300,8 @@ def _cells(rows: Sequence[Row]) -> tuple[str, ...]:
         "\n".join(show(name) for name in TREES),
         "\n".join(show(name) for name in BY_SONG),
         show("pooled_cosine"),
-        _states(rows),
-        f"{show('margin_before', 2)} -> {show('margin_after', 2)}",
+        _states(rows, "\n"),
+        f"{show('margin_before', 2)}\n-> {show('margin_after', 2)}",
         show("positive_fraction", 2),
         f"{show('gain_pooled_before')}\n-> {show('gain_pooled_after')}",
         f"{show('gain_projection_before')}\n-> {show('gain_projection_after')}",
@@ -306,25 +316,6 @@ def _verdict_cell(rows: Sequence[Row]) -> str:
     return f"{sum(row['passed'] for row in rows)} of {len(rows)} pass ({counts})"
 
 
-def _figures_text(runs: Sequence[Run]) -> str:
-    from rich.markup import escape
-
+def _figure_lines(runs: Sequence[Run]) -> list[str]:
     figures = [run.folder / FIGURE_FILE for group in _groups(runs) for run in group]
-    return escape("\n".join(f"figure: {path}" for path in figures if path.is_file()))
-
-
-def _spaces(content: dict[str, Any], prefix: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return every innermost object of numbers in `content`, named by its path."""
-    found = []
-    for key, value in content.items():
-        if isinstance(value, dict):
-            name = f"{prefix}{key}"
-            if any(isinstance(inner, dict) for inner in value.values()):
-                found += _spaces(value, f"{name}/")
-            else:
-                found.append((name, value))
-    return found
-
-
-def _cell(value: Any) -> str:
-    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+    return [f"figure: {path}" for path in figures if path.is_file()]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STATES = {HEALTHY_ABOVE: "healthy >", MOVING_ABOVE: "moving >", RIGID_ABOVE: "rigid >"}
 ZERO = {0.0: ""}
+LABEL_POINTS = 8
+LINE_INCHES = 1.3 * LABEL_POINTS / 72
 COMPARED: tuple[tuple[str, tuple[str, ...], dict[float, str]], ...] = (
     ("accuracy", ("accuracy_epoch0", "accuracy_lowest", "accuracy_final"), {}),
     ("pooled cosine with epoch 0 (final)", ("pooled_cosine",), STATES),
@@ -35,7 +37,8 @@ def comparison_figure(groups: Sequence[tuple[str, Sequence[dict[str, Any]]]]) ->
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    height = max(6.0, 1.5 + 1.1 * len(groups))
+    names = [_lines(name, 40) for name, _ in groups]
+    height = max(6.0, 1.5 + len(groups) * max(1.1, 0.3 + LINE_INCHES * max(name.count("\n") + 1 for name in names)))
     figure = Figure(figsize=(16.0, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (title, keys, levels) in zip(figure.subplots(1, 4, sharey=True), COMPARED, strict=True):
@@ -50,9 +53,8 @@ def comparison_figure(groups: Sequence[tuple[str, Sequence[dict[str, Any]]]]) ->
         axes.grid(alpha=0.3, axis="x")
         for edge in range(1, len(groups)):
             axes.axhline(edge - 0.5, color="0.85", linewidth=1)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), fontsize=8)
-        names = ["\n".join(textwrap.wrap(verbatim(name), 32)) for name, _ in groups]
-        axes.set_yticks(range(len(groups)), names, fontsize=8)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.36 / height), fontsize=8)
+        axes.set_yticks(range(len(groups)), names, fontsize=LABEL_POINTS)
         axes.set_ylim(len(groups) - 0.5, -0.5)
     return figure
 
@@ -62,7 +64,9 @@ def plane_figure(groups: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> Figu
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(14.0, 7.0), dpi=DPI, layout="constrained")
+    names = [_lines(name, 40) for name, _ in groups]
+    legend = 1.5 + LINE_INCHES * sum(name.count("\n") + 1.6 for name in names)
+    figure = Figure(figsize=(14.0, max(7.0, legend)), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     for axes, layer in zip(figure.subplots(1, 2, sharey=True), ("pooled", "projection"), strict=True):
         for number, (name, rows) in enumerate(groups):
@@ -72,17 +76,37 @@ def plane_figure(groups: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> Figu
                 continue
             axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": color, "alpha": 0.6})
             axes.plot(*start, "o", color=color, markersize=7, fillstyle="none")  # an arrow alone sets no limits
-            axes.plot(*end, "o", color=color, markersize=9, label="\n".join(textwrap.wrap(verbatim(name), 40)))
+            axes.plot(*end, "o", color=color, markersize=9, label=names[number])
             points = [(row[f"gain_{layer}_after"], row["accuracy_final"]) for row in rows]
             known = [point for point in points if None not in point]
-            axes.plot(*zip(*known, strict=True), ".", color=color, alpha=0.5)
+            axes.plot(*zip(*known, strict=True), ".", color=color, alpha=0.6, markersize=8)
         axes.set_xlabel(f"held-out retrieval gain, {layer} (0 random, 1 the radar itself)")
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("held-out accuracy of the own head")
     if figure.axes[1].get_legend_handles_labels()[0]:
+        _explain_marks(figure.axes[1])
         figure.axes[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
     figure.suptitle("accuracy against retrieval: from epoch 0 to the end")
     return figure
+
+
+def _explain_marks(axes: Axes) -> None:
+    """Add what the marks mean to the legend, in grey."""
+    marks: tuple[tuple[str, int, Any, str], ...] = (
+        ("o", 7, "none", "epoch 0, mean of the runs"),
+        ("o", 9, "full", "end, mean of the runs"),
+        (".", 8, "full", "end, each run"),
+    )
+    for marker, size, fill, text in marks:
+        axes.plot([], [], marker, markersize=size, fillstyle=fill, color=GREY, label=text)
+
+
+def _lines(name: str, width: int) -> str:
+    """Return `name` letter by letter: in one line, or each of its lines folded to `width` characters."""
+    if len(name) <= width:
+        return verbatim(" ".join(line.strip() for line in name.split("\n")))
+    folded = [part for line in name.split("\n") for part in textwrap.wrap(line, width, subsequent_indent="  ")]
+    return verbatim("\n".join(folded))
 
 
 def _mean_point(rows: Sequence[dict[str, Any]], layer: str, when: tuple[str, str]) -> tuple[float, float] | None:

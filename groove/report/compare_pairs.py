@@ -65,9 +65,15 @@ def markdown(groups: Sequence[tuple[str, Sequence[Row]]]) -> str:
             f"{shown(_values(rows, f'gain_{layer}_before'))} → {shown(_values(rows, f'gain_{layer}_after'))}"
             for layer in ("pooled", "projection")
         ]
-        cells += [shown(paired[name], sign=True) for name in PAIRED[:2]]
+        cells += [_difference(paired[name], len(rows)) for name in PAIRED[:2]]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _difference(values: Sequence[float], runs: int) -> str:
+    """Return `values` in words, with their number where not every one of the `runs` has a partner."""
+    text = shown(values, sign=True)
+    return text if len(values) in (0, runs) else f"{text} ({len(values)} pair{'s' * (len(values) > 1)})"
 
 
 def _values(rows: Sequence[Row], key: str) -> list[float]:

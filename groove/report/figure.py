@@ -47,6 +47,10 @@ MODULE_COLORS = {
 }
 LAYER_COLORS = {"pooled": "tab:blue", "projection": "tab:orange"}
 GREEN, RED, GREY = "tab:green", "tab:red", "0.35"
+LEVEL, LEVEL_PLACES = "level", (0.99, 0.87, 0.75, 0.62, 0.5, 0.38, 0.26)
+"""The mark of a bound's name, and the shares of the width at which such a name may end."""
+MARK_PIXELS = 3
+"""How far a curve and its marks reach from its middle."""
 HEADROOM, TURNED_HEADROOM = 0.14, 0.4  # share added to the height of a panel, for the names of its phases
 
 
@@ -65,6 +69,7 @@ def training_curves(run: Run) -> Figure:
         axes.set_xlim(-0.5, max(run.last_epoch, 1) + 0.5)
         axes.xaxis.get_major_locator().set_params(integer=True)
         _phase_bands(axes, run)
+    _free_levels(figure)
     return figure
 
 
@@ -196,7 +201,7 @@ def _line(axes: Axes, run: Run, column: str, label: str, color: str | None, posi
 def _level(axes: Axes, value: float, text: str, above: bool = True, right: float = 0.99) -> None:
     """Draw a bound as a dashed line with its meaning, which ends at the share `right` of the width."""
     axes.axhline(value, color=GREY, linewidth=1, linestyle="--", zorder=1.4)
-    axes.annotate(
+    name = axes.annotate(
         text,
         (right, value),
         xycoords=axes.get_yaxis_transform(),
@@ -206,9 +211,62 @@ def _level(axes: Axes, value: float, text: str, above: bool = True, right: float
         va="bottom" if above else "top",
         fontsize=8,
         color=GREY,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.6, "pad": 0.5},
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
         zorder=1.5,  # below the lines of the run, which it must not hide
     )
+    name.set_gid(LEVEL)
+
+
+def _free_levels(figure: Figure) -> None:
+    """Move the names of the bounds along their bounds to where no curve, legend or other text lies, if there is room.
+
+    Extents are pixels; only a figure that is laid out has them.
+    """
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        curves = [_pixels(line) for line in axes.lines if not str(line.get_label()).startswith("_")]
+        legend = axes.get_legend()
+        for name in (text for text in axes.texts if text.get_gid() == LEVEL):
+            taken = [text.get_window_extent() for text in axes.texts if text is not name]
+            taken += [legend.get_window_extent()] if legend else []
+            _free_level(axes, name, curves, taken)
+
+
+def _free_level(axes: Axes, name: Any, curves: list[Any], taken: list[Any]) -> None:
+    """Move `name` to the first of its places that is free, or to that which the fewest curves cross.
+
+    The places on its own side of the bound come first; a name without > or < is of its side.
+    """
+    box, right = name.get_window_extent(), name.xy[0]
+    above = name.get_va() == "bottom"
+    other = (-1 if above else 1) * (box.height + 2 * abs(name.xyann[1]) * axes.figure.dpi / 72)
+    sides = (0.0, other) if set(name.get_text()) & set("<>") else (0.0,)
+    best = None
+    for up, share in ((up, share) for up in sides for share in (right, *LEVEL_PLACES)):
+        moved = box.translated((share - right) * axes.bbox.width, up).padded(1)
+        outside = not (axes.bbox.contains(moved.x0, moved.y0) and axes.bbox.contains(moved.x1, moved.y1))
+        if outside or any(moved.overlaps(text) for text in taken):
+            continue
+        crossed = sum(_inside(curve, moved.padded(MARK_PIXELS)) for curve in curves)
+        if best is None or crossed < best[0]:
+            best = (crossed, share, up)
+    if best is not None:
+        name.xy = (best[1], name.xy[1])
+    if best is not None and best[2]:
+        name.xyann = (0, -name.xyann[1])
+        name.set_va("top" if above else "bottom")
+
+
+def _pixels(line: Any) -> Any:
+    """Return points (N, 2) on the curve of `line`, at most a pixel or two apart."""
+    points = line.get_transform().transform(line.get_xydata())
+    steps = np.linspace(0.0, 1.0, 200)[:, None, None]
+    return np.concatenate([(points[:-1] * (1 - steps) + points[1:] * steps).reshape(-1, 2), points])
+
+
+def _inside(points: Any, box: Any) -> bool:
+    x, y = points.T  # gaps are NaN and lie nowhere
+    return bool(((x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1)).any())
 
 
 def _finish(axes: Axes, run: Run, columns: int = 1) -> None:

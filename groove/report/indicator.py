@@ -102,7 +102,7 @@ def judged(name: str, measured: Measured, bound: Bound, hint: str = "") -> Indic
     if value is None or not math.isfinite(value):
         return Indicator(name, None, bound.text, None, f"undefined: {measured.missing}")
     passed = bool(bound.holds(value))
-    return Indicator(name, float(value), bound.text, passed, "" if passed else hint)
+    return Indicator(name, float(value) + 0.0, bound.text, passed, "" if passed else hint)
 
 
 def advisory(indicator: Indicator) -> Indicator:

@@ -93,7 +93,7 @@ def average(values: Sequence[float] | None) -> float | None:
 
 def number(value: float | None) -> str:
     """Return `value` with four significant digits, as every text of a verdict shows it."""
-    return "not measured" if value is None else f"{value:.4g}"
+    return "not measured" if value is None else f"{value + 0.0:.4g}"  # + 0.0: no "-0"
 
 
 def arrow(run: Run, column: str) -> str:

@@ -42,7 +42,8 @@ def contrastive_steady(run: Run) -> Indicator:
         f"<= {UPWARD_SHARE:.2f} of epochs up by > {UPWARD_CHANGE:.0%}, and a fall ({arrow(run, LOSS)})",
         lambda upward: fell and upward <= UPWARD_SHARE,
     )
-    hint = loss_hint(run, whole_fall(run).value, f"{LOSS} {arrow(run, LOSS)}, {number(share)} of its changes went up")
+    measured = f"{LOSS} {arrow(run, LOSS)}, {number(share)} of its changes went up"
+    hint = loss_hint(run, whole_fall(run).value, measured, run.last_epoch)
     return judged("training/contrastive_steady", Measured(share, missing), bound, hint)
 
 

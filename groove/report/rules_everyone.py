@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from groove.report.advice import frozen_text, gentler, loss_questions, stronger
 from groove.report.indicator import Bound, Indicator, above, at_least, between, judged, zero
 from groove.report.measured import COSINE, L2, LOSS, Measured, absent, arrow, final, number, whole_fall
 from groove.report.rules_evidence import stale_or_lost
@@ -49,8 +50,8 @@ def gradient_finite(run: Run) -> Indicator:
 def _no_mistakes(name: str, bad: list[str], text: str) -> Indicator:
     more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
     hint = (
-        f"{'; '.join(bad[:3])}{more}. Set gradient_clip_val to 1.0, divide lr by 10, lower the contrastive weight to "
-        "1.0, look for outliers in the radar"
+        f"{'; '.join(bad[:3])}{more}. Set trainer.gradient_clip_val=1.0, divide optimizer.lr by 10, lower the "
+        "contrastive weight to 1.0, look for outliers in the radar"
     )
     return judged(name, Measured(float(len(bad))), zero(f" {text}"), hint)
 
@@ -82,10 +83,10 @@ def _is_blank(run: Run, name: str, epoch: int) -> bool:
 def no_radar_leak(run: Run) -> Indicator:
     """The radar defines the triplets; as an input of the projection head it makes them trivial."""
     flag = run.info.get("radar_in_projection")
-    missing = absent("run.json does not say whether radar_in_projection was used")
+    missing = absent("run.json does not say whether the radar was an input")
     hint = (
-        "RADAR IN PROJECTION (radar_in_projection=true): the projection head sees the labels, so margins and retrieval "
-        "prove nothing and the backbone has no reason to move. An ablation, not a result: set it to false"
+        "RADAR IN PROJECTION (model.radar_in_projection=true): the projection head sees the labels, so margins and "
+        "retrieval prove nothing and the backbone has no reason to move. An ablation, not a result: set it to false"
     )
     leak = missing if flag is None else Measured(float(bool(flag)))
     return judged("leak/radar_in_projection", leak, zero(" (false)"), hint)
@@ -95,17 +96,16 @@ def contrastive_drop(run: Run) -> Indicator:
     """The held-out contrastive loss fell over the whole run by more than next to nothing."""
     fall = whole_fall(run)
     bound = at_least(LOSS_BARELY_FALLS, ", relative fall by the last epoch")
-    return judged("loss/contrastive_drop", fall, bound, loss_hint(run, fall.value, f"{LOSS} {arrow(run, LOSS)}"))
+    hint = loss_hint(run, fall.value, f"{LOSS} {arrow(run, LOSS)}", run.last_epoch)
+    return judged("loss/contrastive_drop", fall, bound, hint)
 
 
-def loss_hint(run: Run, fall: float | None, measured: str) -> str:
-    """Return what to try where the loss falls too little; `measured` says what it did."""
+def loss_hint(run: Run, fall: float | None, measured: str, epoch: int) -> str:
+    """Return what to try where the loss falls too little by `epoch`; `measured` says what it did."""
     fell = "not measured" if fall is None else f"{fall:.1%}"
-    frozen = any(run.is_frozen("backbone", epoch) for epoch in run.training_epochs)
     return (
-        f"{measured}, a fall of {fell}. Are the margins too small (triplet_margin {number(run.target_margin)})? Are "
-        f"the negatives too easy (try mining=semihard)? Is the backbone still frozen ({'yes' if frozen else 'no'})? If "
-        "none of these, raise optimizer.lr"
+        f"{measured}, a fall of {fell}. {loss_questions(run)}Is the backbone still frozen "
+        f"({frozen_text(run, 'backbone', epoch)})? If none of these, raise optimizer.lr"
     )
 
 
@@ -119,7 +119,7 @@ def pooled_cosine(run: Run) -> Indicator:
         hint = (
             f"cosine {number(cosine.value)} is disrupted: what pretraining learned may be gone "
             f"({stale_or_lost(run, run.last_epoch)}). Lower optimizer.lr or the contrastive weight, "
-            "train fewer epochs, or freeze the encoders (experiment=b)"
+            f"{gentler(run)}"
         )
     return judged("drift/pooled_cosine", cosine, between(HEALTHY_ABOVE, RIGID_ABOVE, text), hint)
 
@@ -129,17 +129,14 @@ def _aggressive(run: Run) -> str:
         f"{phase.name} {' and '.join(f'{loss} {weight:g}' for loss, weight in phase.weights.items())}"
         for phase in run.phases
     )
-    return (
-        "A more aggressive approach is needed: experiment=a, or a higher contrastive weight or optimizer.lr "
-        f"(loss weights: {'; '.join(weights)})"
-    )
+    return f"A more aggressive approach is needed: {stronger(run)} (loss weights: {'; '.join(weights)})"
 
 
 def pooled_l2(run: Run) -> Indicator:
     """Mean L2 distance of the normalised pooled features from epoch 0; the red flag is also b's bound."""
     moved = final(run, L2)
     bound = above(L2_RED_FLAG, f" at the last epoch{implied(moved.value)}")
-    return judged("drift/pooled_l2", moved, bound, drift_hint(moved.value, run.last_epoch))
+    return judged("drift/pooled_l2", moved, bound, drift_hint(run, moved.value, run.last_epoch))
 
 
 def implied(l2: float | None) -> str:
@@ -147,13 +144,10 @@ def implied(l2: float | None) -> str:
     return "" if l2 is None else f"; implies cosine {implied_cosine(l2):.4f}"
 
 
-def drift_hint(l2: float | None, epoch: int) -> str:
+def drift_hint(run: Run, l2: float | None, epoch: int) -> str:
     """Return what to try where the pooled features are at `l2` from epoch 0 and should be further."""
     barely = f" (< {L2_FAILURE}: it barely changed)" if l2 is not None and l2 < L2_FAILURE else ""
-    return (
-        f"pooled L2 {number(l2)} at epoch {epoch}{barely}: a more aggressive approach is needed: experiment=a, a "
-        "longer warm-up (experiment.warmup_epochs), a higher contrastive weight, or a higher optimizer.lr"
-    )
+    return f"pooled L2 {number(l2)} at epoch {epoch}{barely}: a more aggressive approach is needed: {stronger(run)}"
 
 
 def projection_only(run: Run) -> Indicator:

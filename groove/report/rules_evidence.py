@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from groove.report.advice import easy_triplets, weak_retrieval
 from groove.report.indicator import Indicator, above, at_least, at_most, judged
 from groove.report.measured import (
     ACCURACY,
@@ -32,22 +33,15 @@ def margin_improvement(run: Run) -> Indicator:
     text, end, target = f" over epoch 0 ({arrow(run, MARGIN)})", run.final(MARGIN), run.target_margin
     if end is not None and target is not None:
         text += f"; target {target:g} " + (f"is {number(target - end)} away" if target > end else "reached")
-    hint = f"the margin went {arrow(run, MARGIN)}. {_easy_triplets(run)}"
+    hint = f"the margin went {arrow(run, MARGIN)}. {easy_triplets(run)}"
     return judged("triplet/margin_improvement", change(run, MARGIN), above(MARGIN_IMPROVEMENT, text), hint)
 
 
 def positive_fraction(run: Run) -> Indicator:
     """Most held-out triplets are in the right order."""
     share = final(run, POSITIVE)
-    hint = f"only {number(share.value)} of the held-out triplets have d(a,n) > d(a,p). {_easy_triplets(run)}"
+    hint = f"only {number(share.value)} of the held-out triplets have d(a,n) > d(a,p). {easy_triplets(run)}"
     return judged("triplet/positive_fraction", share, above(POSITIVE_FRACTION, " of the held-out triplets"), hint)
-
-
-def _easy_triplets(run: Run) -> str:
-    return (
-        "The negatives are too easy or the margin is too high: set positive_percentile 10 and negative_percentile 90, "
-        f"check same_difficulty_only=true, and start with triplet_margin 1.5 (it is {number(run.target_margin)})"
-    )
 
 
 def embedding_norm_growth(run: Run) -> Indicator:
@@ -77,7 +71,7 @@ def retrieval(run: Run, layer: str) -> Indicator:
     bound = above(0, f" over epoch 0 ({arrow(run, column)})")
     hint = (
         f"held-out retrieval by {layer} did not improve ({arrow(run, column)}; 0 = random, 1 = perfect): whatever the "
-        "loss did, charts of similar groove are no nearer. Check the percentiles and mining, and use more songs"
+        f"loss did, charts of similar groove are no nearer. {weak_retrieval(run)}"
     )
     return judged(f"retrieval/{layer}_gain", change(run, column), bound, hint)
 

@@ -21,7 +21,7 @@ from groove.report.rules_everyone import drift_hint, implied, loss_hint
 from groove.report.run_folder import Phase, Run
 from groove.report.thresholds import DIP_POINTS, GOOD_BACKBONE_GRADIENT, IDEAL_DIP, WARMUP_L2, WARMUP_LOSS_DROP
 
-NO_WARMUP = absent("the run has no warm-up phase: is warmup_epochs > 0?")
+NO_WARMUP = absent("the run has no warm-up phase: is experiment.warmup_epochs > 0?")
 WARMUP_MESSAGE = "'WARMUP PHASE: Freezing classifier_head'"
 
 
@@ -42,12 +42,12 @@ def accuracy_dip(run: Run) -> Indicator:
         return judged(name, NO_WARMUP, bound)
     low, _ = lowest(run, ACCURACY, warmup.epochs)
     rise = points(run, ACCURACY, low, warmup.epochs)
-    dip = Measured(None if rise.value is None else -rise.value, rise.missing)
+    dip = Measured(None if rise.value is None else 0.0 - rise.value, rise.missing)
     hint = (
-        f"accuracy never dipped (lowest {number(low)} vs epoch 0 {number(start)}). Check warmup_epochs > 0 "
+        f"accuracy never dipped (lowest {number(low)} vs epoch 0 {number(start)}). Check experiment.warmup_epochs > 0 "
         f"(it is {len(warmup.epochs)}), that the head is frozen (frozen: {frozen_names(warmup)}; its weight change: "
         f"{number(run.at('weight_change/classifier_head', warmup.last_epoch))}) and {WARMUP_MESSAGE} is printed; "
-        f"then raise warmup_epochs to 10 or optimizer.lr"
+        f"then raise experiment.warmup_epochs to 10 or optimizer.lr"
     )
     return judged(name, dip, bound, hint)
 
@@ -61,7 +61,7 @@ def contrastive_drop(run: Run) -> Indicator:
     last = warmup.last_epoch
     fall = loss_fall(run, 0, last)
     measured = f"{LOSS} {number(run.at(LOSS, 0))} -> {number(run.at(LOSS, last))} at epoch {last}"
-    return judged(name, fall, bound, loss_hint(run, fall.value, measured))
+    return judged(name, fall, bound, loss_hint(run, fall.value, measured, last))
 
 
 def drift_l2(run: Run) -> Indicator:
@@ -71,7 +71,7 @@ def drift_l2(run: Run) -> Indicator:
         return judged(name, NO_WARMUP, above(WARMUP_L2, " by the end of the warm-up"))
     moved = at(run, L2, warmup.last_epoch)
     bound = above(WARMUP_L2, f" by the end of the warm-up{implied(moved.value)}")
-    return judged(name, moved, bound, drift_hint(moved.value, warmup.last_epoch))
+    return judged(name, moved, bound, drift_hint(run, moved.value, warmup.last_epoch))
 
 
 def backbone_gradient(run: Run) -> Indicator:

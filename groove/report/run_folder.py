@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from groove.errors import RunError, did_you_mean, naming
+from groove.report.settings import settings_of
 
 METRICS_FILE = "metrics.csv"
 INFO_FILE = "run.json"
 RETRIEVAL_FILE = "retrieval.json"
+TRIPLET_LOSS = "AdaptiveTripletLoss"
+TRIPLET_KINDS = ("a", "b", "baseline")
 KINDS = ("a", "b", "c", "baseline", "pretrain", "control")
 
 
@@ -86,6 +89,22 @@ class Run:
         return float(value) if isinstance(value, int | float) else None
 
     @property
+    def loss(self) -> str | None:
+        """Return the name of the contrastive loss, with what it trains on where it has a choice; none in older runs."""
+        value = self.info.get("loss")
+        return str(value) if value else None
+
+    @property
+    def has_margin(self) -> bool:
+        """Return whether the loss has a margin; an older run does not say, and has what its experiment has."""
+        return self.kind in TRIPLET_KINDS if self.loss is None else self.loss == TRIPLET_LOSS
+
+    @property
+    def mines(self) -> bool:
+        """Return whether the loss trains on triplets, whose negatives are mined."""
+        return self.has_margin or "triplets" in (self.loss or "")
+
+    @property
     def references(self) -> dict[str, float]:
         """Return the accuracy of each model without a network on the same held-out charts; none in older runs."""
         return self._finite_numbers("references")
@@ -105,6 +124,14 @@ class Run:
         path = self.folder / INFO_FILE
         phases = (_phase(entry, self.last_epoch, path) for entry in self.info["phases"])
         return tuple(phase for phase in phases if phase.epochs)
+
+    @cached_property
+    def settings(self) -> tuple[str, ...]:
+        """Return the overrides of the command line, without those that change nothing or stand in ``run.json``.
+
+        Fold and split seed are among them only in older runs, whose ``run.json`` does not hold them.
+        """
+        return settings_of(self.folder, tuple(f"data.{key}" for key in ("split_seed", "fold") if key in self.info))
 
     def phase_at(self, epoch: int) -> Phase | None:
         """Return the phase of `epoch`; none trains at epoch 0."""
@@ -173,7 +200,7 @@ def load_run(folder: Path) -> Run:
     retrieval = folder / RETRIEVAL_FILE
     metrics = _read_metrics(folder / METRICS_FILE)
     run = Run(folder, metrics, info, _read_json(retrieval) if retrieval.is_file() else None)
-    _ = run.phases  # a malformed phase is an error of loading
+    _ = run.phases, run.settings  # a malformed one is an error of loading
     return run
 
 

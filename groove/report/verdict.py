@@ -110,17 +110,26 @@ def _summary(run: Run, verdict: Verdict) -> str:
     lowest = "" if not trained else f" -> lowest {number(min(trained)[0])} at epoch {min(trained)[1]}"
     failed = [indicator.name for indicator in verdict.counted if indicator.passed is False]
     undefined = [indicator.name for indicator in verdict.counted if indicator.passed is None]
-    since = {"pretrain": ", from its random start", "c": ": it moved far; what it is worth say accuracy and gain"}
-    drift = f"pooled cosine {number(run.final(COSINE))}, L2 {number(run.final(L2))}{since.get(run.kind, '')}"
+    drift = f"pooled cosine {number(run.final(COSINE))}, L2 {number(run.final(L2))}{_what_it_means(run, verdict.state)}"
     parts = [
         f"{verdict.experiment} is {verdict.state} ({drift})",
         f"accuracy {number(run.at(ACCURACY, 0))}{lowest} -> {number(run.final(ACCURACY))}",
+        *([recipe.gains_text(run)] if run.kind == "c" else []),
         f"{verdict.passed_count} of {len(verdict.counted)} indicators pass",
     ]
     parts += [f"failed: {', '.join(failed)}"] if failed else []
     parts += [f"undefined: {', '.join(undefined)}"] if undefined else []
     leak = "RADAR IN PROJECTION, an ablation and not a result: " if run.info.get("radar_in_projection") else ""
     return leak + "; ".join(parts)
+
+
+def _what_it_means(run: Run, state: str) -> str:
+    """Return what the state is worth in runs that need not have one."""
+    if run.kind == "pretrain":
+        return ", from its random start"
+    if run.kind != "c":
+        return ""
+    return f"{': it moved far' if state == 'disrupted' else ''}; what it is worth say accuracy and gain"
 
 
 def write_verdict(verdict: Verdict, folder: Path) -> Path:

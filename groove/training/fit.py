@@ -278,12 +278,13 @@ def write_run_json(fit: Fit) -> None:
         "split_seed": fit.cfg.data.split_seed,
         "fold": fit.cfg.data.fold,
         "lr": fit.cfg.optimizer.lr,
+        "loss": loss_name(fit.cfg.loss),
         "triplet_margin": fit.cfg.loss.triplet_margin,
         "warmup_epochs": experiment.warmup_epochs,
         "radar_in_projection": fit.module.model.radar_in_projection,
         "classes": fit.data.classes,
         "modules": fit.module.model.module_names,
-        "phases": [_phase_json(phase) for phase in fit.phases],
+        "phases": [_phase_json(phase, experiment.phases) for phase in fit.phases],
         "parameters": {"total": sum(p.numel() for p in fit.module.model.parameters())},
         "data": {
             "train": len(fit.data.train),
@@ -298,9 +299,18 @@ def write_run_json(fit: Fit) -> None:
     write_json(fit.folder / "run.json", content)
 
 
-def _phase_json(phase: Phase) -> dict[str, Any]:
+def loss_name(loss: Any) -> str:
+    """Return the name of the class of `loss`; of one of pytorch-metric-learning also what its pairs are made from."""
+    if loss.name is None:
+        return str(loss._target_).rpartition(".")[2]
+    return f"{loss.name} of {loss.pairs or 'triplets'}"
+
+
+def _phase_json(phase: Phase, configured: Any) -> dict[str, Any]:
+    """Return `phase` with its place among the `configured` ones, of which those without an epoch are not run."""
     return {
         "name": phase.name,
+        "index": [other.name for other in configured].index(phase.name),
         "first_epoch": phase.first_epoch,
         "last_epoch": phase.last_epoch,
         "frozen": list(phase.frozen),

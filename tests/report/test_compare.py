@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from groove.report.compare import comparison_rows, comparison_table, retrieval_table, write_comparison
+from groove.report.compare import comparison_rows, comparison_table, write_comparison
 from groove.report.figure import write_figure
 from groove.report.run_folder import Run, load_run
 
@@ -90,7 +90,7 @@ def test_a_seed_met_twice_is_no_spread(tmp_path: Path) -> None:
         ("run", 0),
     ]
     assert [row["row"] for row in comparison_rows(runs)] == ["run", "run", "mean", "spread", "run"]
-    text = shown(comparison_table(runs))
+    text = shown(comparison_table(runs, 220))
     assert "#1" in text and "#2" in text
 
 
@@ -98,13 +98,13 @@ def test_other_phases_are_another_group_with_another_label(tmp_path: Path) -> No
     longer = [{**PHASES_A[0], "last_epoch": 10}, {**PHASES_A[1], "first_epoch": 11}]
     runs = [load_run(good_a(tmp_path / "1")), load_run(good_a(tmp_path / "2", phases=longer))]
     assert [row["row"] for row in comparison_rows(runs)] == ["run", "run"]
-    text = shown(comparison_table(runs))
+    text = shown(comparison_table(runs, 220))
     assert "warmup 5" in text and "warmup 10" in text
 
 
 def test_the_table_shows_spread_and_where_the_figures_lie(runs: list[Run]) -> None:
     write_figure(runs[0], runs[0].folder)
-    text = shown(comparison_table(runs))
+    text = shown(comparison_table(runs, 220))
     for fragment in ("0.810 ± 0.014", "2 of 2 pass", "FAIL 9/12", "rigid"):
         assert fragment in text
     assert "".join(str(runs[0].folder / "training_curves.png").split()) in "".join(text.split())
@@ -116,8 +116,52 @@ def test_what_was_not_measured_is_blank(tmp_path: Path) -> None:
     path = write_comparison([run], tmp_path / "out")
     (row,) = csv.DictReader(path.open())
     assert row["margin_after"] == "" and row["state"] == "disrupted"
-    assert "- -> -" in shown(comparison_table([run, load_run(good_a(tmp_path / "a"))]))
-    assert "triplet margin" not in shown(comparison_table([run])), "a column without a number is left out"
+    both = shown(comparison_table([run, load_run(good_a(tmp_path / "a"))], 220))
+    assert "triplet margin" in both and "-> -" in both
+    assert "triplet margin" not in shown(comparison_table([run], 220)), "a column without a number is left out"
+
+
+def with_settings(folder: Path, *settings: str) -> Path:
+    (folder / ".hydra").mkdir()
+    (folder / ".hydra" / "overrides.yaml").write_text("".join(f"- {setting}\n" for setting in settings))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("key", "width", "numbered"),
+    [
+        ("loss.temperature", 120, False),
+        ("experiment.classification_weight", 120, True),
+        ("experiment.classification_weight", 160, False),
+        ("data.triplets.same_difficulty_only_for_all_charts_of_all_songs_of_all_packs", 160, True),
+    ],
+)
+def test_no_word_of_the_table_is_broken(tmp_path: Path, key: str, width: int, numbered: bool) -> None:
+    trees = {"references": {"random_forest": 0.8}, "references_by_song": {"random_forest": 0.9}}
+    folders = []
+    for weight, seed in ((0.1, 0), (0.1, 1), (0.5, 0)):
+        change = {"val/accuracy": {20: 0.8 + 0.01 * seed}, "drift/pooled/cosine": {20: 0.9 - 0.1 * seed}}
+        folder = good_a(tmp_path / f"{weight}_{seed}", change, seed=seed, **trees)
+        folders.append(with_settings(folder, f"{key}={weight}"))
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(comparison_table([load_run(folder) for folder in folders], width))
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= width and "…" not in text
+    headers = {"accuracy", "positive", "healthy", "disrupted", "proj.", "verdict", "cosine", "boosted"}
+    name = key if numbered else key.rpartition(".")[2]
+    assert headers | {f"{name}=0.1", f"{name}=0.5"} <= set(text.split()), text
+    below = [line.split()[:3] for line in text.splitlines() if line.startswith("#")]
+    assert below == ([["#1", "a", f"{key}=0.1"], ["#2", "a", f"{key}=0.5"]] if numbered else [])
+
+
+def test_a_difference_says_of_how_many_pairs_it_is(tmp_path: Path) -> None:
+    folders = [good_a(tmp_path / f"a{seed}", seed=seed) for seed in range(3)]
+    folders += [rigid_baseline(tmp_path / "one", {"val/accuracy": {20: 0.805}}, seed=1)]
+    folders += [good_b(tmp_path / "b", {"val/accuracy": {20: 0.815}}, seed=1)]
+    path = write_comparison([load_run(folder) for folder in folders], tmp_path / "out")
+    lines = path.with_name("comparison.md").read_text().splitlines()
+    assert "| +0.000 (1 pair) |" in lines[2] and lines[2].startswith("| a | 3 |")
+    assert "| +0.010 |" in lines[4] and "pair" not in lines[4], "all of its runs have a partner"
 
 
 def test_files(runs: list[Run], tmp_path: Path) -> None:
@@ -130,12 +174,6 @@ def test_files(runs: list[Run], tmp_path: Path) -> None:
     ]
     rows = list(csv.DictReader(path.open()))
     assert len(rows) == 8 and float(rows[0]["accuracy_final"]) == 0.80
-
-
-def test_retrieval_table_shows_what_is_there(runs: list[Run]) -> None:
-    text = shown(retrieval_table(runs[0]))
-    assert "within_difficulty/radar" in text and "1.000" in text and "recall_at_5" in text
-    assert retrieval_table(Run(runs[0].folder, runs[0].metrics, runs[0].info, None)) is None
 
 
 def test_differences_are_paired_by_seed(tmp_path: Path) -> None:
@@ -151,7 +189,7 @@ def test_differences_are_paired_by_seed(tmp_path: Path) -> None:
     assert row["accuracy_final"] == pytest.approx((0.10 + 0.04) / 2)
     path = write_comparison(loaded, tmp_path / "out")
     lines = path.with_name("comparison.md").read_text().splitlines()
-    assert len(lines) == 4 and lines[2].startswith("| a | 3 |") and "| +0.070 ± 0.042 |" in lines[2]
+    assert len(lines) == 4 and lines[2].startswith("| a | 3 |") and "| +0.070 ± 0.042 (2 pairs) |" in lines[2]
     assert {len(line.split(" | ")) for line in (lines[0], *lines[2:])} == {15}
 
 
@@ -191,7 +229,7 @@ def test_folds_are_one_group_with_the_trees_of_the_same_charts(tmp_path: Path) -
     assert "| final | random forest | boosted trees | song accuracy final | random forest by song |" in lines[0]
     assert "| 0.820 ± 0.016 | 0.810 ± 0.016 | 0.810 ± 0.000 | 0.920 ± 0.016 | 0.910 ± 0.016 |" in lines[2]
     assert len(lines) == 3
-    text = shown(comparison_table(runs))
+    text = shown(comparison_table(runs, 220))
     assert "random forest" in text and "0.810 ± 0.016" in text
 
 

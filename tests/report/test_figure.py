@@ -8,10 +8,10 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from groove.report.compare_figure import comparison_figure
-from groove.report.figure import training_curves, write_figure
+from groove.report.figure import LEVEL, training_curves, write_figure
 from groove.report.run_folder import load_run
 
-from .builders import good_a, good_b, good_pretrain, rigid_baseline
+from .builders import good_a, good_b, good_pretrain, ramp, rigid_baseline
 
 
 def labels(axes: Any) -> list[str]:
@@ -124,3 +124,39 @@ def test_comparison_figure_has_a_line_of_points_per_group() -> None:
     figure = comparison_figure([("a", [row, {**row, "pooled_cosine": 0.8}]), ("b", [row])])
     assert len(figure.axes) == 4
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["a", "b"]
+
+
+def level_names(figure: Any) -> list[tuple[Any, Any]]:
+    return [(axes, text) for axes in figure.axes for text in axes.texts if text.get_gid() == LEVEL]
+
+
+def crossings(axes: Any, box: Any) -> int:
+    """Return how many of the curves of `axes` run through `box` (pixels), segment by segment."""
+    paths = [line.get_transform().transform_path(line.get_path()) for line in axes.lines if line.get_label()[0] != "_"]
+    return sum(path.intersects_bbox(box, filled=False) for path in paths)
+
+
+@pytest.mark.parametrize("cosine", [0.992, 0.985, 0.955, 0.86, 0.84])
+def test_no_curve_crosses_the_name_of_a_bound(tmp_path: Path, cosine: float) -> None:
+    # Flat curves beside every bound, for the right half of the run: they run through names that stay at the right.
+    change = {"drift/pooled/cosine": ramp(1.0, cosine, 0, 8) + [cosine] * 12, "drift/projection/cosine": None}
+    change |= {f"grad_norm/{module}": [3.0] * 10 + [0.085] * 11 for module in ("backbone", "fusion_module")}
+    change |= {"drift/pooled/l2": [0.3] * 10 + [0.105] * 11, "drift/projection/l2": None}
+    figure = training_curves(load_run(good_a(tmp_path, change)))
+    figure.draw_without_rendering()
+    names = level_names(figure)
+    assert {text.get_text() for _, text in names} >= {"good backbone < 0.1", "rigid > 0.99", "wanted > 0.1"}
+    for axes, text in names:
+        box = text.get_window_extent()
+        assert crossings(axes, box.padded(2)) == 0, text.get_text()  # a line is 2 pixels wide, its dots 4
+        assert axes.bbox.contains(box.x0, box.y0) and axes.bbox.contains(box.x1, box.y1)
+        others = [other.get_window_extent() for other in axes.texts if other is not text]
+        legend = [axes.get_legend().get_window_extent()] if axes.get_legend() else []
+        assert not any(box.overlaps(other) for other in (*others, *legend)), text.get_text()
+
+
+def test_disrupted_stays_below_its_bound(tmp_path: Path) -> None:
+    change = {"drift/pooled/cosine": [1.0] + [0.845] * 20, "drift/projection/cosine": [1.0] + [0.84] * 20}
+    figure = training_curves(load_run(good_a(tmp_path, change)))
+    (name,) = [text for _, text in level_names(figure) if text.get_text() == "disrupted"]
+    assert name.get_va() == "top" and name.xy[1] == 0.85

@@ -30,7 +30,12 @@ def test_a_finetune_that_fails(tmp_path: Path) -> None:
     assert_fails(lines["finetune/accuracy_recovery"], "0.78", "0.81", "probe 0.8", "the head is stale")
     assert_fails(lines["finetune/contrastive_falling"], "1 at epoch 5", "1.1 at epoch 20")
     assert_fails(lines["finetune/gradient_balance"], "0.05 on average", "lowest 0.05")
-    margin = ("positive_percentile 10", "negative_percentile 90", "same_difficulty_only", "1.5", "(it is 2)")
+    margin = (
+        "triplets.positive_percentile=10",
+        "triplets.negative_percentile=90",
+        "same_difficulty_only",
+        "loss.triplet_margin=1.5 (it is 2)",
+    )
     assert_fails(lines["triplet/margin_improvement"], "0.1 -> 0.15", *margin)
     assert_fails(lines["triplet/positive_fraction"], "0.6", *margin)
 

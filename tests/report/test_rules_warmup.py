@@ -62,7 +62,7 @@ def test_a_without_a_dip(tmp_path: Path) -> None:
         "frozen: classifier_head",
         "0.013",
         "'WARMUP PHASE: Freezing classifier_head'",
-        "raise warmup_epochs to 10",
+        "raise experiment.warmup_epochs to 10",
     )
     assert lines["warmup/accuracy_dip"].value == pytest.approx(-0.2)
 

@@ -126,4 +126,4 @@ def test_hints_are_short_and_say_what_to_do(tmp_path: Path, build: Any) -> None:
     change["val/contrastive_loss"] = ramp(1.2345, 1.0567)
     verdict, _ = judged(build(tmp_path / "bad", change, radar_in_projection=True))
     hints = [line.hint for line in verdict.indicators if line.passed is False]
-    assert len(hints) >= 3 and max(len(hint) for hint in hints) <= 300
+    assert len(hints) >= 3 and max(len(hint) for hint in hints) <= 340
