@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from groove.errors import LibraryError
 from groove.retrieval.embedded import EmbeddedLibrary
 
 _SHOWN = 8
+Forms = Callable[[], list[str]]
 
 
 def labels(library: EmbeddedLibrary) -> list[str]:
@@ -34,12 +36,13 @@ def find_chart(library: EmbeddedLibrary, name: str) -> int:
     Raises:
         LibraryError: if it means none, naming the closest, or several, naming them so that they can be told apart.
     """
-    found = _search(library, name)
+    forms = _forms(library)
+    found = _search(forms, name)
     if len(found) == 1:
         return found[0]
     if found:
         raise LibraryError(f"'{name}' means {_which(library, found)}")
-    raise LibraryError(_unknown(library, name))
+    raise LibraryError(_unknown(library, forms, name))
 
 
 def only_chart(library: EmbeddedLibrary) -> int:
@@ -58,15 +61,25 @@ _LEVEL = re.compile(r"(?P<song>.+?)\s*(?P<level>\[[^\]]*\]\s*(\(.*\))?)")
 """``Title [Hard 9] (Pack)``, taken apart."""
 
 
-def _search(library: EmbeddedLibrary, name: str) -> list[int]:
+def _forms(library: EmbeddedLibrary) -> Sequence[Forms]:
+    """Return what the charts may be called, by title, file and id: a text (N,) each, every name on a line of its own.
+
+    They are made when they are first asked for: a search mostly ends with the titles.
+    """
+    rows = list(zip(*(library.column(c) for c in _COLUMNS), strict=True))
+
+    def texts(names_of: Callable[..., list[str]]) -> Forms:
+        return functools.cache(lambda: ["\n" + "\n".join(names_of(*row)) + "\n" for row in rows])
+
+    return [texts(_by_title), texts(_by_file), texts(_by_id)]
+
+
+def _search(forms: Sequence[Forms], name: str) -> list[int]:
     """Return the rows that `name` fits best: whole, then at the beginning, then anywhere; titles before file names."""
     wanted = _plain(name)
-    rows = list(zip(*(library.column(c) for c in _COLUMNS), strict=True))
-    forms = [functools.cache(lambda of=of: [of(*row) for row in rows]) for of in (_by_title, _by_file, _by_id)]
-    fits: Sequence[Callable[[str], bool]] = (wanted.__eq__, lambda form: form.startswith(wanted), lambda f: wanted in f)
-    for fit in fits:
-        for kind in forms:
-            found = [row for row, own in enumerate(kind()) if any(map(fit, own))]
+    for pattern in (f"\n{wanted}\n", f"\n{wanted}", wanted):
+        for texts in forms:
+            found = [row for row, text in enumerate(texts()) if pattern in text]
             if found:
                 return found
     return []
@@ -87,8 +100,10 @@ def _by_title(chart_id: str, title: str, slot: str, meter: int, pack: str) -> li
 def _by_file(chart_id: str, title: str, slot: str, meter: int, pack: str) -> list[str]:
     """Return the same by the names of the simfile and of its folder."""
     *folders, file = chart_id.rpartition("#")[0].split("/")
-    names = dict.fromkeys((*folders[-1:], file.rpartition(".")[0]))
-    return [form for name in names if name for form in _by_title(chart_id, name, slot, meter, pack)]
+    known = ("", _plain(title))  # whose forms are those of the title
+    names = {_plain(name): name for name in (*folders[-1:], file.rpartition(".")[0])}
+    own = [name for plain, name in names.items() if plain not in known]
+    return [form for name in own for form in _by_title(chart_id, name, slot, meter, pack)]
 
 
 def _by_id(chart_id: str, *rest: object) -> list[str]:
@@ -100,8 +115,10 @@ def unambiguous(library: EmbeddedLibrary, rows: Sequence[int]) -> list[str]:
     short = labels(library)
     packs, ids = library.column("pack"), library.column("chart_id")
     named = [short[row] for row in rows]
-    named = [f"{text} ({packs[row]})" if named.count(text) > 1 else text for text, row in zip(named, rows, strict=True)]
-    return [ids[row] if named.count(text) > 1 else text for text, row in zip(named, rows, strict=True)]
+    counts = Counter(named)
+    named = [f"{text} ({packs[row]})" if counts[text] > 1 else text for text, row in zip(named, rows, strict=True)]
+    counts = Counter(named)
+    return [ids[row] if counts[text] > 1 else text for text, row in zip(named, rows, strict=True)]
 
 
 def _which(library: EmbeddedLibrary, rows: Sequence[int]) -> str:
@@ -115,10 +132,10 @@ def _named(library: EmbeddedLibrary, rows: Sequence[int]) -> str:
     return ", ".join(f'chart="{text}"' for text in shown) + more
 
 
-def _unknown(library: EmbeddedLibrary, name: str) -> str:
+def _unknown(library: EmbeddedLibrary, forms: Sequence[Forms], name: str) -> str:
     """Return that no chart is called `name`: its song has other charts, or no song is called so."""
     parts = _LEVEL.fullmatch(name.strip())
-    found = _search(library, parts["song"]) if parts else []
+    found = _search(forms, parts["song"]) if parts else []
     if parts and len({int(library.song[row]) for row in found}) == 1:
         return f"'{parts['song']}' has no chart {parts['level']}; it has {_named(library, found)}"
     return f"no chart is called '{name}'{_closest(library, _plain(name))}"
