@@ -7,6 +7,7 @@ search and filters. Without ``songs=`` it is the library that the run was traine
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ from groove.errors import ConfigError, RunError
 from groove.ranges import between, one_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from groove.report.explore_page import LibraryPage
     from groove.retrieval.embedded import EmbeddedLibrary
     from groove.retrieval.map import MapOfCharts
@@ -133,9 +136,19 @@ def library_page(library: EmbeddedLibrary, space: str, places: MapOfCharts, neig
         song=library.song,
         neighbors=neighbors.rows,
         distances=np.where(np.isfinite(neighbors.distance), neighbors.distance, 0.0),
-        orders={"difficulty": [slot for slots in library.classes.values() for slot in slots], "split": list(SEEN)},
+        orders={
+            "difficulty": [slot for slots in library.classes.values() for slot in slots],
+            "split": list(SEEN),
+            SUBSTYLE: easiest_first(texts.get(SUBSTYLE, []), library.label),
+        },
         meanings=SEEN,
     )
+
+
+def easiest_first(styles: Sequence[str], label: NDArray[np.int64]) -> list[str]:
+    """Return the different `styles` (N,) in the order of the classes `label` (N,) of their charts, then by name."""
+    hardness = {style: int(index) for style, index in sorted(zip(styles, label, strict=True), reverse=True) if style}
+    return sorted(hardness, key=lambda style: (hardness[style], style))
 
 
 if __name__ == "__main__":

@@ -162,10 +162,18 @@ def _onnx(cfg: ExportConfig, source: Source | None) -> tuple[TrainedModel, bytes
     table = scaled_table(trained, catalogue.table)
     batches = sample_batches(trained.model, table, catalogue.store, CHECKED_CHARTS)
     check = check_onnx(content, trained.model, batches)
-    print(f"{ONNX_FILE} against torch on {check.charts} charts of {check.frames[0]} to {check.frames[1]} frames: "
-          + ", ".join(f"{name} {value:.1e}" for name, value in check.max_abs_difference.items())
-          + f" at most (relative: {max(check.relative.values()):.1e})")  # fmt: skip
+    print(_agreement(check))
     return trained, content, check
+
+
+def _agreement(check: OnnxCheck) -> str:
+    """Return how near the ONNX file is to torch: the number that is checked, then each output's own."""
+    from groove.retrieval.export_onnx import TOLERANCE
+
+    absolute = ", ".join(f"{name} {value:.1e}" for name, value in check.max_abs_difference.items())
+    charts = f"{check.charts} charts of {check.frames[0]:,} to {check.frames[1]:,} frames"
+    relative = f"relative to the output's largest number {max(check.relative.values()):.1e} (allowed: {TOLERANCE:.0e})"
+    return f"{ONNX_FILE} against torch on {charts}, largest difference: {relative}; absolute: {absolute}"
 
 
 def _write(out: Path, files: Mapping[str, bytes]) -> None:

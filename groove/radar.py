@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from omegaconf import MISSING
@@ -27,12 +28,20 @@ from groove.errors import LibraryError
 from groove.ranges import PROCESSES, between, one_of
 from groove.report.library import LibraryReport, distribution_table
 from groove.report.library_figure import write_library_figure
+from groove.tables import table_console
+
+if TYPE_CHECKING:
+    from groove.charts.compare import Comparison, OfficialValues
 
 DECIMALS = 6
 STORED = "stored"
 FIGURE_FILE = "library.png"
 WORST = 10
 """How many of the charts that disagree are listed."""
+NAMED = 3
+"""How many of the charts without a match are named."""
+WIDE = 120
+"""Columns of a table where no terminal says how many there are."""
 
 
 @dataclass
@@ -56,9 +65,11 @@ def run(cfg: RadarConfig) -> None:
         LibraryError: if there is no song folder, no simfile or no chart in it, or a file cannot be read or written.
     """
     out = Path(cfg.out)
+    official = _official(cfg.compare)  # before the scan, which may take long
     radars = _radars(cfg)
     if not len(radars.table):
         raise LibraryError(f"no {' or '.join(cfg.steps_types)} chart in '{cfg.songs}': {reasons_line(radars.left_out)}")
+    compared = None if cfg.compare is None else _compared(radars, official)
     left_out_path, figure_path = out.with_name("left_out.csv"), out.with_name(FIGURE_FILE)
     reports = [library_report(radars, family) for family in FAMILIES]
     try:
@@ -70,9 +81,16 @@ def run(cfg: RadarConfig) -> None:
         raise LibraryError(f"out='{out}' cannot be written: {error.strerror}") from error
     _report(radars)
     _distributions(reports)
-    if cfg.compare is not None:
-        _compare(radars, cfg.compare)
+    if compared is not None:
+        _print_comparison(radars, compared, stored=official is None)
     print(f"radar:    {out}\nleft out: {left_out_path}" + (f"\nfigure:   {figure_path}" if cfg.figure else ""))
+
+
+def _official(compare: str | None) -> OfficialValues | None:
+    """Return the official values that `compare` names, if it names a file."""
+    from groove.charts.compare import read_official
+
+    return None if compare in (None, STORED) else read_official(Path(str(compare)))
 
 
 def _radars(cfg: RadarConfig) -> RadarTable:
@@ -139,9 +157,7 @@ def library_report(radars: RadarTable, family: str) -> LibraryReport:
 
 def _distributions(reports: Sequence[LibraryReport]) -> None:
     """Print the distributions of both radars."""
-    from rich.console import Console
-
-    console = Console(width=max(Console().width, 120))
+    console = table_console(WIDE)
     for report in reports:
         console.print(distribution_table(report))
 
@@ -178,26 +194,45 @@ def duplicates(radars: RadarTable) -> list[list[str]]:
     return sorted(sorted(found) for found in folders.values() if len(found) > 1)
 
 
-def _compare(radars: RadarTable, what: str) -> None:
-    """Print the table of agreement, and the charts that disagree most."""
-    from rich.console import Console
+def _compared(radars: RadarTable, official: OfficialValues | None) -> Comparison:
+    """Return our radars beside the `official` values, or without them beside those in the simfiles."""
+    from groove.charts.compare import compare_official, compare_stored
+
+    return compare_stored(radars) if official is None else compare_official(radars, official)
+
+
+def _print_comparison(radars: RadarTable, found: Comparison, stored: bool) -> None:
+    """Print the table of agreement, what could not be compared, and the charts that disagree most."""
+    if not found.groups:
+        print("compare=stored: no simfile holds values other than zero, so there is nothing to compare")
+        return
+    _print_shares(found, stored)
+    if found.missing:
+        more = ", ..." if len(found.missing) > NAMED else ""
+        print(f"{len(found.missing)} charts with official values are not in this library: "
+              f"{', '.join(found.missing[:NAMED])}{more}")  # fmt: skip
+    _print_worst(radars, found, stored)
+
+
+def _print_shares(found: Comparison, stored: bool) -> None:
+    """Print what share of the values agrees, by engine build or by pack."""
     from rich.table import Table
 
-    from groove.charts.compare import cause, compare_official, compare_stored
-
-    stored = what == STORED
-    found = compare_stored(radars) if stored else compare_official(radars, Path(what))
-    title = "stepmania, within 0.002 of the simfile's" if stored else "konami, within 1 point of the official ones"
-    table = Table("charts", "", *RADAR_AXES, title=f"share of values: {title}")
+    of = "stepmania, within 0.002 of the simfile's" if stored else "konami, within 1 point of the official ones"
+    names = "written by StepMania" if stored else "pack"
+    table = Table("charts", names, *RADAR_AXES, title=f"share of values: {of}")
     rows = found.shares()
     if not stored:  # the game shows integers
         rows |= {f"{name}, floored": share for name, share in found.floored().shares().items()}
     for name, (count, shares) in rows.items():
         table.add_row(str(count), name, *("-" if np.isnan(share) else f"{share:.3f}" for share in shares))
-    console = Console(width=max(Console().width, 120))
-    console.print(table)
-    if not found.groups:
-        print("no simfile holds values other than zero")
+    table_console(WIDE).print(table)
+
+
+def _print_worst(radars: RadarTable, found: Comparison, stored: bool) -> None:
+    """Print the charts that disagree most, and with official values why."""
+    from groove.charts.compare import cause
+
     simfiles, difficulties = radars.text("simfile"), radars.text("difficulty")
     for index in found.worst(WORST):
         place = int(found.places[index])

@@ -7,7 +7,7 @@ may be named. ``out=`` writes the answers: .csv, .json, a course (.crs) or prefe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,15 @@ from groove.ranges import between, one_of
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
+    from rich.table import Table
 
     from groove.retrieval.course import CourseEntry
     from groove.retrieval.embedded import EmbeddedLibrary
     from groove.retrieval.recommend import Query
 
 SAME, ANY = "same", "any"
+WIDE = 140
+"""Columns from which on the answers' table has room for everything in columns of its own."""
 
 
 @dataclass
@@ -71,7 +74,7 @@ def run(cfg: RecommendConfig) -> None:
     index = None if query.vector is None else saved_index(library.space(cfg.space), path, cfg.space)
     found = recommend(library, query, cfg.k, allowed, index, cfg.same_song)
     table = answer_table(library, query, found)
-    _show(cfg, query, table, int(allowed.sum()))
+    _show(cfg, query, table, int(allowed.sum()), library)
     if cfg.out:
         _write(table, query, Path(cfg.out))
 
@@ -115,7 +118,7 @@ def vars_of(cfg: Any) -> dict[str, Any]:
 
 def _query(cfg: RecommendConfig, kind: str, library: EmbeddedLibrary) -> tuple[Query, NDArray[np.bool_]]:
     """Return the query and which charts may answer it."""
-    from groove.retrieval.lookup import find_chart, labels
+    from groove.retrieval.lookup import find_chart, labels, only_chart
     from groove.retrieval.recommend import query_by_chart, query_by_radar, query_by_row
 
     if kind == "radar":
@@ -123,7 +126,7 @@ def _query(cfg: RecommendConfig, kind: str, library: EmbeddedLibrary) -> tuple[Q
         return query_by_radar(library, vars_of(cfg.radar), allowed), allowed
     if kind == "simfile":
         outside = _outside(cfg)
-        row = find_chart(outside, cfg.chart) if cfg.chart else _only_chart(outside)
+        row = find_chart(outside, cfg.chart) if cfg.chart else only_chart(outside)
         slot = outside.column("difficulty")[row]
         return query_by_chart(library, outside, row, cfg.space, labels(outside)[row]), _allowed(cfg, library, slot)
     row = find_chart(library, cfg.chart or "")
@@ -137,12 +140,19 @@ def _allowed(cfg: RecommendConfig, library: EmbeddedLibrary, slot: str | None) -
 
     difficulty = cfg.difficulty
     if difficulty == SAME:
-        own = (slots for slots in library.classes.values() if slot in slots)
-        difficulty = list(next(own, [slot])) if slot else None
+        difficulty = _same(library, slot) if slot else None
     elif difficulty == ANY:
         difficulty = None
     filters = {"difficulty": difficulty, "meter": cfg.meter, "bpm": cfg.bpm, "length": cfg.length, "pack": cfg.pack}
     return allowed_charts(library, filters)
+
+
+def _same(library: EmbeddedLibrary, slot: str) -> list[str]:
+    """Return the slots of the class of `slot`, itself where it is of none; say which, where they are several."""
+    slots = list(next((slots for slots in library.classes.values() if slot in slots), [slot]))
+    if len(slots) > 1:
+        print(f"difficulty=same: {' and '.join(slots)}, one class of the model")
+    return slots
 
 
 def _outside(cfg: RecommendConfig) -> EmbeddedLibrary:
@@ -155,33 +165,64 @@ def _outside(cfg: RecommendConfig) -> EmbeddedLibrary:
     return embed_simfile(trained, Path(str(cfg.simfile)), Path(cfg.store), features, list(data.steps_types))
 
 
-def _only_chart(outside: EmbeddedLibrary) -> int:
-    from groove.retrieval.lookup import find_chart
-
-    return find_chart(outside, outside.column("simfile")[0] + "#")  # unambiguous only if there is one
-
-
-def _show(cfg: RecommendConfig, query: Query, table: pa.Table, allowed: int) -> None:
+def _show(cfg: RecommendConfig, query: Query, table: pa.Table, allowed: int, library: EmbeddedLibrary) -> None:
     """Print the answers as a table."""
-    from rich.console import Console
+    from groove.retrieval.recommend import radar_text
+    from groove.tables import table_console
+
+    where = "the radar" if query.vector is None else cfg.space
+    asked = "" if query.vector is None else f": {radar_text(query.radar, library.family)}"
+    print(f"like {query.text}{asked}\nthe {len(table)} nearest in {where} of the charts allowed ({allowed})")
+    console = table_console(WIDE)
+    shown = _wide if console.width >= WIDE else _narrow
+    console.print(shown(table, library.family))
+
+
+def _wide(table: pa.Table, family: str) -> Table:
+    """Return the answers with a column for everything."""
     from rich.markup import escape
     from rich.table import Table
 
     from groove.charts.radar import RADAR_AXES
-    from groove.retrieval.lookup import label
 
-    where = "the radar" if query.vector is None else cfg.space
-    asked = "  ".join(f"{a} {v:.0f}" for a, v in zip(RADAR_AXES, query.radar, strict=True) if not np.isnan(v))
-    like = query.text if query.vector is None else f"{query.text}: {asked}"
-    print(f"like {like}\nthe {len(table)} nearest in {where} of the charts allowed ({allowed})")
     shown = Table("", "distance", "chart", "pack", "BPM", "length", *RADAR_AXES, "why")
     for row in table.to_pylist():
-        length = f"{int(row['length_s']) // 60}:{int(row['length_s']) % 60:02d}"
-        name = escape(label(row["title"], row["difficulty"], row["meter"]))
-        radar = (f"{row[axis]:.0f}" for axis in RADAR_AXES)
-        first = (str(row["rank"]), f"{row['distance']:.3f}", name, escape(row["pack"]), f"{row['bpm']:.0f}", length)
-        shown.add_row(*first, *radar, row["reason"])
-    Console(width=max(Console().width, 140), highlight=False).print(shown)
+        rank, distance, name, radar = _cells(row, family)
+        shown.add_row(
+            rank, distance, name, escape(row["pack"]), f"{row['bpm']:.0f}", _minutes(row), *radar, row["reason"]
+        )
+    return shown
+
+
+def _narrow(table: pa.Table, family: str) -> Table:
+    """Return the answers for a narrow terminal: what is long stands below the chart's name."""
+    from rich.box import SIMPLE
+    from rich.markup import escape
+    from rich.table import Table
+
+    from groove.charts.radar import RADAR_AXES
+
+    shown = Table("", "distance", "chart", *RADAR_AXES, box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for row in table.to_pylist():
+        rank, distance, name, radar = _cells(row, family)
+        about = f"{escape(row['pack'])}, {row['bpm']:.0f} BPM, {_minutes(row)}"
+        shown.add_row(rank, distance, f"{name}\n{about}\n{row['reason']}", *radar)
+    return shown
+
+
+def _cells(row: Mapping[str, Any], family: str) -> tuple[str, str, str, list[str]]:
+    """Return rank, distance, name and radar of an answer."""
+    from rich.markup import escape
+
+    from groove.charts.radar import RADAR_AXES, shown
+    from groove.retrieval.lookup import label
+
+    name = escape(label(row["title"], row["difficulty"], row["meter"]))
+    return str(row["rank"]), f"{row['distance']:.3f}", name, [shown(row[axis], family) for axis in RADAR_AXES]
+
+
+def _minutes(row: Mapping[str, Any]) -> str:
+    return f"{int(row['length_s']) // 60}:{int(row['length_s']) % 60:02d}"
 
 
 def _write(table: pa.Table, query: Query, out: Path) -> None:

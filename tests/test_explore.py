@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from groove.errors import ConfigError, RunError
-from groove.explore import RINGS, SEEN, ExploreConfig, library_page, run
+from groove.explore import RINGS, SEEN, ExploreConfig, easiest_first, library_page, run
 from groove.retrieval.embedded import EmbeddedLibrary, save
 from groove.retrieval.map import map_of
 from groove.retrieval.neighbors import nearest_of_other_songs
@@ -72,6 +72,12 @@ def test_the_page_shows_what_the_library_says() -> None:
     for index, axis in enumerate(page.axes):
         np.testing.assert_array_equal(page.numbers[axis], library.radar[:, index])
     assert "pooled" in page.about[1] and "10 nearest" in page.how
+
+
+def test_styles_stand_in_the_order_of_their_classes() -> None:
+    styles = ["b", "a", "", "Hard: x", "Easy: x", "b"]
+    assert easiest_first(styles, np.array([2, 1, 0, 2, 0, 1])) == ["Easy: x", "a", "b", "Hard: x"]
+    assert easiest_first([], np.array([])) == []
 
 
 @pytest.mark.parametrize(
@@ -184,6 +190,18 @@ def test_every_colour_draws_and_has_a_legend(tab) -> None:
         seen.append(frozenset(drawn_colors(tab)))
         assert tab.inner_text("#legend h2").lower() in (name, "training", "sub-style")
     assert len(set(seen)) >= len(names) - 2  # fixed colours of names may coincide
+
+
+def test_names_of_sub_styles_have_two_lines_and_a_tooltip(tab, written) -> None:
+    names = set(written[1].column("substyle"))
+    tab.select_option("#color", "substyle")
+    settle(tab)
+    for place in ("#legend .named", ".tick:has(input[name=substyle]) .named"):
+        titles = tab.eval_on_selector_all(place, "found => found.map(one => [one.title, one.textContent])")
+        assert all(title == text for title, text in titles) and {title for title, _ in titles} == names
+        heights = tab.eval_on_selector_all(place, "found => found.map(one => one.clientHeight / parseFloat("
+                                                  "getComputedStyle(one).lineHeight))")  # fmt: skip
+        assert {round(height) for height in heights} <= {1, 2}
 
 
 def test_search_finds_titles_and_only_those(tab, written) -> None:

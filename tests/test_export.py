@@ -16,8 +16,9 @@ import pytest
 from groove import export
 from groove.embed import EmbedConfig, embedded
 from groove.errors import ConfigError, LibraryError
-from groove.export import ExportConfig, run, wanted
+from groove.export import ExportConfig, _agreement, run, wanted
 from groove.retrieval.embedded import load, save
+from groove.retrieval.export_onnx import OnnxCheck
 from groove.retrieval.exported import load_safetensors
 from tests import runs
 from tests.builders import write_song
@@ -125,6 +126,15 @@ def test_embeddings_of_another_library_beside_a_model_do_not_tell_what_it_has_se
         save(replace(library, provenance=replace(library.provenance, library=named)), exported)
         shutil.rmtree(exported / "libraries", ignore_errors=True)
         assert embedded(cfg)[0].column("split") == [expected]
+
+
+def test_the_agreement_says_which_number_is_relative():
+    check = OnnxCheck(50, (481, 4352), {"pooled": 1.9e-06, "logits": 3e-06}, {"pooled": 5e-07, "logits": 2e-07})
+    expected = (
+        "encoder.onnx against torch on 50 charts of 481 to 4,352 frames, largest difference: relative to the output's "
+        "largest number 5.0e-07 (allowed: 1e-04); absolute: pooled 1.9e-06, logits 3.0e-06"
+    )
+    assert _agreement(check) == expected
 
 
 @pytest.mark.slow

@@ -17,7 +17,9 @@ from groove.charts.music import audio_seconds
 from groove.charts.radar import groove_radar
 from groove.errors import LibraryError
 from groove.radar import RadarConfig, library_report, run
-from tests.builders import steady, write_song
+from tests.builders import sm_text, steady, write_song
+
+HEADER = "simfile,difficulty,stream,voltage,air,freeze,chaos"
 
 
 def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -138,10 +140,59 @@ def test_compare_prints_shares_and_causes(tmp_path, songs: Path, capsys) -> None
     cfg = {"songs": str(songs), "out": str(tmp_path / "radar.csv"), "index": None}
     (tmp_path / "official.csv").write_text(
         "simfile,difficulty,stream,voltage,air,freeze,chaos\nPack/One/One.ssc,Easy,199,20,0,0,0\n"
+        "Pack/None/x.sm,Easy,1,2,3,4,5\nPack/One/One.ssc,Challenge,1,2,3,4,5\n"
     )
     run(RadarConfig(**cfg, compare=str(tmp_path / "official.csv")))
     printed = capsys.readouterr().out
     assert "share of values: konami" in printed and "Pack, floored" in printed
     assert "Pack/One/One.ssc [Easy]: stream" in printed and "199 there (stream fit no end" in printed
+    assert (
+        "2 charts with official values are not in this library: Pack/None/x.sm [Easy], Pack/One/One.ssc [Ch" in printed
+    )
     run(RadarConfig(**cfg, compare="stored"))
-    assert "no simfile holds values other than zero" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "no simfile holds values other than zero" in printed and "share of values" not in printed
+
+
+def test_compare_names_its_rows(tmp_path, capsys) -> None:
+    text = sm_text([("Hard", 9, steady(4, 8))], radar="0.5,0,0,0,0.7", extra="#MUSICLENGTH:20;")
+    (tmp_path / "songs" / "One").mkdir(parents=True)
+    (tmp_path / "songs" / "One" / "One.sm").write_text(text)
+    run(RadarConfig(songs=str(tmp_path / "songs"), out=str(tmp_path / "a.csv"), index=None, compare="stored"))
+    header, *_ = (
+        line for line in capsys.readouterr().out.partition("share of values")[2].splitlines() if "charts" in line
+    )
+    assert "written by StepMania" in header
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read: No such file"),
+        ("a,b\n1,2\n", "has no column"),
+        (f"{HEADER}\nx,Easy,1,2,x,4,5\n", "no table"),
+        (f"{HEADER}\nPack/None/x.sm,Easy,1,2,3,4,5\n", "none of the 1 charts"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_said_before_anything_is_written(tmp_path, songs, content, message, monkeypatch):
+    if content:
+        (tmp_path / "official.csv").write_text(content)
+    if "none of" not in message:
+        monkeypatch.setattr("groove.radar.radar_table", lambda *args: pytest.fail("scanned"))
+    cfg = RadarConfig(songs=str(songs), out=str(tmp_path / "a.csv"), index=None, compare=str(tmp_path / "official.csv"))
+    with pytest.raises(LibraryError, match=message):
+        run(cfg)
+    assert not (tmp_path / "a.csv").exists() and not (tmp_path / "left_out.csv").exists()
+
+
+def test_the_sm_file_beside_an_ssc_file_is_listed_chart_by_chart(tmp_path, songs: Path) -> None:
+    write_song(songs, "Pack", "Two", [("Medium", 5, steady(4, 2)), ("Hard", 9, steady(8, 2))], fmt="ssc")
+    run(RadarConfig(songs=str(songs), out=str(tmp_path / "a.csv"), figure=False, index=str(tmp_path / "index")))
+    simfiles = [row["simfile"] for row in rows_of(tmp_path / "a.csv")]
+    assert simfiles == ["Pack/One/One.ssc"] * 2 + ["Pack/Two/Two.ssc"] * 2
+    first = rows_of(tmp_path / "left_out.csv")
+    listed = [row for row in first if "twin" in row["reason"]]
+    reason = "twin of an .ssc file, which StepMania prefers; kept: Two.ssc"
+    assert listed == [{"path": "Pack/Two/Two.sm", "chart": "#0 dance-single Medium 5", "reason": reason}]
+    run(RadarConfig(songs=str(songs), out=str(tmp_path / "a.csv"), figure=False, index=str(tmp_path / "index")))
+    assert rows_of(tmp_path / "left_out.csv") == first and len(rows_of(tmp_path / "a.csv")) == 4

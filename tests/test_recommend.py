@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,11 @@ from groove.retrieval.embedded import EMBEDDINGS_FILE, load
 from tests.builders import measures, write_song
 
 
-def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def call(folder: Path, *arguments: str, columns: int | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "ignore", "-m", "groove.recommend", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    env |= {"COLUMNS": str(columns)} if columns else {}
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=env)
 
 
 def test_by_chart_with_filters_into_files(finished, tmp_path):
@@ -34,6 +37,21 @@ def test_by_chart_with_filters_into_files(finished, tmp_path):
     again = json.loads((tmp_path / "answers.json").read_text())
     assert [row["chart_id"] for row in again] == [row["chart_id"] for row in rows]
     assert (finished / "run" / "projection.faiss").is_file()
+
+
+def test_the_table_fits_the_width_and_the_class_is_said(finished, tmp_path):
+    given = (f"run={finished / 'run'}", "chart=Song03 [Hard]", "k=2")
+    wide, narrow = call(tmp_path, *given), call(tmp_path, *given, columns=80)
+    widths = [max(map(len, done.stdout.partition("nearest in")[2].splitlines())) for done in (wide, narrow)]
+    assert widths[0] > 100 and widths[1] <= 80
+    library = load(finished / "run" / EMBEDDINGS_FILE)
+    own = next(slots for slots in library.classes.values() if "Hard" in slots)
+    assert len(own) > 1
+    for done in (wide, narrow):
+        assert f"difficulty=same: {' and '.join(own)}, one class of the model" in done.stdout
+        assert sum("[Hard 4]" in line for line in done.stdout.splitlines()) == 3  # the query and two answers
+        assert "BPM" in done.stdout and "Pack" in done.stdout and "stream" in done.stdout
+    assert "difficulty=same" not in call(tmp_path, *given, "difficulty=any").stdout
 
 
 def test_answers_can_be_played(finished, tmp_path):
@@ -60,8 +78,9 @@ def test_by_a_simfile_that_is_not_in_the_library(finished, tmp_path):
     (simfile,) = (tmp_path / "Mine" / "New one [x]").glob("*.s*")
     given = (f"run={finished / 'run'}", f"simfile={simfile}", "k=2")
     several = call(tmp_path, *given)
-    assert several.returncode == 1 and "means 2 charts; say which" in several.stderr
-    done = call(tmp_path, *given, "chart=[Easy")
+    assert several.returncode == 1 and f"{simfile.name} holds 2 charts; say which" in several.stderr
+    assert "#" not in several.stderr
+    done = call(tmp_path, given[0], f"simfile={simfile.parent}", "k=2", "chart=[Easy")  # its folder will do
     assert done.returncode == 0, done.stderr
     assert "like New one [x] [Easy 3]" in done.stdout and "charts allowed (20)" in done.stdout
 
@@ -84,6 +103,8 @@ def test_by_a_simfile_of_the_library_its_own_song_is_not_named(finished, tmp_pat
         (("simfile=a.sm", "radar.air=3"), "both simfile= and radar"),
         (("simfile=a.sm",), "simfile=a.sm does not exist"),
         (("chart=Song03",), "means 4 charts"),
+        (("chart=Song03 [Edit]",), "'Song03' has no chart [Edit]; it has chart="),
+        (("chart=Song03", "length=1:3"), "in m:ss or in seconds"),
         (("chart=Sonk",), "no chart is called 'Sonk'"),
         (("chart=Song03 [Hard]", "k=0"), "k is 0; allowed: 1 or more"),
         (("chart=Song03 [Hard]", "space=poled"), "did you mean 'pooled'"),

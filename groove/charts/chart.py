@@ -133,6 +133,11 @@ def merged_spans(spans: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack([spans[first, 0], reach[np.append(first[1:], True)]])
 
 
+def chart_label(index: int, steps_type: str, difficulty: str, meter: int) -> str:
+    """Return how ``left_out.csv`` calls a chart, beside its simfile."""
+    return f"#{index} {steps_type} {difficulty} {meter}"
+
+
 @dataclass(frozen=True)
 class Chart:
     """One chart of a simfile.
@@ -174,4 +179,4 @@ class Chart:
     @property
     def label(self) -> str:
         """Return how ``left_out.csv`` calls the chart, beside its simfile."""
-        return f"#{self.index} {self.steps_type} {self.difficulty} {self.meter}"
+        return chart_label(self.index, self.steps_type, self.difficulty, self.meter)

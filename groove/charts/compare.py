@@ -6,7 +6,7 @@ Letters: C compared charts, A the five axes in the order of `RADAR_AXES`.
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +30,8 @@ OLD_VALUES = 11
 _END_STEPS = np.arange(-16, 65) / 2
 """Beats from the last row at which a song end is tried when a disagreement is explained."""
 _ALL = "all"
+OfficialValues = Mapping[tuple[str, str], Sequence[float]]
+"""Official values (A,) by simfile and difficulty."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Comparison:
         ours: our values, (C, A).
         theirs: the others', (C, A), NaN where there is nothing to compare.
         agrees: (C, A).
+        missing: charts of the others' that the table has not, ``simfile [difficulty]``.
     """
 
     places: NDArray[np.int64]
@@ -49,6 +52,7 @@ class Comparison:
     ours: NDArray[np.float64]
     theirs: NDArray[np.float64]
     agrees: NDArray[np.bool_]
+    missing: Sequence[str] = ()
 
     def shares(self) -> dict[str, tuple[int, NDArray[np.float64]]]:
         """Return, by group and for all, the number of charts and the share that agrees (A,), NaN without any."""
@@ -115,31 +119,34 @@ def compare_stored(radars: RadarTable) -> Comparison:
 # ---- official values -------------------------------------------------------------------------------
 
 
-def compare_official(radars: RadarTable, path: Path) -> Comparison:
-    """Compare the konami radar of `dance-single` charts with official values, within 1 point.
-
-    `path` is a CSV file with the columns simfile, difficulty and the five axes.
+def compare_official(radars: RadarTable, official: OfficialValues) -> Comparison:
+    """Compare the konami radar of `dance-single` charts with `official` values, within 1 point.
 
     Raises:
-        LibraryError: if it cannot be read, a column is missing, or none of its charts is in the library.
+        LibraryError: if none of its charts is in the library.
     """
-    official = _read_official(path)
     names = zip(radars.text("simfile"), radars.text("difficulty"), radars.text("steps_type"), strict=True)
     keys = [(simfile, difficulty) if kind == "dance-single" else None for simfile, difficulty, kind in names]
     places = np.array([i for i, key in enumerate(keys) if key in official], dtype=np.int64)
     if len(places) == 0:
-        raise LibraryError(f"compare='{path}': none of its {len(official)} charts is in this library")
+        raise LibraryError(f"compare: none of the {len(official)} charts with official values is in this library")
     ours = np.column_stack([radars.table[f"konami_{axis}"].to_numpy()[places] for axis in RADAR_AXES])
     theirs = np.array([official[key] for i in places if (key := keys[i]) is not None])
     packs = radars.text("pack")
-    return Comparison(places, [packs[i] for i in places], ours, theirs, _within_a_point(ours, theirs))
+    missing = [f"{simfile} [{difficulty}]" for simfile, difficulty in sorted(official.keys() - set(keys))]
+    return Comparison(places, [packs[i] for i in places], ours, theirs, _within_a_point(ours, theirs), missing)
 
 
 def _within_a_point(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.abs(ours - theirs) <= OFFICIAL_TOLERANCE + EPSILON
 
 
-def _read_official(path: Path) -> dict[tuple[str, str] | None, list[float]]:
+def read_official(path: Path) -> OfficialValues:
+    """Return the official values of the CSV file `path`, which has the columns simfile, difficulty and the five axes.
+
+    Raises:
+        LibraryError: if it cannot be read, or a column is missing.
+    """
     line = 0
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -147,7 +154,7 @@ def _read_official(path: Path) -> dict[tuple[str, str] | None, list[float]]:
             missing = {"simfile", "difficulty", *RADAR_AXES} - set(reader.fieldnames or ())
             if missing:
                 raise LibraryError(f"compare='{path}' has no column {', '.join(sorted(missing))}")
-            found: dict[tuple[str, str] | None, list[float]] = {}
+            found: dict[tuple[str, str], list[float]] = {}
             for row in reader:
                 line = reader.line_num
                 found[row["simfile"], row["difficulty"]] = [float(row[axis]) for axis in RADAR_AXES]

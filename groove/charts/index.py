@@ -23,10 +23,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from groove.charts.chart import Chart
+from groove.charts.chart import Chart, chart_label
 from groove.charts.files import write_bytes
 from groove.charts.identity import SongTraits, identities, song_traits
-from groove.charts.library import read_folder, walked
+from groove.charts.library import left_out_twin, read_folder, twins, walked
 from groove.charts.music import audio_seconds
 from groove.charts.processes import process_pool
 from groove.charts.radar import FAMILIES, RADAR_AXES, groove_radar
@@ -45,6 +45,7 @@ CHART_COLUMNS = ("simfile", "pack", "title", "artist", "steps_type", "difficulty
 RADAR_COLUMNS = tuple(f"{family}_{axis}" for family in FAMILIES for axis in RADAR_AXES)
 _TRAITS = ("simfile", "music", "norm_title", "norm_artist")
 _HIDDEN = ("folder", "index", "music", "length_known", "stored", "norm_title", "norm_artist", "notes", "rows")
+_LABEL = ("index", "steps_type", "difficulty", "meter")
 Row = dict[str, Any]
 
 
@@ -121,7 +122,8 @@ def radar_table(
         if path is not None:
             _save(found, path)
     charts, left_out = _split(found)
-    return RadarTable(root, charts, sorted({*left_out, *tree.left_out}), len(changed), len(tree.folders))
+    charts, gone = _without_twins(charts)
+    return RadarTable(root, charts, sorted({*left_out, *gone, *tree.left_out}), len(changed), len(tree.folders))
 
 
 def _name(root: Path, steps_types: Sequence[str], song_end: str) -> str:
@@ -290,3 +292,21 @@ def _split(table: pa.Table) -> tuple[pa.Table, list[LeftOut]]:
         return charts, []
     refused = table.filter(pc.equal(table["kind"], "left_out")).select(["simfile", "label", "reason"]).to_pylist()
     return charts, [LeftOut(_text(row["simfile"]), _text(row["label"]), row["reason"]) for row in refused]
+
+
+def _without_twins(charts: pa.Table) -> tuple[pa.Table, list[LeftOut]]:
+    """Return the charts that are used, and those of an `.sm` file beside an `.ssc` file of its name."""
+    if not len(charts):
+        return charts, []
+    simfiles = [_text(value) for value in charts["simfile"].to_pylist()]
+    found = twins(simfiles)
+    if not found:
+        return charts, []
+    gone = np.array([simfile in found for simfile in simfiles])
+    rows = charts.filter(pa.array(gone)).select(_LABEL).to_pylist()
+    names = [simfile for simfile in simfiles if simfile in found]
+    labels = [
+        chart_label(row["index"], _text(row["steps_type"]), _text(row["difficulty"]), row["meter"]) for row in rows
+    ]
+    left_out = [left_out_twin(name, label, found[name]) for name, label in zip(names, labels, strict=True)]
+    return charts.filter(pa.array(~gone)), left_out

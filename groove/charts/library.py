@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from groove.charts.chart import PANELS, Chart
 from groove.charts.files import write_csv
@@ -87,6 +87,27 @@ def read_folder(root: Path, folder: Folder, steps_types: Sequence[str]) -> tuple
 
 def _of_other_type(chart: Chart) -> LeftOut:
     return LeftOut(chart.simfile, chart.label, f"steps type '{chart.steps_type}' is not among steps_types")
+
+
+def twins(simfiles: Iterable[str]) -> dict[str, str]:
+    """Return each `.sm` file of `simfiles` that lies beside an `.ssc` file of the same name, and that one."""
+    names = set(simfiles)
+    preferred = {_stem(name): name for name in names if _suffix(name) == ".ssc"}
+    return {name: preferred[_stem(name)] for name in names if _suffix(name) != ".ssc" and _stem(name) in preferred}
+
+
+def left_out_twin(simfile: str, label: str, kept: str) -> LeftOut:
+    """Return the line of a chart of `simfile` that is not used because `kept` holds its song."""
+    name = PurePosixPath(kept).name
+    return LeftOut(simfile, label, f"twin of an .ssc file, which StepMania prefers; kept: {name}")
+
+
+def _stem(simfile: str) -> str:
+    return str(PurePosixPath(simfile).with_suffix("")).casefold()
+
+
+def _suffix(simfile: str) -> str:
+    return PurePosixPath(simfile).suffix.lower()
 
 
 def _what_is_there(suffixes: Mapping[str, int]) -> str:

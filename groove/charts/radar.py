@@ -17,7 +17,9 @@ from groove.charts.rows import Holds, Rows, chart_holds, chart_rows, judged_note
 from groove.charts.stepmania import measure_end, stepmania_radar
 
 RADAR_AXES = ("stream", "voltage", "air", "freeze", "chaos")
-FAMILIES = ("konami", "stepmania")
+DIGITS = {"konami": 0, "stepmania": 2}
+"""Decimals in which each family's values are shown: the arcade game shows percentages, StepMania shares of about 1."""
+FAMILIES = tuple(DIGITS)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ def groove_radar(chart: Chart, music_length_s: float | None = None) -> GrooveRad
     stepmania, stepmania_elements = stepmania_radar(judged, int(counts["holds"]), length)
     elements = {**konami_elements, **stepmania_elements, **counts}
     return GrooveRadar(_in_order(konami), _in_order(stepmania), elements)
+
+
+def shown(value: float, family: str, sign: str = "") -> str:
+    """Return a radar value of `family` as people read it: ``86`` or ``0.43``; ``sign="+"`` writes a difference."""
+    return f"{value:{sign}.{DIGITS[family]}f}"
 
 
 def _in_order(values: dict[str, float]) -> NDArray[np.float64]:

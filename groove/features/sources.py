@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from groove.charts.chart import Chart
 from groove.charts.identity import audio_digest
+from groove.charts.library import left_out_twin, twins
 from groove.charts.walk import LeftOut
 from groove.features.record import AudioSource, SimfileTask, content_digest
 from groove.features.settings import FeatureSettings
@@ -49,17 +50,10 @@ class DigestCache:
 def without_twins(charts: Iterable[Chart]) -> tuple[list[Chart], list[LeftOut]]:
     """Return the charts to use, and those left out: of an `.sm` file beside an `.ssc` of the same name."""
     charts = list(charts)
-    preferred = {_stem(chart): chart.simfile for chart in charts if _suffix(chart) == ".ssc"}
-    used, left_out = [], []
-    for chart in charts:
-        twin = preferred.get(_stem(chart))
-        if twin is None or _suffix(chart) == ".ssc":
-            used.append(chart)
-        else:
-            name = PurePosixPath(twin).name
-            reason = f"twin of an .ssc file, which StepMania prefers; kept: {name}"
-            left_out.append(LeftOut(chart.simfile, chart.label, reason))
-    return used, left_out
+    found = twins(chart.simfile for chart in charts)
+    used = [chart for chart in charts if chart.simfile not in found]
+    gone = [chart for chart in charts if chart.simfile in found]
+    return used, [left_out_twin(chart.simfile, chart.label, found[chart.simfile]) for chart in gone]
 
 
 def audio_sources(charts: Iterable[Chart], root: Path, cache: DigestCache) -> dict[str | None, AudioSource]:
@@ -93,11 +87,3 @@ def simfile_tasks(
         key = record_key(cache.digest(root / simfile), parts, states, settings)
         tasks.append(SimfileTask(key, own, audio))
     return tasks
-
-
-def _stem(chart: Chart) -> str:
-    return str(PurePosixPath(chart.simfile).with_suffix("")).casefold()
-
-
-def _suffix(chart: Chart) -> str:
-    return PurePosixPath(chart.simfile).suffix.lower()

@@ -27,8 +27,8 @@ LICENSE_NOTE = (
     "left to who passes this on: say here under which terms, and whether the songs it was trained on allow it"
 )
 HOW_TO_LOAD = (
-    "from pathlib import Path; from groove.retrieval.exported import load_safetensors; "
-    "model = load_safetensors(Path(FOLDER))  # no pickle; or: python -m groove.embed run=FOLDER songs=DIR"
+    "from groove.retrieval.exported import load_safetensors; "
+    "model = load_safetensors('FOLDER')  # no pickle; or: python -m groove.embed run=FOLDER songs=DIR"
 )
 _LOGITS = {
     "classification": "one logit per class",

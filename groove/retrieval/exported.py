@@ -3,9 +3,8 @@
 Nothing here unpickles: a safetensors file holds numbers only, the card is JSON, so a folder from a stranger can be read
 without running anything of theirs::
 
-    from pathlib import Path
     from groove.retrieval.exported import load_safetensors
-    model = load_safetensors(Path("exported"))      # a LateFusionClassifier in eval mode
+    model = load_safetensors("exported")      # a LateFusionClassifier in eval mode
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ from groove.retrieval.run_files import CARD_FILE, WEIGHTS_FILE
 FORMAT = "groove model 1"
 
 
-def load_safetensors(folder: Path) -> LateFusionClassifier:
+def load_safetensors(folder: str | Path) -> LateFusionClassifier:
     """Return the model of `folder` in eval mode, its weights bit for bit those of the run.
 
     Raises:
         CheckpointError: if a file is missing, damaged, or of another model or version.
     """
     card = read_card(folder)
-    path = folder / WEIGHTS_FILE
+    path = Path(folder) / WEIGHTS_FILE
     try:
         content = path.read_bytes()
         _check_sum(path, content, card["files"][WEIGHTS_FILE]["sha256"])
@@ -47,13 +46,13 @@ def load_safetensors(folder: Path) -> LateFusionClassifier:
     return model.eval()
 
 
-def read_card(folder: Path) -> dict[str, Any]:
+def read_card(folder: str | Path) -> dict[str, Any]:
     """Return the card of the exported model in `folder`.
 
     Raises:
         CheckpointError: if there is none, or it is not one of this version.
     """
-    path = folder / CARD_FILE
+    path = Path(folder) / CARD_FILE
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

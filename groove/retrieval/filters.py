@@ -18,25 +18,38 @@ if TYPE_CHECKING:
 
 RANGES = {"meter": "meter", "bpm": "bpm", "length": "length_s"}
 """Filters by a range, and the columns that they look at; length is in seconds."""
+TIMES = ("length",)
+"""Those whose numbers may be written as minutes and seconds, ``1:30``."""
 _NUMBER = r"\d+(?:\.\d+)?"
-_RANGE = re.compile(rf"\s*({_NUMBER})?\s*(-)?\s*({_NUMBER})?\s*")
+_TIME = rf"\d+:[0-5]\d|{_NUMBER}"
 
 
 def parse_range(name: str, text: str) -> tuple[float, float]:
     """Return the bounds, both included, of ``8-10``, ``8-`` (at least), ``-10`` (at most) or ``9``.
 
+    Those of `TIMES` are seconds, or minutes and seconds: ``90-2:00``.
+
     Raises:
         ConfigError: for anything else, and for a range that holds nothing.
     """
-    match = _RANGE.fullmatch(text)
+    number = _TIME if name in TIMES else _NUMBER
+    match = re.fullmatch(rf"\s*({number})?\s*(-)?\s*({number})?\s*", text)
     low, dash, high = match.groups() if match else (None, None, None)
     if low is None and high is None:
-        raise ConfigError(f"{name}={text} is no range; write {name}=8-10, {name}=8- (at least), {name}=-10 or {name}=9")
-    first = float(low) if low is not None else -math.inf
-    last = float(high) if high is not None else (math.inf if dash else first)
+        one, other, unit = ("1:30", "2:00", ", in m:ss or in seconds") if name in TIMES else ("8", "10", "")
+        ways = f"{name}={one}-{other}, {name}={one}- (at least), {name}=-{other} or {name}={one}"
+        raise ConfigError(f"{name}={text} is no range; write {ways}{unit}")
+    first = _number(low) if low is not None else -math.inf
+    last = _number(high) if high is not None else (math.inf if dash else first)
     if first > last:
         raise ConfigError(f"{name}={text} holds nothing: {low} is above {high}")
     return first, last
+
+
+def _number(text: str) -> float:
+    """Return a number; ``1:30`` is 90."""
+    minutes, _, seconds = text.rpartition(":")
+    return 60 * int(minutes or 0) + float(seconds)
 
 
 def check_filters(filters: Mapping[str, Any]) -> None:

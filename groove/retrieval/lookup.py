@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import functools
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from groove.errors import LibraryError
 from groove.retrieval.embedded import EmbeddedLibrary
 
 _SHOWN = 8
+Forms = Callable[[], list[str]]
 
 
 def labels(library: EmbeddedLibrary) -> list[str]:
@@ -26,35 +30,84 @@ def find_chart(library: EmbeddedLibrary, name: str) -> int:
     """Return the row of the one chart that `name` means.
 
     A name is a chart's id (``Pack/Song/file.sm#3``), or its title, with or without ``[Hard]``, ``[9]`` or ``[Hard 9]``
-    and ``(Pack)`` behind it, or the beginning or any part of these; case does not matter.
+    and ``(Pack)`` behind it, or the beginning or any part of these; case does not matter. In place of the title the
+    name of the simfile or of its folder may stand, which often are a title in Latin letters.
 
     Raises:
         LibraryError: if it means none, naming the closest, or several, naming them so that they can be told apart.
     """
-    wanted = " ".join(name.split()).casefold()
-    forms = [_forms(*row) for row in zip(*(library.column(c) for c in _COLUMNS), strict=True)]
-    for matches in (
-        lambda own: wanted in own,
-        lambda own: any(form.startswith(wanted) for form in own),
-        lambda own: any(wanted in form for form in own),
-    ):
-        found = [row for row, own in enumerate(forms) if matches(own)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise LibraryError(_ambiguous(library, name, found))
-    raise LibraryError(f"no chart is called '{name}'{_closest(library, wanted)}")
+    forms = _forms(library)
+    found = _search(forms, name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise LibraryError(f"'{name}' means {_which(library, found)}")
+    raise LibraryError(_unknown(library, forms, name))
+
+
+def only_chart(library: EmbeddedLibrary) -> int:
+    """Return the row of the library's only chart.
+
+    Raises:
+        LibraryError: if it has several, naming them.
+    """
+    if len(library) > 1:
+        raise LibraryError(f"{library.column('simfile')[0]} holds {_which(library, range(len(library)))}")
+    return 0
 
 
 _COLUMNS = ("chart_id", "title", "difficulty", "meter", "pack")
+_LEVEL = re.compile(r"(?P<song>.+?)\s*(?P<level>\[[^\]]*\]\s*(\(.*\))?)")
+"""``Title [Hard 9] (Pack)``, taken apart."""
 
 
-def _forms(chart_id: str, title: str, slot: str, meter: int, pack: str) -> list[str]:
-    """Return everything that a chart may be called."""
+def _forms(library: EmbeddedLibrary) -> Sequence[Forms]:
+    """Return what the charts may be called, by title, file and id: a text (N,) each, every name on a line of its own.
+
+    They are made when they are first asked for: a search mostly ends with the titles.
+    """
+    rows = list(zip(*(library.column(c) for c in _COLUMNS), strict=True))
+
+    def texts(names_of: Callable[..., list[str]]) -> Forms:
+        return functools.cache(lambda: ["\n" + "\n".join(names_of(*row)) + "\n" for row in rows])
+
+    return [texts(_by_title), texts(_by_file), texts(_by_id)]
+
+
+def _search(forms: Sequence[Forms], name: str) -> list[int]:
+    """Return the rows that `name` fits best: whole, then at the beginning, then anywhere; titles before file names."""
+    wanted = _plain(name)
+    for pattern in (f"\n{wanted}\n", f"\n{wanted}", wanted):
+        for texts in forms:
+            found = [row for row, text in enumerate(texts()) if pattern in text]
+            if found:
+                return found
+    return []
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _by_title(chart_id: str, title: str, slot: str, meter: int, pack: str) -> list[str]:
+    """Return everything that a chart may be called by its title."""
     title = " ".join(title.split())
     levels = (f"[{slot}]", f"[{meter}]", f"[{slot} {meter}]")
     names = [title, *(f"{title} {level}" for level in levels)]
-    return [form.casefold() for form in (chart_id, *names, *(f"{form} ({pack})" for form in names))]
+    return [form.casefold() for form in (*names, *(f"{form} ({pack})" for form in names))]
+
+
+def _by_file(chart_id: str, title: str, slot: str, meter: int, pack: str) -> list[str]:
+    """Return the same by the names of the simfile and of its folder."""
+    *folders, file = chart_id.rpartition("#")[0].split("/")
+    known = ("", _plain(title))  # whose forms are those of the title
+    names = {_plain(name): name for name in (*folders[-1:], file.rpartition(".")[0])}
+    own = [name for plain, name in names.items() if plain not in known]
+    return [form for name in own for form in _by_title(chart_id, name, slot, meter, pack)]
+
+
+def _by_id(chart_id: str, *rest: object) -> list[str]:
+    return [chart_id.casefold()]
 
 
 def unambiguous(library: EmbeddedLibrary, rows: Sequence[int]) -> list[str]:
@@ -62,14 +115,30 @@ def unambiguous(library: EmbeddedLibrary, rows: Sequence[int]) -> list[str]:
     short = labels(library)
     packs, ids = library.column("pack"), library.column("chart_id")
     named = [short[row] for row in rows]
-    named = [f"{text} ({packs[row]})" if named.count(text) > 1 else text for text, row in zip(named, rows, strict=True)]
-    return [ids[row] if named.count(text) > 1 else text for text, row in zip(named, rows, strict=True)]
+    counts = Counter(named)
+    named = [f"{text} ({packs[row]})" if counts[text] > 1 else text for text, row in zip(named, rows, strict=True)]
+    counts = Counter(named)
+    return [ids[row] if counts[text] > 1 else text for text, row in zip(named, rows, strict=True)]
 
 
-def _ambiguous(library: EmbeddedLibrary, name: str, rows: Sequence[int]) -> str:
+def _which(library: EmbeddedLibrary, rows: Sequence[int]) -> str:
+    """Return ``2 charts; say which:`` and what to write for each."""
+    return f"{len(rows)} charts; say which: {_named(library, rows)}"
+
+
+def _named(library: EmbeddedLibrary, rows: Sequence[int]) -> str:
     shown = unambiguous(library, rows)[:_SHOWN]
     more = f", and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
-    return f"'{name}' means {len(rows)} charts; say which: " + ", ".join(f'chart="{text}"' for text in shown) + more
+    return ", ".join(f'chart="{text}"' for text in shown) + more
+
+
+def _unknown(library: EmbeddedLibrary, forms: Sequence[Forms], name: str) -> str:
+    """Return that no chart is called `name`: its song has other charts, or no song is called so."""
+    parts = _LEVEL.fullmatch(name.strip())
+    found = _search(forms, parts["song"]) if parts else []
+    if parts and len({int(library.song[row]) for row in found}) == 1:
+        return f"'{parts['song']}' has no chart {parts['level']}; it has {_named(library, found)}"
+    return f"no chart is called '{name}'{_closest(library, _plain(name))}"
 
 
 def _closest(library: EmbeddedLibrary, wanted: str) -> str:

@@ -15,6 +15,7 @@ from groove.retrieval.libraries import embed_library
 from groove.retrieval.trained import TrainedModel
 
 _SUFFIXES = (".sm", ".ssc")
+_SHOWN = 8
 
 
 def embed_simfile(
@@ -23,13 +24,10 @@ def embed_simfile(
     """Return the charts of the file `simfile`; its features go into `store`.
 
     Raises:
-        LibraryError: if there is no such file.
+        LibraryError: if there is no such file, or it is a folder without a simfile, or with several.
         SimfileError: if it is no simfile, or none of its charts can be used, with the reasons.
     """
-    if not simfile.is_file():
-        raise LibraryError(f"simfile={simfile} does not exist")
-    if simfile.suffix.lower() not in _SUFFIXES:
-        raise SimfileError(f"simfile={simfile} is not a {' or '.join(_SUFFIXES)} file")
+    simfile = the_simfile(simfile)
     catalogue = prepare_library(simfile.resolve().parent, store, features, steps_types)
     names = [Path(name).name for name in catalogue.table["simfile"].to_pylist()]
     if simfile.name not in names:
@@ -38,6 +36,35 @@ def embed_simfile(
     table = catalogue.table.filter(own)
     part = Catalogue(table, catalogue.store, catalogue.fingerprint, catalogue.left_out)
     return embed_library(trained, part, simfile.parent)
+
+
+def the_simfile(path: Path) -> Path:
+    """Return `path`, or the only simfile of the folder `path`; an .ssc file stands for the .sm file of its name.
+
+    Raises:
+        LibraryError: if it does not exist, or is a folder without a simfile, or with several.
+        SimfileError: if it is another file.
+    """
+    if path.is_dir():
+        return _only_simfile(path)
+    if not path.is_file():
+        raise LibraryError(f"simfile={path} does not exist")
+    if path.suffix.lower() not in _SUFFIXES:
+        raise SimfileError(f"simfile={path} is not a {' or '.join(_SUFFIXES)} file")
+    return path
+
+
+def _only_simfile(folder: Path) -> Path:
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
+    preferred = {path.stem.casefold() for path in found if path.suffix.lower() == ".ssc"}
+    found = [path for path in found if path.suffix.lower() == ".ssc" or path.stem.casefold() not in preferred]
+    if not found:
+        raise LibraryError(f"simfile={folder} is a folder without a {' or '.join(_SUFFIXES)} file")
+    if len(found) > 1:
+        names = ", ".join(f'simfile="{path}"' for path in found[:_SHOWN])
+        more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise LibraryError(f"simfile={folder} is a folder of {len(found)} simfiles; say which: {names}{more}")
+    return found[0]
 
 
 def _reasons(catalogue: Catalogue, simfile: Path) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.radar import RADAR_AXES
+from groove.charts.radar import RADAR_AXES, shown
 
 ALIKE = 0.35
 """Two charts are alike in an axis up to this difference, in scaled units."""
@@ -37,6 +37,7 @@ def reason(
     query_scaled: NDArray[np.float64],
     found_scaled: NDArray[np.float64],
     axes: Sequence[int] = range(len(RADAR_AXES)),
+    family: str = "konami",
 ) -> Reason:
     """Compare the chart `found` with `query` over `axes`.
 
@@ -46,13 +47,14 @@ def reason(
         query_scaled: (R,) its radar in scaled units.
         found_scaled: (R,) likewise.
         axes: which axes count (a query by radar may name only some).
+        family: whose radar it is, for how values are written.
     """
     difference = found_scaled - query_scaled
     alike = sorted((a for a in axes if abs(difference[a]) <= ALIKE), key=lambda a: -abs(query_scaled[a]))
     differing = sorted((a for a in axes if abs(difference[a]) >= DIFFERENT), key=lambda a: -abs(difference[a]))
     more = [a for a in differing if difference[a] > 0]
     less = [a for a in differing if difference[a] < 0]
-    text = "; ".join([*_alike_texts(alike, query_scaled), *_differing_texts(more, less, found - query)])
+    text = "; ".join([*_alike_texts(alike, query_scaled), *_differing_texts(more, less, found - query, family)])
     return Reason(_names(alike), _names(more), _names(less), text or "somewhat different in every axis")
 
 
@@ -60,11 +62,13 @@ def _names(axes: Sequence[int]) -> tuple[str, ...]:
     return tuple(RADAR_AXES[a] for a in axes)
 
 
-def _differing_texts(more: Sequence[int], less: Sequence[int], change: NDArray[np.float64]) -> Iterator[str]:
+def _differing_texts(
+    more: Sequence[int], less: Sequence[int], change: NDArray[np.float64], family: str
+) -> Iterator[str]:
     """Yield ``more air (+24), chaos (+31)`` and ``less freeze (-12)``."""
     for word, axes in (("more", more), ("less", less)):
         if axes:
-            yield f"{word} " + ", ".join(f"{RADAR_AXES[a]} ({change[a]:+.0f})" for a in axes)
+            yield f"{word} " + ", ".join(f"{RADAR_AXES[a]} ({shown(change[a], family, '+')})" for a in axes)
 
 
 def _alike_texts(alike: Sequence[int], query_scaled: NDArray[np.float64]) -> Iterator[str]:

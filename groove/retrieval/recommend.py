@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from groove.charts.radar import RADAR_AXES
+from groove.charts.radar import DIGITS, RADAR_AXES, shown
 from groove.errors import ConfigError, LibraryError
 from groove.retrieval.embedded import EmbeddedLibrary
 from groove.retrieval.index import ChartIndex
@@ -79,9 +79,14 @@ def query_by_radar(library: EmbeddedLibrary, wanted: Mapping[str, Any], allowed:
         raise ConfigError(
             f"a query by radar needs at least one of {', '.join(f'radar.{name}=' for name in RADAR_AXES)}"
         )
-    asked = ", ".join(f"{name} {values[i]:.0f}" for i, name in enumerate(RADAR_AXES) if not np.isnan(values[i]))
     none = np.zeros(len(library), dtype=bool)
-    return Query(asked, None, values, none, none)
+    return Query(radar_text(values, library.family, ", "), None, values, none, none)
+
+
+def radar_text(values: NDArray[np.float64], family: str, between: str = "  ") -> str:
+    """Return ``stream 86  air 20`` of radar values (R,): the axes that have one."""
+    pairs = zip(RADAR_AXES, values, strict=True)
+    return between.join(f"{axis} {shown(value, family)}" for axis, value in pairs if not np.isnan(value))
 
 
 def _level(axis: str, text: str, values: NDArray[np.float64]) -> float:
@@ -142,7 +147,9 @@ def recommend(
     axes = np.flatnonzero(~np.isnan(query.radar))
     target, scaled = library.scaler(query.radar[None])[0], library.scaled_radar
     return [
-        Recommendation(int(r), float(d), reason(query.radar, library.radar[r], target, scaled[r], axes.tolist()))
+        Recommendation(
+            int(r), float(d), reason(query.radar, library.radar[r], target, scaled[r], axes.tolist(), library.family)
+        )
         for d, r in zip(distances, rows, strict=True)
     ]
 
@@ -169,9 +176,10 @@ def answer_table(library: EmbeddedLibrary, query: Query, found: Sequence[Recomme
         "distance": [round(answer.distance, 4) for answer in found],
     }
     columns |= {name: library.table[name].take(rows) for name in ANSWER_COLUMNS}
+    digits = DIGITS[library.family] + 1
     for axis, name in enumerate(RADAR_AXES):
-        columns[name] = [round(float(library.radar[answer.row, axis]), 1) for answer in found]
-        asked = None if np.isnan(query.radar[axis]) else round(float(query.radar[axis]), 1)
+        columns[name] = [round(float(library.radar[answer.row, axis]), digits) for answer in found]
+        asked = None if np.isnan(query.radar[axis]) else round(float(query.radar[axis]), digits)
         columns[f"query_{name}"] = pa.array([asked] * len(found), pa.float64())
     for part in ("alike", "more", "less"):
         columns[part] = [" ".join(getattr(answer.reason, part)) for answer in found]

@@ -7,8 +7,9 @@ sub-style. Neither torch nor the songs are needed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -168,13 +169,25 @@ def style_column(library: EmbeddedLibrary, classes: Sequence[ClassStyles]) -> li
     return column
 
 
+def told_apart(classes: Sequence[ClassStyles]) -> list[ClassStyles]:
+    """Return `classes` with the class before each name that several of them have."""
+    counts = Counter(style.name for found in classes for style in found.styles)
+
+    def named(style: SubStyle, of_class: str) -> SubStyle:
+        return replace(style, name=f"{of_class}: {style.name}") if counts[style.name] > 1 else style
+
+    return [replace(found, styles=[named(style, found.name) for style in found.styles]) for found in classes]
+
+
 def with_substyles(library: EmbeddedLibrary, space: str = "projection", seed: int = 0) -> EmbeddedLibrary:
-    """Return `library` with the column ``substyle``: a name, unique within its class, or an empty text.
+    """Return `library` with the column ``substyle``: a name, unique in the library, or an empty text.
+
+    A name that several classes have stands behind the class: ``Hard: many freezes``.
 
     Raises:
         RunError: as `substyles` does.
     """
-    names = pa.array(style_column(library, substyles(library, space, seed)), pa.string())
+    names = pa.array(style_column(library, told_apart(substyles(library, space, seed))), pa.string())
     table = library.table
     if COLUMN in table.column_names:
         table = table.drop_columns([COLUMN])

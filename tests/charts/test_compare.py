@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groove.charts.compare import cause, compare_official, compare_stored
+from groove.charts.compare import OfficialValues, cause, compare_official, compare_stored, read_official
 from groove.charts.index import radar_table
 from groove.errors import LibraryError
 from tests.builders import measures, sm_text, steady
@@ -68,9 +68,9 @@ def test_no_stored_values(tmp_path) -> None:
 # ---- official values -------------------------------------------------------------------------------
 
 
-def official(path: Path, *lines: str) -> Path:
+def official(path: Path, *lines: str) -> OfficialValues:
     path.write_text("\n".join(["simfile,difficulty,stream,voltage,air,freeze,chaos", *lines]) + "\n")
-    return path
+    return read_official(path)
 
 
 def test_official_values_and_causes(tmp_path) -> None:
@@ -87,6 +87,7 @@ def test_official_values_and_causes(tmp_path) -> None:
     ]
     found = compare_official(radars, official(tmp_path / "a.csv", *lines))
     assert found.places.tolist() == [0, 1, 2] and found.agrees[0].all()
+    assert found.missing == ["3/none.sm [Hard]"]
     assert found.agrees[1].tolist() == [False, True, True, True, True]
     causes = [cause(radars, place, found.theirs[place].tolist()) for place in range(3)]
     assert causes[0] == ""
@@ -109,16 +110,16 @@ def test_floored_as_the_game_shows(tmp_path) -> None:
         ("simfile,difficulty,stream\n", "has no column air, chaos, freeze, voltage"),
         ("simfile,difficulty,stream,voltage,air,freeze,chaos\na,Hard,1,2,x,4,5\n", "no table of numbers.*line 2"),
         ("simfile,difficulty,stream,voltage,air,freeze,chaos\na,Hard,1\n", "no table of numbers"),
-        ("simfile,difficulty,stream,voltage,air,freeze,chaos\n", "none of its 0 charts"),
+        ("simfile,difficulty,stream,voltage,air,freeze,chaos\n", "none of the 0 charts"),
     ],
 )
 def test_tables_that_cannot_be_used(tmp_path, text: str, message: str) -> None:
     radars = radar_table(library(tmp_path / "songs", ""))
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(LibraryError, match=message):
-        compare_official(radars, tmp_path / "a.csv")
+        compare_official(radars, read_official(tmp_path / "a.csv"))
     with pytest.raises(LibraryError, match="cannot be read: No such file"):
-        compare_official(radars, tmp_path / "none.csv")
+        read_official(tmp_path / "none.csv")
 
 
 # ---- real charts -----------------------------------------------------------------------------------
@@ -127,7 +128,8 @@ def test_tables_that_cannot_be_used(tmp_path, text: str, message: str) -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data is not there: no official values to compare with")
 def test_agreement_with_the_arcade() -> None:
     # The durations of song_end.py were fitted on A20; X2 was kept aside.
-    found = compare_official(radar_table(SHARED / "library"), SHARED / "oracles" / "konami_official.csv")
+    values = read_official(SHARED / "oracles" / "konami_official.csv")
+    found = compare_official(radar_table(SHARED / "library"), values)
     shares = {name: share for name, (_, share) in found.shares().items()}
     floored = {name: share for name, (_, share) in found.floored().shares().items()}
     assert (shares["all"] >= [0.89, 0.97, 0.89, 0.93, 0.95]).all(), shares

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from groove.charts.chart import NoteKind
 from groove.charts.konami import KONAMI_PIECES
 from groove.charts.library import scan
-from groove.charts.radar import RADAR_AXES, GrooveRadar, groove_radar
+from groove.charts.radar import RADAR_AXES, GrooveRadar, groove_radar, shown
 from groove.charts.rows import played_beats
 from groove.charts.simfiles import read_simfile
 from tests.builders import chart_of, measures, sm_text, ssc_text, steady
@@ -442,3 +442,8 @@ def test_a_length_that_is_none_gives_no_rate(tmp_path, length: str) -> None:
     radar = radar_of(tmp_path, steady(4, 4), extra=f"#MUSICLENGTH:{length};")
     assert np.isfinite([*radar.konami, *radar.stepmania, *radar.elements.values()]).all()
     assert (radar.stepmania[0] > 0) == (length in ("-1", "nan"))  # no tag at all: the end of the last measure
+
+
+def test_values_are_shown_in_the_digits_of_their_family() -> None:
+    assert [shown(85.6, "konami"), shown(0.456, "stepmania")] == ["86", "0.46"]
+    assert [shown(-12.4, "konami", "+"), shown(0.2, "stepmania", "+")] == ["-12", "+0.20"]

@@ -41,6 +41,15 @@ def test_the_model_is_bit_for_bit_that_of_the_run(tmp_path, arguments):
     assert not model.training and model.state_dict().keys() == trained.model.state_dict().keys()
 
 
+def test_a_folder_may_be_given_as_text_and_the_card_says_how(exported, monkeypatch):
+    weights = load_safetensors(exported).state_dict()
+    assert read_card(str(exported)) == read_card(exported)
+    monkeypatch.chdir(exported.parent)
+    names: dict = {}
+    exec(read_card(exported)["how_to_load"].replace("FOLDER", exported.name), names)  # as a reader would paste it
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in names["model"].state_dict().items())
+
+
 def test_an_exported_folder_is_as_good_as_the_run(run, exported):
     before, after = load_trained(run), load_trained(exported)
     assert (after.digest, after.classes, after.settings) == (before.digest, before.classes, before.settings)

@@ -59,3 +59,25 @@ def test_names_that_do_not_exist_are_refused():
         allowed_charts(library, {"difficulty": "Hrd"})
     with pytest.raises(LibraryError, match="allowed: Pack 0, Pack 1"):
         allowed_charts(library, {"pack": "Pak 3"})
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds"),
+    [
+        ("1:30-2:00", (90, 120)),
+        ("1:05-", (65, INF)),
+        ("-10:00", (-INF, 600)),
+        ("90-2:00", (90, 120)),
+        ("80.5", (80.5,) * 2),
+    ],
+)
+def test_lengths_are_seconds_or_minutes_and_seconds(text, bounds):
+    assert parse_range("length", text) == bounds
+
+
+@pytest.mark.parametrize("text", ["1:3", "1:75", ":30", "1:30:00", "a"])
+def test_what_is_no_length_says_both_ways(text):
+    with pytest.raises(ConfigError, match=r"length=1:30-2:00.*in m:ss or in seconds"):
+        parse_range("length", text)
+    with pytest.raises(ConfigError, match=r"meter=8-10, meter=8- \(at least\), meter=-10 or meter=8$"):
+        parse_range("meter", "1:30")

@@ -3,7 +3,7 @@ import pytest
 
 from groove.errors import LibraryError
 from groove.retrieval.embedded import EmbeddedLibrary
-from groove.retrieval.lookup import find_chart, unambiguous
+from groove.retrieval.lookup import find_chart, only_chart, unambiguous
 from tests.retrieval.embedded import embedded_library
 
 CHARTS = [
@@ -75,3 +75,54 @@ def test_names_are_as_short_as_they_can_be():
     assert unambiguous(library(), [0, 1]) == ["Butterfly [Hard 9]", "Butterfly [Easy 3]"]
     assert unambiguous(library(), [0, 2]) == ["Butterfly [Hard 9] (A)", "Butterfly [Hard 9] (B)"]
     assert unambiguous(library(), [4, 5]) == ["A/Edit/e.sm#0", "A/Edit/e.sm#1"]
+
+
+TRANSLATED = [
+    ("A20/Bi/Bi.sm#0", "\u3073", "Hard", 17, "A20"),
+    ("A20/Bi/Bi.sm#1", "\u3073", "Challenge", 18, "A20"),
+    ("ITG/Birdie/Birdie.sm#0", "Birdie", "Hard", 7, "ITG"),
+    ("BITE6/Other/stars.sm#0", "Other", "Hard", 9, "BITE6"),
+    ("BITE6/Two/two.sm#0", "Butterfly", "Hard", 9, "BITE6"),
+    ("BITE6/Butterfly/b.sm#0", "\u8776", "Hard", 9, "BITE6"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("Bi [Hard]", 0),
+        ("bi [18] (A20)", 1),
+        ("\u3073 [17]", 0),
+        ("stars", 3),
+        ("butterfly [Hard]", 4),  # a title goes before a folder's name
+        ("Bir", 2),
+        ("BITE6/O", 3),
+    ],
+)
+def test_the_names_of_simfile_and_folder_stand_for_the_title(name, row):
+    assert find_chart(library(TRANSLATED), name) == row
+
+
+def test_a_whole_name_goes_before_beginnings_and_parts():
+    with pytest.raises(LibraryError, match=r"'bi' means 2 charts") as error:
+        find_chart(library(TRANSLATED), "bi")
+    assert "Birdie" not in str(error.value) and "Other" not in str(error.value)
+
+
+def test_a_song_without_the_chart_says_what_it_has():
+    with pytest.raises(LibraryError) as error:
+        find_chart(library(TRANSLATED), "Bi [Easy]")
+    assert (
+        str(error.value) == '\'Bi\' has no chart [Easy]; it has chart="\u3073 [Hard 17]", chart="\u3073 [Challenge 18]"'
+    )
+    with pytest.raises(LibraryError, match=r"^'Birdie' has no chart \[Hard 8\] \(ITG\); it has"):
+        find_chart(library(TRANSLATED), "Birdie [Hard 8] (ITG)")
+    with pytest.raises(LibraryError, match=r"did you mean 'Birdie'"):  # several songs, or none: nothing is claimed
+        find_chart(library(TRANSLATED), "Birdye [Easy]")
+
+
+def test_the_only_chart_needs_no_name():
+    assert only_chart(library(TRANSLATED[:1])) == 0
+    with pytest.raises(LibraryError, match=r"holds 2 charts; say which: chart=") as error:
+        only_chart(library(TRANSLATED[:2]))
+    assert "#" not in str(error.value)

@@ -31,3 +31,11 @@ def test_axes_that_were_not_asked_for_are_not_mentioned():
     nan = float("nan")
     found = compare([90, nan, nan, nan, nan], [90, 10, 20, 30, 40], axes=[0])
     assert found.text == "both much stream"
+
+
+def test_shares_keep_two_decimals_where_percentages_have_none():
+    query, found = np.array([0.42, 0.5, 0.1, 0.3, 0.5]), np.array([0.45, 0.5, 0.1, 0.51, 0.05])
+    scaled = [(values - 0.3) / 0.2 for values in (query, found)]
+    text = reason(query, found, *scaled, family="stepmania").text
+    assert "more freeze (+0.21)" in text and "less chaos (-0.45)" in text
+    assert "more freeze (+0)" in reason(query, found, *scaled).text

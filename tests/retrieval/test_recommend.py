@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,15 @@ def test_the_table_of_answers_holds_both_radars_and_the_reason():
             assert row[name] == pytest.approx(LIBRARY.radar[answer.row, axis], abs=0.05)
             assert row[f"query_{name}"] == pytest.approx(LIBRARY.radar[7, axis], abs=0.05)
         assert row["reason"] == answer.reason.text
+
+
+def test_a_radar_of_shares_keeps_its_decimals_in_words_and_in_the_table():
+    library = replace(LIBRARY, family="stepmania")
+    assert np.allclose(library.radar, LIBRARY.radar / 100)
+    query = query_by_radar(library, {"stream": 0.5, "air": 0.254}, EVERYTHING)
+    assert query.text == "stream 0.50, air 0.25"
+    assert query_by_radar(LIBRARY, {"stream": 86.4}, EVERYTHING).text == "stream 86"
+    answers = recommend(library, query, 3, EVERYTHING)
+    for row, answer in zip(answer_table(library, query, answers).to_pylist(), answers, strict=True):
+        assert row["query_air"] == 0.254
+        assert [row[axis] for axis in RADAR_AXES] == pytest.approx(library.radar[answer.row], abs=0.0005)

@@ -6,7 +6,15 @@ import pytest
 
 from groove.errors import RunError
 from groove.retrieval.embedded import load, save
-from groove.retrieval.substyles import COLUMN, EXAMPLES, nearest_of_songs, style_column, substyles, with_substyles
+from groove.retrieval.substyles import (
+    COLUMN,
+    EXAMPLES,
+    nearest_of_songs,
+    style_column,
+    substyles,
+    told_apart,
+    with_substyles,
+)
 from tests.retrieval.embedded import embedded_library
 from tests.retrieval.planted import library_of
 
@@ -85,6 +93,19 @@ def test_the_column_is_replaced_saved_and_loaded(tmp_path):
     assert len({(name, kind) for name, kind in zip(names, truth.tolist(), strict=True)}) == 3 == len(set(names))
     assert load(save(once, tmp_path)).column(COLUMN) == names
     assert style_column(library, substyles(library)) == names
+
+
+def test_equal_names_of_two_classes_are_told_apart():
+    easy, medium, hard = substyles(styled()[0])
+    other = replace(medium, styles=[replace(style, rows=style.rows[:1]) for style in easy.styles[:1]])
+    shared, *alone = (style.name for style in easy.styles)
+    found = told_apart([easy, other, hard])
+    assert [[style.name for style in one.styles] for one in found] == [
+        [f"Easy: {shared}", *alone],
+        [f"Medium: {shared}"],
+        [],
+    ]
+    assert found[1].styles[0].rows.tolist() == easy.styles[0].rows[:1].tolist()
 
 
 def test_a_library_without_charts_has_no_styles():

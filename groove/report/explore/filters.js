@@ -9,7 +9,7 @@ function namesFilter(column, onChange) {
   for (const code of codes) counts[code]++;
   const boxes = names.map((name) => el("input", { type: "checkbox", checked: true, name: column, value: name, onchange: onChange }));
   const rows = boxes.map((box, i) => el("label", { class: "tick" }, box, mark(i),
-    el("span", { dir: "auto", class: "grow" }, nameInWords(column, names[i])), el("small", {}, counts[i].toLocaleString("en"))));
+    named(nameInWords(column, names[i])), el("small", {}, counts[i].toLocaleString("en"))));
   const host = el("fieldset", {}, el("legend", {}, labelOf(column)), el("div", { class: "ticks" }, ...rows));
   const read = () => {
     const kept = boxes.map((box) => box.checked);

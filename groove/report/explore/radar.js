@@ -53,7 +53,7 @@ function radarOfChart(chart, others) {
 function scaleLabel(value, share) {
   const [x, y] = corner(0, share);
   const made = svg("text", { x: x + 4, y: y + 3, class: "scale" });
-  made.textContent = inWords(value, value < 10 ? 1 : 0);
+  made.textContent = inWords(value, radarDigits);
   return made;
 }
 

@@ -17,6 +17,9 @@ const SPLIT_WORDS = { train: "trained on", val: "held out", unseen: "never seen"
 const labelOf = (name) => LABELS[name] ?? name;
 const nameInWords = (column, name) => (column === "split" ? SPLIT_WORDS[name] ?? name : name) || "(none)";
 
+/** A name in a list: two lines of it, and all of it in a tooltip. */
+const named = (text) => el("span", { dir: "auto", class: "named", title: text }, text);
+
 /** What can be coloured by, in the order of the menu. */
 function colorings() {
   const names = ["difficulty", "substyle", ...page.axes, "meter", "bpm", "split", "pack"];
@@ -111,7 +114,7 @@ function drawLegend(host, chosen) {
   const title = el("h2", {}, labelOf(chosen.name));
   if (chosen.entries) {
     const rows = chosen.entries.map((entry) =>
-      el("li", {}, swatch(entry.mark), el("span", { dir: "auto" }, entry.text), el("small", {}, entry.count.toLocaleString("en"))));
+      el("li", {}, swatch(entry.mark), named(entry.text), el("small", {}, entry.count.toLocaleString("en"))));
     host.replaceChildren(title, el("ul", {}, ...rows));
     return;
   }
