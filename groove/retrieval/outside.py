@@ -8,13 +8,14 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from groove.charts.library import twins
+from groove.charts.walk import SIMFILE_SUFFIXES
 from groove.errors import LibraryError, SimfileError
 from groove.features.catalogue import Catalogue, prepare_library
 from groove.retrieval.embedded import EmbeddedLibrary
 from groove.retrieval.libraries import embed_library
 from groove.retrieval.trained import TrainedModel
 
-_SUFFIXES = (".sm", ".ssc")
 _SHOWN = 8
 
 
@@ -49,17 +50,17 @@ def the_simfile(path: Path) -> Path:
         return _only_simfile(path)
     if not path.is_file():
         raise LibraryError(f"simfile={path} does not exist")
-    if path.suffix.lower() not in _SUFFIXES:
-        raise SimfileError(f"simfile={path} is not a {' or '.join(_SUFFIXES)} file")
+    if path.suffix.lower() not in SIMFILE_SUFFIXES:
+        raise SimfileError(f"simfile={path} is not a {' or '.join(SIMFILE_SUFFIXES)} file")
     return path
 
 
 def _only_simfile(folder: Path) -> Path:
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
-    preferred = {path.stem.casefold() for path in found if path.suffix.lower() == ".ssc"}
-    found = [path for path in found if path.suffix.lower() == ".ssc" or path.stem.casefold() not in preferred]
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SIMFILE_SUFFIXES and path.is_file())
+    gone = twins(path.name for path in found)
+    found = [path for path in found if path.name not in gone]
     if not found:
-        raise LibraryError(f"simfile={folder} is a folder without a {' or '.join(_SUFFIXES)} file")
+        raise LibraryError(f"simfile={folder} is a folder without a {' or '.join(SIMFILE_SUFFIXES)} file")
     if len(found) > 1:
         names = ", ".join(f'simfile="{path}"' for path in found[:_SHOWN])
         more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
