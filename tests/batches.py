@@ -120,6 +120,8 @@ def catalogue(store: Path, songs: int = 12, slots: Sequence[str] = SLOTS, length
         "frames": [length + i % 7 for i in range(n)],
         "difficulty": [slots[i % len(slots)] for i in range(n)],
         "identity": [f"identity {i // len(slots)}" for i in range(n)],
+        "simfile": [f"Pack/Song{i // len(slots):02d}" for i in range(n)],
+        "steps_type": ["dance-single"] * n,
     }
     for family, scale in (("konami", 30.0), ("stepmania", 0.3)):
         columns |= {f"{family}_{axis}": scale * generator.normal(size=n) for axis in RADAR_AXES}

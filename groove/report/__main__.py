@@ -36,9 +36,14 @@ def report(cfg: Any) -> None:
         console.print(f"left out: {reason}", markup=False, soft_wrap=True)
     if not runs:
         raise RunError(f"none of the {len(broken)} run folders can be read; the first: {broken[0]}")
+    finished = [run for run in runs if judge_again(run)]
+    alone = not finished  # an unfinished run may be looked at, but its last epoch is nobody's result
     for run in runs:
-        if not judge_again(run):
-            console.print(f"unfinished, no verdict written: {run.folder}", markup=False, soft_wrap=True)
+        if run not in finished:
+            left_out = "" if alone else ", left out of the comparison"
+            text = f"unfinished (epoch {run.last_epoch}), no verdict written{left_out}: {run.folder}"
+            console.print(text, markup=False, soft_wrap=True)
+    runs = runs if alone else finished
     if len(runs) == 1:
         show_one(console, runs[0])
     else:

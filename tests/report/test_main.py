@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -48,7 +49,20 @@ def test_a_run_in_progress_gets_a_figure_and_no_verdict(tmp_path: Path, capsys: 
     (folder / "metrics.csv").write_text("\n".join(rows[:5]) + "\n")
     call(str(folder), tmp_path / "out")
     assert (folder / "training_curves.png").is_file() and not (folder / "verdict.json").exists()
-    assert "unfinished" in capsys.readouterr().out
+    assert f"unfinished (epoch 3), no verdict written: {folder}" in capsys.readouterr().out
+
+
+def test_a_run_that_was_killed_is_no_result_of_its_group(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in range(3):
+        good_a(tmp_path / str(seed), seed=seed)
+    rows = (tmp_path / "2" / "metrics.csv").read_text().splitlines()
+    (tmp_path / "2" / "metrics.csv").write_text("\n".join(rows[:2]) + "\n")
+    call(str(tmp_path), tmp_path / "out")
+    text = f"unfinished (epoch 0), no verdict written, left out of the comparison: {tmp_path / '2'}"
+    assert text in capsys.readouterr().out
+    with (tmp_path / "out" / "comparison.csv").open() as file:
+        found = list(csv.DictReader(file))
+    assert [row["seed"] for row in found if row["row"] == "run"] == ["0", "1"]
 
 
 def test_what_holds_no_run_is_an_error(tmp_path: Path) -> None:
