@@ -7,6 +7,7 @@ Then come questions that the radar cannot answer well: which song, step artist, 
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from groove.embed import EmbedConfig, about, embedded_catalogue, trained_and_catalogue, writing
 from groove.entry import run_main
-from groove.errors import LibraryError
+from groove.errors import ConfigError, LibraryError
 from groove.ranges import between
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class EvaluateConfig(EmbedConfig):
 
 def run(cfg: EvaluateConfig) -> None:
     """Measure, print the tables, and write them."""
+    out = wanted_file(cfg.out)
     trained, catalogue, songs = trained_and_catalogue(cfg)
     library, path = embedded_catalogue(trained, catalogue, songs)
     print(about(library))
@@ -51,9 +53,21 @@ def run(cfg: EvaluateConfig) -> None:
     tables = radar_tables(spaces, part, cfg.draws) | beyond_tables(spaces, mirrors, part, cfg.draws)
     if cfg.technique:
         tables |= technique_tables(spaces, part, songs, cfg.draws)
+    width = max(120, shutil.get_terminal_size((160, 40)).columns)
     for title, table in tables.items():
-        _show(title, table)
-    _write(tables, library, part, Path(cfg.out) if cfg.out else path.with_name(RESULT_FILE))
+        show(title, table, width)
+    _write(tables, library, part, out or path.with_name(RESULT_FILE))
+
+
+def wanted_file(out: str | None) -> Path | None:
+    """Return where the result shall go, None for its place beside the embeddings.
+
+    Raises:
+        ConfigError: its name does not say that it is JSON.
+    """
+    if out and Path(out).suffix != ".json":
+        raise ConfigError(f"out={out}: the result is JSON; allowed: a file that ends in .json")
+    return Path(out) if out else None
 
 
 def asked(library: EmbeddedLibrary) -> Any:
@@ -169,16 +183,48 @@ def technique_tables(spaces: Spaces, part: EmbeddedLibrary, songs: Path, draws: 
     return {"gain in technique": label_gains(chosen, rates[known], RATES, labels_of(part).take(known), draws)}
 
 
-def _show(title: str, table: Table) -> None:
-    """Print one table, a row per space, with the intervals of those columns that have one."""
+def show(title: str, table: Table, width: int) -> None:
+    """Print one table, a row per space, with the intervals of those columns that have one.
+
+    Columns without a number are named in one line instead. What does not fit into `width` characters follows as a table
+    of its own: no name is broken.
+    """
+    columns = list(next(iter(table.values())))
+    measured = [name for name in columns if not all(np.isnan(values[name].value) for values in table.values())]
+    missing = [name for name in columns if name not in measured]
+    cells = {name: [_head(name), *(_cell(values[name]) for values in table.values())] for name in measured}
+    for number, part in enumerate(_parts(cells, width - 4 - max(map(len, table)))):
+        _print(f"{title} (continued)" if number else title, list(table), [cells[name] for name in part])
+    if missing:
+        print(f"{title}: nothing of {', '.join(missing)}: no chart has it, or all charts have the same")
+
+
+def _parts(cells: dict[str, list[str]], room: int) -> list[list[str]]:
+    """Return the names of the columns in parts, each as wide as `room` allows and of at least one column."""
+    parts: list[list[str]] = []
+    left = 0
+    for name, column in cells.items():
+        needed = 3 + max(len(line) for cell in column for line in cell.splitlines())
+        if not parts or needed > left:
+            parts.append([])
+            left = room
+        parts[-1].append(name)
+        left -= needed
+    return parts
+
+
+def _print(title: str, spaces: list[str], columns: list[list[str]]) -> None:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    columns = list(next(iter(table.values())))
-    shown = RichTable("", *columns, title=title)
-    for space, values in table.items():
-        shown.add_row(space, *(_cell(values[name]) for name in columns))
-    Console(width=max(Console().width, 16 + 15 * len(columns))).print(shown)
+    shown = RichTable("", *(column[0] for column in columns), title=title)
+    for row in zip(spaces, *(column[1:] for column in columns), strict=True):
+        shown.add_row(*row)
+    Console(width=Console(width=10_000).measure(shown).maximum).print(shown)
+
+
+def _head(name: str) -> str:
+    return name.replace("_at_", "@")
 
 
 def _cell(found: Interval) -> str:

@@ -110,7 +110,7 @@ def _report(catalogue: Catalogue, missing_audio: str) -> None:
     share = sum(merged) / max(sum(table["steps"].to_pylist()), 1)
     print(f"{sum(merged)} rows ({share:.2%}) share a frame with another row, in {touched} charts", end="")
     print(f" ({touched / len(table):.1%}); they are counted in it")
-    print(f"{len(catalogue.left_out)} left out:")
+    print(f"{len(catalogue.left_out)} left out:" if catalogue.left_out else "nothing left out")
     for reason, count in count_reasons(catalogue.left_out).items():
         print(f"  {count:6d}  {reason}")
     print(f"catalogue: {catalogue.path}\nleft out:  {catalogue.left_out_path}")

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groove.errors import LibraryError
-from groove.evaluate import EvaluateConfig, run
+from groove.errors import ConfigError, LibraryError
+from groove.evaluate import EvaluateConfig, run, show
+from groove.retrieval.bootstrap import Interval
 from groove.retrieval.embedded import EMBEDDINGS_FILE, load
 from tests.runs import write_library
 
@@ -77,3 +78,45 @@ def test_intervals_hold_no_nan_in_json(finished, tmp_path):
     out = tmp_path / "found.json"
     run(settings(finished, out=str(out), technique=False))
     assert "NaN" not in out.read_text() and np.isfinite(json.loads(out.read_text())["songs"])
+
+
+NOTHING = Interval(float("nan"), float("nan"), float("nan"))
+
+
+@pytest.mark.parametrize("width", [60, 120, 500])
+def test_no_name_in_a_table_is_cut_and_no_line_is_too_long(width, capsys):
+    names = ["gain", "precision_at_10", "a rather long name of a technique", *(f"metric number {n}" for n in range(9))]
+    table = {space: {name: Interval(0.5, 0.25, 0.75) for name in names} for space in SPACES}
+    show("a title", table, width)
+    text = capsys.readouterr().out
+    assert "…" not in text and max(map(len, text.splitlines())) <= width
+    heads = [line.split("┃")[1:-1] for line in text.splitlines() if line.startswith("┃")]
+    assert [cell.strip() for head in heads for cell in head[1:]] == [name.replace("_at_", "@") for name in names]
+    assert all(not head[0].strip() for head in heads)
+    assert text.count("(continued)") == len(heads) - 1 and (len(heads) == 1) is (width == 500)
+    rows = [line.split("│")[1:-1] for line in text.splitlines() if line.startswith("│")]
+    rows = [[cell.strip() for cell in row] for row in rows if row[0].strip()]
+    for space in SPACES:
+        assert [cell for row in rows if row[0] == space for cell in row[1:]] == ["0.500"] * len(names)
+
+
+def test_what_no_chart_has_is_one_line_and_no_column(capsys):
+    table = {space: {"jacks": NOTHING, "steps": Interval(0.5, 0.4, 0.6), "mines": NOTHING} for space in ("a", "b")}
+    table["a"]["rare"], table["b"]["rare"] = NOTHING, Interval(0.25, 0.2, 0.3)
+    show("gain", table, 120)
+    text = capsys.readouterr().out
+    (line,) = [line for line in text.splitlines() if "jacks" in line]
+    assert line == "gain: nothing of jacks, mines: no chart has it, or all charts have the same"
+    assert text.count("mines") == 1 and "rare" in text and text.count(" - ") == 1, "what one space has stays"
+    show("gain", {"a": {"jacks": NOTHING}}, 120)
+    assert capsys.readouterr().out.splitlines() == [
+        "gain: nothing of jacks: no chart has it, or all charts have the same"
+    ]
+
+
+@pytest.mark.parametrize("name", ["found.csv", "found", "found.json.gz"])
+def test_a_name_that_is_not_of_json_is_refused_before_any_work(finished, tmp_path, name):
+    out = tmp_path / name
+    with pytest.raises(ConfigError, match=r"the result is JSON; allowed: a file that ends in \.json$"):
+        run(settings(finished, run=str(tmp_path / "no run"), out=str(out)))
+    assert not out.exists()

@@ -42,6 +42,13 @@ def test_the_report_counts_everything(songs, tmp_path, capsys):
     assert "konami radar, 10, 50, 90 % of the charts have at most" in text
 
 
+def test_nothing_left_out_is_said_in_words(songs, tmp_path, capsys):
+    (songs / "Pack" / "Mute" / "old.dwi").unlink()
+    run(PrepareConfig(settings(tmp_path, songs=str(songs)), FeaturesConfig(), figure=False))
+    lines = capsys.readouterr().out.splitlines()
+    assert "nothing left out" in lines and not any("left out:" in line and line.endswith(":") for line in lines)
+
+
 def test_the_figure_is_drawn_only_if_it_changed_and_only_if_wanted(songs, tmp_path, capsys):
     run(PrepareConfig(settings(tmp_path, songs=str(songs)), FeaturesConfig(), figure=False))
     assert not list((tmp_path / "store").glob("library-*.png"))

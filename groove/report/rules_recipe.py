@@ -8,7 +8,8 @@ from groove.report.measured import ACCURACY, Measured, absent, arrow, final, num
 from groove.report.run_folder import Run
 from groove.report.thresholds import BLIND_GAIN, RECIPE_GAIN, RECIPE_RUNS, RECIPE_SPREAD, RECOVERY_POINTS
 
-SCATTER = f"Single runs scatter (spread of {RECIPE_RUNS} runs: {RECIPE_SPREAD:g})"
+CHANCE = 3 * RECIPE_SPREAD
+"""How far below a bound a run may lie by chance."""
 
 
 def accuracy_kept(run: Run) -> Indicator:
@@ -33,13 +34,21 @@ def blind(run: Run) -> Indicator:
 def gain_reached(run: Run, layer: str) -> Indicator:
     """Held-out retrieval gain by `layer` ends at what the recipe promises."""
     column = f"retrieval/gain/{layer}"
+    short = gain_short(run, layer) or 0.0
+    advice = f"train for more epochs, lower loss.temperature, or raise the {contrastive_weight(run)}"
+    chance = "compare several seeds; if their mean is short too, " if short <= CHANCE else ""
     hint = (
-        f"{column} went {arrow(run, column)}, {number(gain_short(run, layer))} short of {RECIPE_GAIN[layer]}. "
-        f"{SCATTER}: compare several seeds. If their mean is short too, train for more epochs, lower "
-        f"loss.temperature, or raise the {contrastive_weight(run)}; a library of few songs may not reach it"
+        f"{column} went {arrow(run, column)}, {number(short)} short of {RECIPE_GAIN[layer]:g} ({scatter(short)}): "
+        f"{chance}{advice}; a library of few songs may not reach it"
     )
     bound = at_least(RECIPE_GAIN[layer], f", meant for the mean of several runs (spread {RECIPE_SPREAD:g})")
     return judged(f"recipe/gain_{layer}", final(run, column), bound, hint)
+
+
+def scatter(short: float) -> str:
+    """Return what being `short` of a bound means for a single run."""
+    more = "" if short <= CHANCE else "more than by chance: "
+    return f"{more}single runs scatter, spread of {RECIPE_RUNS} runs {RECIPE_SPREAD:g}"
 
 
 def gain_short(run: Run, layer: str) -> float | None:
@@ -50,10 +59,10 @@ def gain_short(run: Run, layer: str) -> float | None:
 
 def gains_text(run: Run) -> str:
     """Return the final gains with their bounds, and, where one is missed, by how much and what that means."""
-    parts, missed = [], False
+    parts, missed = [], 0.0
     for layer, bound in RECIPE_GAIN.items():
-        short = gain_short(run, layer)
-        missed = missed or bool(short)
+        short = gain_short(run, layer) or 0.0
+        missed = max(missed, short)
         tail = f", {number(short)} short" if short else ""
-        parts.append(f"{layer} {number(run.final(f'retrieval/gain/{layer}'))} (bound >= {bound}{tail})")
-    return f"gain: {', '.join(parts)}" + (f"; {SCATTER[0].lower()}{SCATTER[1:]}" if missed else "")
+        parts.append(f"{layer} {number(run.final(f'retrieval/gain/{layer}'))} (bound >= {bound:g}{tail})")
+    return f"gain: {', '.join(parts)}" + (f"; {scatter(missed)}" if missed else "")

@@ -67,7 +67,7 @@ def test_a_folder_with_a_space_is_one_setting_of_one_group(tmp_path: Path) -> No
     runs = []
     for number, songs in enumerate(("/my songs", "/my songs", "/my other songs")):
         folder = good_a(tmp_path / str(number), seed=number)
-        saved(folder, f'data.songs="{songs}"', f"pretrain.root=/tmp/{number}", "loss.temperature=2")
+        saved(folder, f'data.songs="{songs}"', f"pretrain.root=/pre{number}", "loss.temperature=2")
         runs.append(load_run(folder))
     rows = comparison_rows(runs)
     assert [row["row"] for row in rows] == ["run", "run", "mean", "spread", "run"], "pretrain.root tells nothing apart"
