@@ -158,6 +158,7 @@ def test_the_home_folder_is_found_unless_a_folder_has_its_name(here, monkeypatch
             "no option '--experiment'; a setting is written without dashes: experiment=a",
         ),
         (TrainConfig, ["--cfg", "job", "--seed", "3"], "without dashes: seed=VALUE"),
+        (TrainConfig, ["--info", "seed=1", "experiment"], "'experiment' is no setting"),
     ],
 )
 def test_a_word_that_is_no_setting_says_what_to_write(schema, arguments, expected):
