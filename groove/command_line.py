@@ -66,19 +66,17 @@ def prepared_arguments(arguments: Sequence[str], schema: type) -> list[str]:
 
 
 def _check_words(arguments: Sequence[str], schema: type) -> None:
-    value_next = False
+    before = ""
     for argument in arguments:
         name, separator, _ = argument.partition("=")
-        if value_next and not separator:
-            value_next = False
-        elif argument.startswith("--") and name not in _OPTIONS + _OPTIONS_WITH_A_VALUE:
+        if argument.startswith("--") and name not in _OPTIONS + _OPTIONS_WITH_A_VALUE:
             raise ConfigError(
                 f"there is no option '{name}'; a setting is written without dashes: {_as_setting(argument)}"
             )
-        elif argument.startswith("-"):
-            value_next = argument in _OPTIONS_WITH_A_VALUE
-        elif not separator and not argument.startswith("~"):
+        is_setting = separator or argument.startswith(("-", "~")) or before in _OPTIONS_WITH_A_VALUE
+        if not is_setting:
             raise ConfigError(f"'{argument}' is no setting; settings are key=value: {_meant(argument, schema)}")
+        before = argument
 
 
 def _as_setting(argument: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
 from groove.command_line import PATH_KEYS, TEXT_KEYS, prepared_arguments, quoted
 from groove.config import PrepareConfig, TrainConfig
@@ -69,6 +71,19 @@ def test_any_path_reaches_the_configuration_whether_it_exists_or_not(name, there
 def test_any_name_of_a_chart_is_text(name):
     assert parsed(f"chart={name}") == (None if name == "null" else name)
     assert parsed(f'chart="{name}" and more') == f'"{name}" and more'
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=12))
+@example("[a, b] (x)").via("a list and more")
+@example("'a' b'").via("quotes inside quotes")
+def test_any_text_is_read_as_it_is_written(text):
+    """But for what says itself that it is something else: a text in quotes, null, a list, the home folder."""
+    assume(text.lower() != "null" and text[0] not in "\"'")
+    assert parsed(f"chart={text}") == text
+    assume(not text.startswith("~"))
+    assert parsed(f"out={text}") == text
+    assume("," not in text and "(" not in text and not text.startswith("["))
+    assert parsed(f"out={text}", sweep=True) == text
 
 
 def test_what_hydra_reads_as_it_is_written_stays(here):
@@ -143,6 +158,7 @@ def test_the_home_folder_is_found_unless_a_folder_has_its_name(here, monkeypatch
             "no option '--experiment'; a setting is written without dashes: experiment=a",
         ),
         (TrainConfig, ["--cfg", "job", "--seed", "3"], "without dashes: seed=VALUE"),
+        (TrainConfig, ["--info", "seed=1", "experiment"], "'experiment' is no setting"),
     ],
 )
 def test_a_word_that_is_no_setting_says_what_to_write(schema, arguments, expected):

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from groove.config import plain
+from groove.errors import LibraryError
+from groove.train import train
 from groove.training.module import make_objective
 from groove.training.unused import unused_settings
 from tests.batches import batch, train_config
@@ -75,3 +77,14 @@ def test_the_miner_is_named_exactly_where_the_loss_does_not_depend_on_its_triple
         for triplets in (data.triplets[: len(data.triplets) // 2], data.triplets)
     )
     assert bool(lines(*overrides)) == torch.equal(of_half, of_all)
+
+
+def test_training_says_it_before_any_song_is_read(tmp_path, monkeypatch, capsys):
+    def stop(cfg):
+        raise LibraryError("here the songs would be read")
+
+    monkeypatch.setattr("groove.training.recipe.load_data", stop)
+    overrides = ["experiment=c", "mining=hard", "seed=3"]
+    with pytest.raises(LibraryError):
+        train(train_config(*overrides), tmp_path, overrides)
+    assert capsys.readouterr().out.splitlines() == lines(*overrides) != []
