@@ -79,9 +79,8 @@ class GrooveDataModule(L.LightningDataModule):
             "train": class_counts(self.rule, self.train.labels, self.classes),
             "val": class_counts(self.rule, self.val.labels, self.classes),
         }
-        rows = self.rows["val"]
-        keys = list(zip(rows["simfile"].to_pylist(), rows["steps_type"].to_pylist(), strict=True))
-        self.val_slots = SimfileSlots.of(keys, data.classes)
+        simfile, steps_type = (catalogue[name].take(val).to_pylist() for name in ("simfile", "steps_type"))
+        self.val_slots = SimfileSlots.of(list(zip(simfile, steps_type, strict=True)), data.classes)
         generator = np.random.default_rng(seed)
         self.val_triplets = split_triplets(self.rule, self.val.labels, VAL_TRIPLETS_PER_ANCHOR, generator)
 

@@ -69,14 +69,12 @@ def chart_counts(chart: Tensor, lengths: Tensor, frames_per_beat: int) -> Tensor
         (seconds * real).amax(dim=1, keepdim=True),
         seconds.masked_fill(real == 0, float("inf")).amin(dim=1, keepdim=True).clamp(max=1e4),
     )
-    fine = beats[:, _AMOUNTS.index("quantisation_16th")] + beats[:, _AMOUNTS.index("quantisation_finer")]
-    density = [
-        _quantiles(_per_second(beats[:, _AMOUNTS.index("rows")], seconds, w), beats[:, _AMOUNTS.index("rows")] > 0)
-        for w in _WINDOWS
-    ]
+    per_beat = dict(zip(_AMOUNTS, beats.unbind(dim=1), strict=True))
+    fine = per_beat["quantisation_16th"] + per_beat["quantisation_finer"]
+    density = [_quantiles(_per_second(per_beat["rows"], seconds, w), per_beat["rows"] > 0) for w in _WINDOWS]
     most = [
         _per_second(amount, seconds, window).amax(dim=1, keepdim=True)
-        for amount in (beats[:, _AMOUNTS.index("jumps")], fine)
+        for amount in (per_beat["jumps"], fine)
         for window in _WINDOWS
     ]
     return torch.cat([total, total / length, total[:, others] / rows.clamp(min=1), *common, *density, *most], dim=1)
