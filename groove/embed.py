@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
-from groove.entry import run_main
+from groove.cli.entry import run_main
+from groove.config.ranges import PROCESSES, between
 from groove.errors import ConfigError
-from groove.ranges import PROCESSES, between
 
 if TYPE_CHECKING:
+    from groove.embedding.embedded import EmbeddedLibrary
+    from groove.embedding.trained import TrainedModel
     from groove.features.catalogue import Catalogue
-    from groove.retrieval.embedded import EmbeddedLibrary
-    from groove.retrieval.trained import TrainedModel
 
 LIBRARIES = "libraries"
 
@@ -55,14 +55,14 @@ def embedded(cfg: Any) -> tuple[EmbeddedLibrary, Path]:
     Raises:
         GrooveError: if there is no such run or library, or one of them cannot be used.
     """
-    from groove.retrieval.run_files import EMBEDDINGS_FILE, LAST, run_folder
+    from groove.runs.layout import EMBEDDINGS_FILE, LAST, run_folder
 
     given = Path(cfg.run)
     folder = run_folder(given)
     kept = folder / EMBEDDINGS_FILE
     of_last_epoch = given == folder or given.name == LAST
     if cfg.songs is None and of_last_epoch and kept.is_file():
-        from groove.retrieval.embedded import load
+        from groove.embedding.embedded import load
 
         return load(kept), kept
     return embedded_catalogue(*trained_and_catalogue(cfg))
@@ -74,7 +74,7 @@ def trained_and_catalogue(cfg: Any) -> tuple[TrainedModel, Catalogue, Path]:
     Raises:
         GrooveError: if there is no such run or library, or one of them cannot be used.
     """
-    from groove.charts.walk import check_folder
+    from groove.charts.library.walk import check_folder
 
     if cfg.songs is not None:
         check_folder(Path(cfg.songs))
@@ -88,12 +88,12 @@ def trained_and_catalogue(cfg: Any) -> tuple[TrainedModel, Catalogue, Path]:
 
 def model_of(cfg: Any) -> TrainedModel:
     """Return the model of ``cfg.run``; torch is imported here, and told to use ``cfg.threads``."""
-    from groove.retrieval.run_files import checkpoint_path
+    from groove.runs.layout import checkpoint_path
 
     checkpoint_path(Path(cfg.run))  # a run that is not there does not wait for torch
     import torch
 
-    from groove.retrieval.trained import load_trained
+    from groove.embedding.trained import load_trained
 
     torch.set_num_threads(cfg.threads)
     return load_trained(Path(cfg.run))
@@ -106,7 +106,7 @@ def library_settings(trained: TrainedModel, cfg: Any) -> tuple[Any, Any]:
     """
     from omegaconf import OmegaConf
 
-    from groove.config import DataConfig, FeaturesConfig
+    from groove.config.schema import DataConfig, FeaturesConfig
 
     data = OmegaConf.merge(OmegaConf.structured(DataConfig), trained.settings["data"])
     data.songs = cfg.songs or data.songs
@@ -116,9 +116,9 @@ def library_settings(trained: TrainedModel, cfg: Any) -> tuple[Any, Any]:
 
 def embedded_catalogue(trained: TrainedModel, catalogue: Catalogue, songs: Path) -> tuple[EmbeddedLibrary, Path]:
     """Return the prepared library `catalogue` as embedded by `trained` and its file; what is there is used again."""
-    from groove.progress import progress
-    from groove.retrieval.embedded import EMBEDDINGS_FILE, load, save
-    from groove.retrieval.libraries import embed_library, is_of, library_key
+    from groove.cli.console import progress
+    from groove.embedding.apply import embed_library, is_of, library_key
+    from groove.embedding.embedded import EMBEDDINGS_FILE, load, save
 
     kept = trained.folder / EMBEDDINGS_FILE
     own = load(kept) if kept.is_file() else None
@@ -149,7 +149,7 @@ def writing(out: Path) -> Iterator[None]:
 
 def about(library: EmbeddedLibrary) -> str:
     """Return one line: whose embeddings these are, of which library, and what of it the model has seen."""
-    from groove.retrieval.songs import UNKNOWN
+    from groove.embedding.seen_songs import UNKNOWN
 
     origin = library.provenance
     counts = Counter(library.column("split"))

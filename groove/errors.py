@@ -1,7 +1,7 @@
 """Errors that a person can act on: the value found, where it was found, what is allowed.
 
 Every error that a user's input can cause derives from `GrooveError`. Entry points print its text as one line on
-standard error and exit with status 1 (see `groove.entry.run_main`); anything else is a bug and keeps its traceback.
+standard error and exit with status 1 (see `groove.cli.entry.run_main`); anything else is a bug and keeps its traceback.
 """
 
 from __future__ import annotations

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from groove.cli.entry import run_main
+from groove.config.ranges import between
 from groove.embed import EmbedConfig, about, embedded_catalogue, trained_and_catalogue, writing
-from groove.entry import run_main
 from groove.errors import ConfigError, LibraryError
-from groove.ranges import between
 
 if TYPE_CHECKING:
     from groove.data.triplets import ChartLabels
+    from groove.embedding.embedded import EmbeddedLibrary
+    from groove.embedding.trained import TrainedModel
     from groove.features.catalogue import Catalogue
     from groove.retrieval.bootstrap import Interval
-    from groove.retrieval.embedded import EmbeddedLibrary
     from groove.retrieval.evaluation import Spaces
-    from groove.retrieval.trained import TrainedModel
 
 RESULT_FILE = "evaluation.json"
 Table = dict[str, dict[str, "Interval"]]
@@ -89,9 +89,9 @@ def asked(library: EmbeddedLibrary) -> Any:
 
 def all_spaces(trained: TrainedModel, catalogue: Catalogue, part: EmbeddedLibrary) -> tuple[Spaces, Spaces]:
     """Return vectors of the charts of `part` in every space, and of their mirror images where a space has them."""
-    from groove.retrieval.encode import encode, mirrored
-    from groove.retrieval.libraries import scaled_table
-    from groove.retrieval.reference import raw_features, untrained
+    from groove.embedding.apply import scaled_table
+    from groove.embedding.encode import encode, mirrored
+    from groove.embedding.reference import raw_features, untrained
 
     store = catalogue.store
     table = scaled_table(trained, part.table)
@@ -112,8 +112,8 @@ def all_spaces(trained: TrainedModel, catalogue: Catalogue, part: EmbeddedLibrar
 
 def _epoch_0(trained: TrainedModel) -> TrainedModel | None:
     """Return the model before its first step, or None, and say so, if its checkpoint is not kept."""
-    from groove.retrieval.run_files import CHECKPOINTS, EPOCH_0
-    from groove.retrieval.trained import load_trained
+    from groove.embedding.trained import load_trained
+    from groove.runs.layout import CHECKPOINTS, EPOCH_0
 
     path = trained.folder / CHECKPOINTS / EPOCH_0
     if not path.is_file():
@@ -170,7 +170,7 @@ def beyond_tables(spaces: Spaces, mirrors: Spaces, part: EmbeddedLibrary, draws:
 
 def technique_tables(spaces: Spaces, part: EmbeddedLibrary, songs: Path, draws: int) -> dict[str, Table]:
     """Return the gain in what the feet do, as counted in the simfiles; nothing, and why, where that cannot be."""
-    from groove.charts.technique import RATES
+    from groove.charts.technique.counting import RATES
     from groove.retrieval.evaluation import label_gains
     from groove.retrieval.technique import rates_of
 
@@ -238,7 +238,7 @@ def _cell(found: Interval) -> str:
 def _write(tables: dict[str, Table], library: EmbeddedLibrary, part: EmbeddedLibrary, out: Path) -> None:
     from dataclasses import asdict
 
-    from groove.charts.files import write_json
+    from groove.io.files import write_json
 
     content = {
         "provenance": asdict(library.provenance),

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from groove.cli.entry import run_main
+from groove.config.ranges import between, one_of
 from groove.embed import EmbedConfig, about, embedded
-from groove.entry import run_main
 from groove.errors import ConfigError, RunError
-from groove.ranges import between, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from groove.report.explore_page import LibraryPage
-    from groove.retrieval.embedded import EmbeddedLibrary
-    from groove.retrieval.map import MapOfCharts
+    from groove.embedding.embedded import EmbeddedLibrary
+    from groove.explorer.layout import MapOfCharts
+    from groove.explorer.page import LibraryPage
     from groove.retrieval.neighbors import Neighbors
 
 MOST_NEIGHBORS = 100
@@ -62,9 +62,9 @@ def run(cfg: ExploreConfig) -> None:
         RunError: if there is no such space, or the page cannot be written.
         GrooveError: if the run or the library cannot be used.
     """
-    from groove.charts.files import write_bytes
-    from groove.report.explore_page import html
-    from groove.retrieval.map import map_of
+    from groove.explorer.layout import map_of
+    from groove.explorer.page import html
+    from groove.io.files import write_bytes
     from groove.retrieval.neighbors import nearest_of_other_songs
 
     start = time.perf_counter()
@@ -90,7 +90,7 @@ def with_names(library: EmbeddedLibrary, cfg: ExploreConfig) -> EmbeddedLibrary:
     """Return `library` with the name of each chart's sub-style."""
     from threadpoolctl import threadpool_limits
 
-    from groove.retrieval.substyles import with_substyles
+    from groove.styles.classes import with_substyles
 
     with threadpool_limits(cfg.threads):
         return with_substyles(library, cfg.space, cfg.seed)
@@ -108,15 +108,15 @@ def check(cfg: ExploreConfig) -> None:
 
 def how(places: MapOfCharts) -> str:
     """Return how the map was made and how far it can be trusted."""
-    from groove.retrieval.map import COUNTED
+    from groove.explorer.layout import COUNTED
 
     return f"{places.how}. Of the {COUNTED} nearest of each chart it keeps {places.kept:.0%} near"
 
 
 def library_page(library: EmbeddedLibrary, space: str, places: MapOfCharts, neighbors: Neighbors) -> LibraryPage:
     """Return what the page shows of `library`, whose map and neighbours are those of the vectors called `space`."""
-    from groove.charts.radar import RADAR_AXES
-    from groove.report.explore_page import LibraryPage
+    from groove.charts.radar.groove_radar import RADAR_AXES
+    from groove.explorer.page import LibraryPage
 
     texts = {name: library.column(name) for name in ("title", "artist", "pack", "difficulty", "simfile", "split")}
     texts["author"] = library.column("description")

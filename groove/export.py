@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
+from groove.cli.entry import run_main
 from groove.embed import EmbedConfig, about, embedded, embedded_catalogue, trained_and_catalogue, writing
-from groove.entry import run_main
 from groove.errors import ConfigError, LibraryError, did_you_mean
 
 if TYPE_CHECKING:
+    from groove.embedding.trained import TrainedModel
+    from groove.exporting.onnx_encoder import OnnxCheck
     from groove.features.catalogue import Catalogue
-    from groove.retrieval.export_onnx import OnnxCheck
-    from groove.retrieval.trained import TrainedModel
 
     Source = tuple[TrainedModel, Catalogue, Path]  # what `trained_and_catalogue` returns
 
@@ -40,7 +40,7 @@ _ABOUT = {
     NPZ_FILE: "the same as numpy arrays: numpy.load(path, allow_pickle=False)",
     "radar.csv": "both radars of every chart",
     "radar.lua": "a Lua table for themes: Pack/Song, steps type, difficulty",
-    "model.safetensors": "weights: groove.retrieval.exported.load_safetensors(folder)",
+    "model.safetensors": "weights: groove.embedding.exported.load_safetensors(folder)",
     ONNX_FILE: "frames -> pooled, embedding, logits",
     "model.json": "the card: inputs, classes, scaler, results, checksums",
 }
@@ -113,8 +113,8 @@ def _usable(out: Path) -> Path:
 
 def _library_files(cfg: ExportConfig, what: Sequence[str], source: Source | None) -> dict[str, bytes]:
     """Return the files that hold the library's embeddings and radar; without `source` it is the run's own."""
-    from groove.retrieval.export_embeddings import embeddings_npz
-    from groove.retrieval.export_radar import radar_csv, radar_lua
+    from groove.exporting.arrays import embeddings_npz
+    from groove.exporting.radar_tables import radar_csv, radar_lua
 
     library, path = embedded(cfg) if source is None else embedded_catalogue(*source)
     print(about(library))
@@ -128,10 +128,10 @@ def _library_files(cfg: ExportConfig, what: Sequence[str], source: Source | None
 
 def _model_files(cfg: ExportConfig, what: Sequence[str], source: Source | None) -> dict[str, bytes]:
     """Return the weights, the ONNX file if asked for, and the card of both."""
-    from groove.charts.files import json_bytes
-    from groove.retrieval.export_card import model_card
-    from groove.retrieval.exported import weights_bytes
-    from groove.retrieval.run_files import CARD_FILE, WEIGHTS_FILE
+    from groove.embedding.exported import weights_bytes
+    from groove.exporting.card import model_card
+    from groove.io.files import json_bytes
+    from groove.runs.layout import CARD_FILE, WEIGHTS_FILE
 
     trained, content, check = _onnx(cfg, source) if "onnx" in what else (_trained(cfg), None, None)
     files = {WEIGHTS_FILE: weights_bytes(trained.model)} if "model" in what else {}
@@ -141,15 +141,15 @@ def _model_files(cfg: ExportConfig, what: Sequence[str], source: Source | None) 
 
 
 def _trained(cfg: ExportConfig) -> TrainedModel:
-    from groove.retrieval.trained import load_trained
+    from groove.embedding.trained import load_trained
 
     return load_trained(Path(cfg.run))
 
 
 def _onnx(cfg: ExportConfig, source: Source | None) -> tuple[TrainedModel, bytes, OnnxCheck]:
     """Return the model, its ONNX file, and how that differs from torch on charts of the library."""
-    from groove.retrieval.export_onnx import CHECKED_CHARTS, check_onnx, onnx_bytes, sample_batches
-    from groove.retrieval.libraries import scaled_table
+    from groove.embedding.apply import scaled_table
+    from groove.exporting.onnx_encoder import CHECKED_CHARTS, check_onnx, onnx_bytes, sample_batches
 
     try:
         trained, catalogue, _ = source or trained_and_catalogue(cfg)
@@ -168,7 +168,7 @@ def _onnx(cfg: ExportConfig, source: Source | None) -> tuple[TrainedModel, bytes
 
 def _agreement(check: OnnxCheck) -> str:
     """Return how near the ONNX file is to torch: the number that is checked, then each output's own."""
-    from groove.retrieval.export_onnx import TOLERANCE
+    from groove.exporting.onnx_encoder import TOLERANCE
 
     absolute = ", ".join(f"{name} {value:.1e}" for name, value in check.max_abs_difference.items())
     charts = f"{check.charts} charts of {check.frames[0]:,} to {check.frames[1]:,} frames"
@@ -177,7 +177,7 @@ def _agreement(check: OnnxCheck) -> str:
 
 
 def _write(out: Path, files: Mapping[str, bytes]) -> None:
-    from groove.charts.files import write_bytes
+    from groove.io.files import write_bytes
 
     with writing(out):
         for name, content in files.items():

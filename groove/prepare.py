@@ -17,19 +17,19 @@ from typing import Any
 import numpy as np
 
 from groove.charts.chart import DIFFICULTIES
-from groove.charts.library import count_reasons
-from groove.charts.processes import usable_workers
-from groove.charts.radar import RADAR_AXES
-from groove.config import PrepareConfig
-from groove.entry import run_main
+from groove.charts.library.scan import count_reasons
+from groove.charts.library.summary import LibraryReport, distribution_table
+from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.cli.console import progress
+from groove.cli.entry import run_main
+from groove.config.checks import check_preparation
+from groove.config.schema import PrepareConfig
 from groove.errors import LibraryError
 from groove.features.catalogue import Catalogue, check_settings, prepare_library
 from groove.features.shards import Shard, prepare_shard
 from groove.features.workers import OnStep
-from groove.progress import progress
-from groove.report.library import LibraryReport, distribution_table
-from groove.report.library_figure import write_library_figure
-from groove.settings_checks import check_preparation
+from groove.figures.library_figure import write_library_figure
+from groove.io.processes import usable_workers
 
 
 def run(cfg: Any) -> None:
@@ -85,7 +85,7 @@ def _songs(data: Any, on_step: OnStep) -> tuple[Path, int]:
 
 def _generated(data: Any, workers: int, on_step: OnStep) -> Path:
     """Return the folder of the generated library, which is written if it is not there."""
-    from groove.charts.synthesize import write_library
+    from groove.charts.generated.write import write_library
 
     root, songs = Path(data.generated.root), data.generated.songs
     write_library(root, data.generated.seed, songs, workers, lambda *done: on_step("songs written", *done))

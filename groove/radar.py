@@ -19,19 +19,19 @@ import numpy as np
 from omegaconf import MISSING
 
 from groove.charts.chart import DIFFICULTIES
-from groove.charts.files import write_bytes
-from groove.charts.index import RadarTable, radar_table
-from groove.charts.library import count_reasons, reasons_line, write_left_out
-from groove.charts.radar import FAMILIES, RADAR_AXES
-from groove.entry import run_main
+from groove.charts.library.index import RadarTable, radar_table
+from groove.charts.library.scan import count_reasons, reasons_line, write_left_out
+from groove.charts.library.summary import LibraryReport, distribution_table
+from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES
+from groove.cli.console import table_console
+from groove.cli.entry import run_main
+from groove.config.ranges import PROCESSES, between, one_of
 from groove.errors import LibraryError
-from groove.ranges import PROCESSES, between, one_of
-from groove.report.library import LibraryReport, distribution_table
-from groove.report.library_figure import write_library_figure
-from groove.tables import table_console
+from groove.figures.library_figure import write_library_figure
+from groove.io.files import write_bytes
 
 if TYPE_CHECKING:
-    from groove.charts.compare import Comparison, OfficialValues
+    from groove.charts.library.agreement import Comparison, OfficialValues
 
 DECIMALS = 6
 STORED = "stored"
@@ -88,7 +88,7 @@ def run(cfg: RadarConfig) -> None:
 
 def _official(compare: str | None) -> OfficialValues | None:
     """Return the official values that `compare` names, if it names a file."""
-    from groove.charts.compare import read_official
+    from groove.charts.library.agreement import read_official
 
     return None if compare in (None, STORED) else read_official(Path(str(compare)))
 
@@ -196,7 +196,7 @@ def duplicates(radars: RadarTable) -> list[list[str]]:
 
 def _compared(radars: RadarTable, official: OfficialValues | None) -> Comparison:
     """Return our radars beside the `official` values, or without them beside those in the simfiles."""
-    from groove.charts.compare import compare_official, compare_stored
+    from groove.charts.library.agreement import compare_official, compare_stored
 
     return compare_stored(radars) if official is None else compare_official(radars, official)
 
@@ -231,7 +231,7 @@ def _print_shares(found: Comparison, stored: bool) -> None:
 
 def _print_worst(radars: RadarTable, found: Comparison, stored: bool) -> None:
     """Print the charts that disagree most, and with official values why."""
-    from groove.charts.compare import cause
+    from groove.charts.library.agreement import cause
 
     simfiles, difficulties = radars.text("simfile"), radars.text("difficulty")
     for index in found.worst(WORST):

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from groove.cli.entry import run_main
+from groove.config.ranges import between, one_of
 from groove.embed import EmbedConfig, about, embedded, writing
-from groove.entry import run_main
 from groove.errors import ConfigError
-from groove.ranges import between, one_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
     from rich.table import Table
 
+    from groove.embedding.embedded import EmbeddedLibrary
+    from groove.retrieval.answers import Query
     from groove.retrieval.course import CourseEntry
-    from groove.retrieval.embedded import EmbeddedLibrary
-    from groove.retrieval.recommend import Query
 
 SAME, ANY = "same", "any"
 WIDE = 140
@@ -68,8 +68,8 @@ def run(cfg: RecommendConfig) -> None:
     library, path = embedded(cfg)
     print(about(library))
     query, allowed = _query(cfg, kinds, library)
+    from groove.retrieval.answers import answer_table, recommend
     from groove.retrieval.index import saved_index
-    from groove.retrieval.recommend import answer_table, recommend
 
     index = None if query.vector is None else saved_index(library.space(cfg.space), path, cfg.space)
     found = recommend(library, query, cfg.k, allowed, index, cfg.same_song)
@@ -105,7 +105,7 @@ def _check_values(cfg: RecommendConfig) -> None:
     check_filters({"difficulty": difficulty, "meter": cfg.meter, "bpm": cfg.bpm, "length": cfg.length})
     asked = {axis: value for axis, value in vars_of(cfg.radar).items() if value is not None}
     if asked:
-        from groove.retrieval.recommend import parse_level
+        from groove.retrieval.answers import parse_level
 
         for axis, value in asked.items():
             parse_level(axis, str(value))
@@ -118,8 +118,8 @@ def vars_of(cfg: Any) -> dict[str, Any]:
 
 def _query(cfg: RecommendConfig, kind: str, library: EmbeddedLibrary) -> tuple[Query, NDArray[np.bool_]]:
     """Return the query and which charts may answer it."""
+    from groove.retrieval.answers import query_by_chart, query_by_radar, query_by_row
     from groove.retrieval.lookup import find_chart, labels, only_chart
-    from groove.retrieval.recommend import query_by_chart, query_by_radar, query_by_row
 
     if kind == "radar":
         allowed = _allowed(cfg, library, None)
@@ -158,7 +158,7 @@ def _same(library: EmbeddedLibrary, slot: str) -> list[str]:
 def _outside(cfg: RecommendConfig) -> EmbeddedLibrary:
     """Return the charts of ``cfg.simfile``, embedded."""
     from groove.embed import library_settings, model_of
-    from groove.retrieval.outside import embed_simfile
+    from groove.embedding.outside import embed_simfile
 
     trained = model_of(cfg)
     data, features = library_settings(trained, cfg)
@@ -167,8 +167,8 @@ def _outside(cfg: RecommendConfig) -> EmbeddedLibrary:
 
 def _show(cfg: RecommendConfig, query: Query, table: pa.Table, allowed: int, library: EmbeddedLibrary) -> None:
     """Print the answers as a table."""
-    from groove.retrieval.recommend import radar_text
-    from groove.tables import table_console
+    from groove.cli.console import table_console
+    from groove.retrieval.answers import radar_text
 
     where = "the radar" if query.vector is None else cfg.space
     asked = "" if query.vector is None else f": {radar_text(query.radar, library.family)}"
@@ -183,7 +183,7 @@ def _wide(table: pa.Table, family: str) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from groove.charts.radar import RADAR_AXES
+    from groove.charts.radar.groove_radar import RADAR_AXES
 
     shown = Table("", "distance", "chart", "pack", "BPM", "length", *RADAR_AXES, "why")
     for row in table.to_pylist():
@@ -200,7 +200,7 @@ def _narrow(table: pa.Table, family: str) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from groove.charts.radar import RADAR_AXES
+    from groove.charts.radar.groove_radar import RADAR_AXES
 
     shown = Table("", "distance", "chart", *RADAR_AXES, box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for row in table.to_pylist():
@@ -214,7 +214,7 @@ def _cells(row: Mapping[str, Any], family: str) -> tuple[str, str, str, list[str
     """Return rank, distance, name and radar of an answer."""
     from rich.markup import escape
 
-    from groove.charts.radar import RADAR_AXES, shown
+    from groove.charts.radar.groove_radar import RADAR_AXES, shown
     from groove.retrieval.lookup import label
 
     name = escape(label(row["title"], row["difficulty"], row["meter"]))
@@ -227,7 +227,7 @@ def _minutes(row: Mapping[str, Any]) -> str:
 
 def _write(table: pa.Table, query: Query, out: Path) -> None:
     """Write the answers in the form that the name of `out` says."""
-    from groove.charts.files import write_bytes
+    from groove.io.files import write_bytes
 
     with writing(out):
         write_bytes(out, WRITERS[out.suffix](table, query))
@@ -235,13 +235,13 @@ def _write(table: pa.Table, query: Query, out: Path) -> None:
 
 
 def _as_csv(table: pa.Table, query: Query) -> bytes:
-    from groove.charts.files import csv_bytes
+    from groove.io.files import csv_bytes
 
     return csv_bytes(table.column_names, [list(row.values()) for row in table.to_pylist()])
 
 
 def _as_json(table: pa.Table, query: Query) -> bytes:
-    from groove.charts.files import json_bytes
+    from groove.io.files import json_bytes
 
     return json_bytes(table.to_pylist())
 

@@ -2,7 +2,7 @@
 
 Charts that a trained model sees close together are clustered, class by class; the number of clusters is chosen (one is
 a possible answer), and each is named by what sets it apart. Into `out` go ``substyles.csv`` (a row per chart),
-``substyles.json`` (all numbers) and ``substyles.png``. How to read it: `groove.retrieval.clusters`.
+``substyles.json`` (all numbers) and ``substyles.png``. How to read it: `groove.styles.clusters`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from groove.cli.entry import run_main
+from groove.config.ranges import between, one_of
 from groove.embed import EmbedConfig, about, embedded
-from groove.entry import run_main
 from groove.errors import RunError
-from groove.ranges import between, one_of
 
 if TYPE_CHECKING:
-    from groove.report.substyles_figure import ClassPanel
-    from groove.retrieval.embedded import EmbeddedLibrary
-    from groove.retrieval.stability import Cut
-    from groove.retrieval.substyles import ClassStyles, SubStyle
+    from groove.embedding.embedded import EmbeddedLibrary
+    from groove.figures.substyles_figure import ClassPanel
+    from groove.styles.classes import ClassStyles, SubStyle
+    from groove.styles.stability import Cut
 
 CSV_FILE, JSON_FILE = "substyles.csv", "substyles.json"
 SHOWN_EXAMPLES = 3
@@ -66,8 +66,8 @@ def run(cfg: SubstylesConfig) -> None:
 def _found(library: EmbeddedLibrary, cfg: SubstylesConfig) -> list[ClassStyles]:
     from threadpoolctl import threadpool_limits
 
-    from groove.progress import progress
-    from groove.retrieval.substyles import substyles
+    from groove.cli.console import progress
+    from groove.styles.classes import substyles
 
     done: Counter[str] = Counter()
     with threadpool_limits(cfg.threads), progress() as on_step:
@@ -120,7 +120,7 @@ def _cut_cells(one: Cut) -> list[str]:
 def _style_table(library: EmbeddedLibrary, classes: Sequence[ClassStyles]) -> Any:
     from rich.table import Table
 
-    from groove.charts.radar import RADAR_AXES
+    from groove.charts.radar.groove_radar import RADAR_AXES
 
     table = Table("class", "sub-style", "charts", "meter", *RADAR_AXES, "nearest to its centre", title="sub-styles")
     titles = library.column("title")
@@ -162,8 +162,8 @@ def _meter(library: EmbeddedLibrary, style: SubStyle) -> dict[str, float]:
 
 
 def _written(library: EmbeddedLibrary, classes: Sequence[ClassStyles], cfg: SubstylesConfig) -> list[Path]:
-    from groove.charts.files import write_bytes, write_csv, write_json
-    from groove.report.substyles_figure import write_figure
+    from groove.figures.substyles_figure import write_figure
+    from groove.io.files import write_bytes, write_csv, write_json
 
     out = Path(cfg.out)
     origin = library.provenance
@@ -201,7 +201,7 @@ def csv_rows(library: EmbeddedLibrary, classes: Sequence[ClassStyles]) -> Iterat
 
     The distance is that to the centre of the sub-style, in an undivided class to the centre of the class.
     """
-    from groove.retrieval.substyles import style_column
+    from groove.styles.classes import style_column
 
     place: dict[int, tuple[str, str]] = {}
     for found in classes:
@@ -237,7 +237,7 @@ def _class_json(library: EmbeddedLibrary, found: ClassStyles) -> dict[str, Any]:
 
 
 def _style_json(library: EmbeddedLibrary, style: SubStyle) -> dict[str, Any]:
-    from groove.charts.radar import RADAR_AXES
+    from groove.charts.radar.groove_radar import RADAR_AXES
 
     radar = library.radar[style.rows].mean(axis=0).tolist()
     ids = library.column("chart_id")
@@ -257,8 +257,8 @@ def panel(library: EmbeddedLibrary, found: ClassStyles) -> ClassPanel:
     import numpy as np
     from scipy.stats import rankdata
 
-    from groove.charts.radar import RADAR_AXES
-    from groove.report.substyles_figure import ClassPanel
+    from groove.charts.radar.groove_radar import RADAR_AXES
+    from groove.figures.substyles_figure import ClassPanel
 
     assert found.partition is not None
     one = found.partition

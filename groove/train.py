@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from groove.config import TrainConfig
-from groove.entry import run_main
+from groove.cli.entry import run_main
+from groove.config.schema import TrainConfig
 
 
 def run(cfg: Any) -> None:
@@ -20,7 +20,7 @@ def run(cfg: Any) -> None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from groove.training.ranks import set_environment
+    from groove.training.distributed import set_environment
 
     set_environment(cfg.trainer)
     hydra = HydraConfig.get()
@@ -38,14 +38,14 @@ def train(cfg: Any, folder: Path, overrides: Sequence[str] = ()) -> None:
 
     `overrides` are the command line's words, of which those that change nothing are named.
     """
-    from groove.settings_checks import check_songs, check_training
-    from groove.training.ranks import Ranks, first_rank, quiet
+    from groove.config.checks import check_songs, check_training
+    from groove.training.distributed import Ranks, first_rank, quiet
 
     check_training(cfg)  # before torch is imported
     check_songs(cfg.data)
 
     with quiet():
-        from groove.training.recipe import check_settings, fit_experiment, load_data, report_run, starting_model
+        from groove.training.pipeline import check_settings, fit_experiment, load_data, report_run, starting_model
         from groove.training.resume import with_checkpoint
         from groove.training.unused import unused_settings
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 import torch
 from hydra import compose, initialize_config_dir
 
-from groove.charts.radar import RADAR_AXES
-from groove.config import CONF_DIR, TrainConfig, checked, plain
+from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.config.schema import CONF_DIR, TrainConfig, checked, plain
 from groove.data.dataset import ChartBatch, ChartTable
 from groove.data.triplets import ChartLabels, PairRule, draw_triplets
 from groove.features.audio import AUDIO_FEATURES

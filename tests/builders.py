@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from groove.charts.chart import Chart
-from groove.charts.simfiles import read_simfile
+from groove.charts.simfile.reader import read_simfile
 
 Charts = Sequence[tuple[str, int, str]]
 

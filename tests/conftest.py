@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.runs import run, write_library
+from tests.training_runs import run, write_library
 
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("quick", derandomize=True, max_examples=30, deadline=None, suppress_health_check=SLOW)

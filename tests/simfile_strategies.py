@@ -12,8 +12,8 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from tests.builders import measures, sm_text, ssc_text
+from tests.shared import SHARED
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 48, 64, 192)
 LARGEST = 100_000
 """Bytes of a real file that is damaged; larger ones only take longer."""

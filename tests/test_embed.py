@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from groove.embed import EmbedConfig, about, embedded
+from groove.embedding.embedded import EMBEDDINGS_FILE, load
+from groove.embedding.trained import load_trained
 from groove.errors import CheckpointError, GrooveError, RunError
-from groove.retrieval.embedded import EMBEDDINGS_FILE, load
-from groove.retrieval.trained import load_trained
 from tests.builders import measures, write_song
 
 

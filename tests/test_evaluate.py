@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from groove.embedding.embedded import EMBEDDINGS_FILE, load
 from groove.errors import ConfigError, LibraryError
 from groove.evaluate import EvaluateConfig, run, show
 from groove.retrieval.bootstrap import Interval
-from groove.retrieval.embedded import EMBEDDINGS_FILE, load
-from tests.runs import write_library
+from tests.training_runs import write_library
 
 SPACES = {
     "projection",

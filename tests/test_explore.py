@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from groove.embedding.embedded import EmbeddedLibrary, save
 from groove.errors import ConfigError, RunError
 from groove.explore import RINGS, SEEN, ExploreConfig, easiest_first, library_page, run
-from groove.retrieval.embedded import EmbeddedLibrary, save
-from groove.retrieval.map import map_of
+from groove.explorer.layout import map_of
 from groove.retrieval.neighbors import nearest_of_other_songs
+from tests.embedding.libraries import embedded_library
 from tests.report.test_explore_page import EVIL, data_of, unpacked
-from tests.retrieval.embedded import embedded_library
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 EVIL_ROW = 7

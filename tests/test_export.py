@@ -15,15 +15,15 @@ import pytest
 
 from groove import export
 from groove.embed import EmbedConfig, embedded
+from groove.embedding.embedded import load, save
+from groove.embedding.exported import load_safetensors
 from groove.errors import ConfigError, LibraryError
 from groove.export import ExportConfig, _agreement, run, wanted
-from groove.retrieval.embedded import load, save
-from groove.retrieval.export_onnx import OnnxCheck
-from groove.retrieval.exported import load_safetensors
+from groove.exporting.onnx_encoder import OnnxCheck
 from tests import runs
 from tests.builders import write_song
-from tests.retrieval.embedded import embedded_library
-from tests.retrieval.exported import run_folder
+from tests.embedding.exports import run_folder
+from tests.embedding.libraries import embedded_library
 
 LIGHT_FILES = ["embeddings.npz", "embeddings.parquet", "model.json", "model.safetensors", "radar.csv", "radar.lua"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from groove.report.compare import comparison_rows
-from groove.report.run_folder import load_run
-from tests.runs import TINY
+from groove.runs.comparison.compare import comparison_rows
+from groove.runs.folder import load_run
+from tests.training_runs import TINY
 
 LAUNCHERS = {
     "basic": [],

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from groove.config import DataConfig, FeaturesConfig, GeneratedConfig, PrepareConfig
+from groove.config.schema import DataConfig, FeaturesConfig, GeneratedConfig, PrepareConfig
 from groove.prepare import prepared, run
 from tests.builders import steady, write_song
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from groove.charts.index import CHART_COLUMNS, RADAR_COLUMNS, radar_table
-from groove.charts.library import scan
-from groove.charts.music import audio_seconds
-from groove.charts.radar import groove_radar
+from groove.charts.library.index import CHART_COLUMNS, RADAR_COLUMNS, radar_table
+from groove.charts.library.scan import scan
+from groove.charts.radar.groove_radar import groove_radar
+from groove.charts.simfile.music import audio_seconds
 from groove.errors import LibraryError
 from groove.radar import RadarConfig, library_report, run
 from tests.builders import sm_text, steady, write_song

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from groove.retrieval.embedded import EMBEDDINGS_FILE, load
+from groove.embedding.embedded import EMBEDDINGS_FILE, load
 from tests.builders import measures, write_song
 
 

@@ -15,9 +15,9 @@ import torch
 
 import groove
 from groove import embed, evaluate, explore, export, recommend, substyles
+from groove.embedding.trained import load_trained
 from groove.errors import CheckpointError, GrooveError, LibraryError
-from groove.retrieval.trained import load_trained
-from tests.runs import rows, run
+from tests.training_runs import rows, run
 
 
 class Attack:

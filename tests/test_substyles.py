@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from groove.retrieval.embedded import EmbeddedLibrary, save
+from groove.embedding.embedded import EmbeddedLibrary, save
 from groove.substyles import CSV_COLUMNS, SubstylesConfig, csv_rows, run
-from tests.retrieval.embedded import embedded_library
+from tests.embedding.libraries import embedded_library
 from tests.retrieval.planted import library_of
 
 

@@ -15,18 +15,18 @@ from omegaconf import OmegaConf
 from sklearn.ensemble import HistGradientBoostingClassifier
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from groove.charts.radar import RADAR_AXES
-from groove.config import CONF_DIR, plain
+from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.config.schema import CONF_DIR, plain
 from groove.data.datamodule import GrooveDataModule
+from groove.embedding.trained import load_trained
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.prepare import prepared
-from groove.retrieval.trained import load_trained
 from groove.training.fit import EpochSeed
 from groove.training.module import GrooveModule
 from groove.training.resume import continued
 from groove.training.trees import COUNTED
 from tests.batches import batch, tiny_model, train_config
-from tests.runs import composed, rows, run, write_library
+from tests.training_runs import composed, rows, run, write_library
 
 CONTRACT = (
     "epoch phase val/accuracy train/contrastive_loss val/contrastive_loss grad_norm/backbone grad_norm/classifier_head "
@@ -270,7 +270,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_charts_and_a_checkpoint(
     ],
 )
 def test_mistakes_are_found_before_any_song_is_read(override, message, work, tmp_path):
-    from groove.training.recipe import check_settings
+    from groove.training.pipeline import check_settings
 
     with pytest.raises((ConfigError, CheckpointError)) as caught:
         check_settings(composed(work, tmp_path / "no songs", "experiment=a", "experiment.warmup_epochs=1", override))
@@ -279,7 +279,7 @@ def test_mistakes_are_found_before_any_song_is_read(override, message, work, tmp
 
 @pytest.mark.parametrize("override", ["experiment.warmup_epochs=3", "experiment.classification_weight=0.4"])
 def test_a_setting_that_no_phase_uses_is_refused(override, work, tmp_path):
-    from groove.training.recipe import check_settings
+    from groove.training.pipeline import check_settings
 
     with pytest.raises(ConfigError, match="but no phase of experiment=classification uses it"):
         check_settings(composed(work, tmp_path, "experiment=classification", override))

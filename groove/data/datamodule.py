@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from groove.charts.radar import RADAR_AXES
+from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.data.augment import Augmenter
 from groove.data.dataset import ChartBatch, ChartDataset, ChartTable, EpochSampler, InOrderSampler
 from groove.data.mine import split_triplets

@@ -1,6 +1,6 @@
 """What the data settings must satisfy together, checked before any song is read; nothing heavy is imported here.
 
-What one number or word may be stands in the schema (`groove.config`, `groove.ranges`).
+What one number or word may be stands in the schema (`groove.config.schema`, `groove.config.ranges`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which songs are held out: a function of the songs' content and a seed, never of directory order.
 
-Splitting is by song identity (`groove.charts.identity`), so that no song, twin or copy is on both sides.
+Splitting is by song identity (`groove.charts.library.identity`), so that no song, twin or copy is on both sides.
 """
 
 from __future__ import annotations

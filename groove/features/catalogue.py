@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groove.charts.chart import Chart
-from groove.charts.identity import identities, song_traits
-from groove.charts.library import reasons_line, scan, write_left_out
-from groove.charts.radar import RADAR_AXES
-from groove.charts.walk import LeftOut
+from groove.charts.library.identity import identities, song_traits
+from groove.charts.library.scan import reasons_line, scan, write_left_out
+from groove.charts.library.walk import LeftOut
+from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.errors import AudioError, ConfigError, LibraryError, did_you_mean
 from groove.features.record import SimfileTask
 from groove.features.settings import FeatureSettings
@@ -86,7 +86,7 @@ def prepare_library(
     Args:
         root: folder of packs.
         store: folder of the feature store.
-        features: a `groove.config.FeaturesConfig`, or anything with its fields.
+        features: a `groove.config.schema.FeaturesConfig`, or anything with its fields.
         steps_types: which charts to use.
         missing_audio: what happens to a chart without audio, or whose audio cannot be decoded: `mask` keeps it without
             audio, `skip` leaves it out, `error` raises.

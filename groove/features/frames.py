@@ -2,7 +2,7 @@
 
 Frame k covers the beats ``[k / frames_per_beat, (k + 1) / frames_per_beat)``, from beat 0 to the frame of the last
 note. Everything is counted, so rows finer than a frame add up rather than vanish; `merged_rows` says how many do. Only
-judged notes enter (`groove.charts.radar.judged_notes`): what lies in a warp or a fake segment is not played. The second
+judged notes enter (`groove.charts.rows.judged_notes`): what lies in a warp or a fake segment is not played. The second
 pad of ``dance-double`` is folded onto the first. Dimension letters: N notes, H holds, T frames, F = 20 features.
 """
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import Chart, Timing
-from groove.charts.identity import notes_digest
-from groove.charts.radar import groove_radar
+from groove.charts.library.identity import notes_digest
+from groove.charts.radar.groove_radar import groove_radar
 from groove.charts.rows import judged_notes
 from groove.errors import AudioError, SimfileError
 from groove.features.audio import align, decode, song_features

@@ -36,7 +36,7 @@ class FeatureSettings:
 
     @classmethod
     def of(cls, features: Any) -> FeatureSettings:
-        """Return the settings in `features` (a `groove.config.FeaturesConfig`, or anything with its fields).
+        """Return the settings in `features` (a `groove.config.schema.FeaturesConfig`, or anything with its fields).
 
         Raises:
             ConfigError: if a value cannot work.

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from groove.charts.library import reasons_line, scan
-from groove.charts.walk import LeftOut
+from groove.charts.library.scan import reasons_line, scan
+from groove.charts.library.walk import LeftOut
 from groove.errors import ConfigError, LibraryError
 from groove.features.settings import FeatureSettings
 from groove.features.sources import DigestCache, audio_sources, simfile_tasks, without_twins

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from groove.charts.chart import Chart
-from groove.charts.identity import audio_digest
-from groove.charts.library import left_out_twin, twins
-from groove.charts.walk import LeftOut
+from groove.charts.library.identity import audio_digest
+from groove.charts.library.scan import left_out_twin, twins
+from groove.charts.library.walk import LeftOut
 from groove.features.record import AudioSource, SimfileTask, content_digest
 from groove.features.settings import FeatureSettings
 from groove.features.store import record_key, write_if_changed

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.files import write_bytes
 from groove.errors import LibraryError
 from groove.features.settings import FeatureSettings
+from groove.io.files import write_bytes
 
 FEATURE_VERSION = 2
 """To be raised with every change to the numbers of `frames`, `audio`, `record` or `groove.charts.radar`."""

@@ -9,11 +9,11 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
-from groove.charts.processes import process_pool
 from groove.errors import one_line
 from groove.features.record import SimfileTask, compute_record
 from groove.features.settings import FeatureSettings
 from groove.features.store import FeatureStore
+from groove.io.processes import process_pool
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 

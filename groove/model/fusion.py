@@ -30,12 +30,12 @@ from groove.data.dataset import ChartBatch
 from groove.errors import CheckpointError, ConfigError, did_you_mean, one_line
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES
-from groove.model.checkpoint import LoadReport, load_weights, read_checkpoint
-from groove.model.counts import chart_counts
+from groove.model.chart_counts import chart_counts
 from groove.model.encoders import SECONDS, Backbone, BeatConv, FrameEncoder, chart_inputs, position_mask
 from groove.model.heads import CountedHead, make_head
 from groove.model.modules import MODULES
 from groove.model.pooling import make_pooling, masked_mean
+from groove.model.weights import LoadReport, load_weights, read_checkpoint
 
 RADAR_DIM = 5
 _CHART_INPUTS = chart_inputs(torch.zeros(1, 1, len(CHART_FEATURES))).shape[-1]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groove.errors import ConfigError, did_you_mean
-from groove.model.counts import COUNTS, CountPerceptrons, CountRanks
+from groove.model.chart_counts import COUNTS, CountPerceptrons, CountRanks
 
 COUNTED_SHARE = 2 / 3
 """How much the opinion of the counts weighs: the pooled features are surer of themselves than they are right."""
@@ -22,7 +22,7 @@ class DifficultyHead(Protocol):
     """What every head offers beside ``forward(features) -> logits``.
 
     Attributes:
-        counts: how many of the last features are counts of the chart (`groove.model.counts`); 0 for most heads.
+        counts: how many of the last features are counts of the chart (`groove.model.chart_counts`); 0 for most heads.
     """
 
     counts: int

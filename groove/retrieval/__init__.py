@@ -1,1 +1,1 @@
-"""Nearest neighbours and how good they are."""
+"""Nearest neighbors: search, metrics, recommendation."""

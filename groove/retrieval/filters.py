@@ -14,7 +14,7 @@ from groove.charts.chart import DIFFICULTIES
 from groove.errors import ConfigError, LibraryError, did_you_mean
 
 if TYPE_CHECKING:
-    from groove.retrieval.embedded import EmbeddedLibrary
+    from groove.embedding.embedded import EmbeddedLibrary
 
 RANGES = {"meter": "meter", "bpm": "bpm", "length": "length_s"}
 """Filters by a range, and the columns that they look at; length is in seconds."""

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.files import write_bytes
 from groove.errors import RunError
+from groove.io.files import write_bytes
 
 
 class ChartIndex:

@@ -8,8 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from groove.embedding.embedded import EmbeddedLibrary
 from groove.errors import LibraryError
-from groove.retrieval.embedded import EmbeddedLibrary
 
 _SHOWN = 8
 Forms = Callable[[], list[str]]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from groove.charts.radar import RADAR_AXES
+from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.data.scaler import radar_distances
 from groove.data.triplets import ChartLabels
 from groove.retrieval.neighbors import NONE

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.radar import RADAR_AXES, shown
+from groove.charts.radar.groove_radar import RADAR_AXES, shown
 
 ALIKE = 0.35
 """Two charts are alike in an axis up to this difference, in scaled units."""

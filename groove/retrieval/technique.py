@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.simfiles import read_simfile
-from groove.charts.technique import RATES, STEPS_TYPE, technique, technique_rates
-from groove.retrieval.embedded import EmbeddedLibrary
+from groove.charts.simfile.reader import read_simfile
+from groove.charts.technique.counting import RATES, STEPS_TYPE, technique, technique_rates
+from groove.embedding.embedded import EmbeddedLibrary
 
 
 def rates_of(library: EmbeddedLibrary, songs: Path) -> NDArray[np.float64]:
-    """Return `groove.charts.technique.technique_rates` of every chart, (N, L).
+    """Return `groove.charts.technique.counting.technique_rates` of every chart, (N, L).
 
     Only their own simfiles are read. A chart of another steps type, or no longer in the folder `songs`, has NaN.
     """

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io import CheckpointIO
 
-from groove.charts.files import write_bytes
+from groove.io.files import write_bytes
 
 
 class AtomicCheckpointIO(CheckpointIO):
     """A temporary file beside the checkpoint, forced onto the disk, then renamed; reads nothing but weights and data.
 
-    A killed writer leaves its temporary file behind: `groove.charts.files.remove_parts` removes it.
+    A killed writer leaves its temporary file behind: `groove.io.files.remove_parts` removes it.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:

@@ -10,8 +10,8 @@ import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
-from groove.charts.files import write_bytes
 from groove.errors import NonFiniteLossError
+from groove.io.files import write_bytes
 from groove.training.finite import module_with_broken_weights
 from groove.training.monitor import DiagnosticsMonitor
 

@@ -9,7 +9,7 @@ import lightning as L
 from groove.data.datamodule import GrooveDataModule
 from groove.errors import CheckpointError, GrooveError
 from groove.features.catalogue import content_fingerprint, load
-from groove.model.checkpoint import Checkpoint
+from groove.model.weights import Checkpoint
 
 _NAMED = 3
 

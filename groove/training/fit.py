@@ -17,24 +17,24 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
-from groove.charts.files import write_json
-from groove.config import plain
+from groove.config.schema import plain
 from groove.data.datamodule import GrooveDataModule
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError, one_line
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.store import finite_array
-from groove.model.checkpoint import Checkpoint, read_checkpoint
-from groove.model.counts import chart_counts
+from groove.io.files import write_json
+from groove.model.chart_counts import chart_counts
 from groove.model.fusion import LateFusionClassifier, warn_of_leak
-from groove.retrieval.run_files import CHECKPOINTS, EPOCH_0
+from groove.model.weights import Checkpoint, read_checkpoint
+from groove.runs.layout import CHECKPOINTS, EPOCH_0
 from groove.training.checkpoint_io import AtomicCheckpointIO
 from groove.training.checkpoints import CrashSaver, EpochLine, checkpoint_callbacks, epoch_line
 from groove.training.data_identity import DataIdentity
+from groove.training.distributed import Ranks, check_world, first_rank
 from groove.training.finite import FiniteGuard
 from groove.training.module import GrooveModule
 from groove.training.monitor import DiagnosticsMonitor
 from groove.training.phases import Phase, PhaseScheduler, resolve_phases
-from groove.training.ranks import Ranks, check_world, first_rank
 from groove.training.resume import check_settings_of, make_ready
 from groove.training.storage import EventLogger
 from groove.training.trees import tree_references

@@ -17,9 +17,9 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-from groove.charts.files import write_csv
 from groove.data.datamodule import GrooveDataModule
 from groove.data.dataset import BatchRequest, ChartBatch
+from groove.io.files import write_csv
 from groove.model.fusion import ModelOutput
 from groove.model.losses import ContrastiveTargets
 from groove.retrieval.metrics import retrieval_gain

@@ -9,15 +9,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from groove.charts.files import write_json
-from groove.config import plain
+from groove.config.schema import plain
+from groove.embedding.embedded import EmbeddedLibrary, Provenance
+from groove.embedding.encode import Vectors, blinded, encode
+from groove.embedding.reference import raw_features
+from groove.embedding.trained import weights_digest
+from groove.io.files import write_json
 from groove.model.fusion import LateFusionClassifier
-from groove.retrieval.embedded import EmbeddedLibrary, Provenance
-from groove.retrieval.encode import Vectors, blinded, encode
 from groove.retrieval.metrics import retrieval_metrics
-from groove.retrieval.reference import raw_features
-from groove.retrieval.run_files import CHECKPOINTS, LAST
-from groove.retrieval.trained import weights_digest
+from groove.runs.layout import CHECKPOINTS, LAST
 from groove.training.fit import Fit
 
 

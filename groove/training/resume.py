@@ -13,12 +13,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from groove.charts.files import remove_parts, write_bytes
-from groove.config import plain
+from groove.config.checks import LAST_WORD
+from groove.config.schema import plain
 from groove.errors import CheckpointError, ConfigError, GrooveError
-from groove.model.checkpoint import Checkpoint, read_checkpoint
-from groove.retrieval.run_files import CHECKPOINTS, EPOCH_0, LAST, VERDICT
-from groove.settings_checks import LAST_WORD
+from groove.io.files import remove_parts, write_bytes
+from groove.model.weights import Checkpoint, read_checkpoint
+from groove.runs.layout import CHECKPOINTS, EPOCH_0, LAST, VERDICT
 
 _RESULTS = ("metrics.csv", "retrieval.json", "embeddings.parquet", "training_curves.png")
 _NO_EFFECT = (

@@ -13,8 +13,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from groove.errors import GrooveError, RunError, disk_error
-from groove.model.checkpoint import read_checkpoint
-from groove.retrieval.run_files import CHECKPOINTS, LAST
+from groove.model.weights import read_checkpoint
+from groove.runs.layout import CHECKPOINTS, LAST
 
 
 @contextmanager

@@ -27,7 +27,7 @@ COUNTED = (
     *("konami_freeze_share", "konami_freeze_beats", "konami_chaos_degree"),
     *("stepmania_peak_arrows", "stepmania_fine_rows"),
 )
-"""Columns of the catalogue; `groove.charts.radar` and `groove.features.record` count them."""
+"""Columns of the catalogue; `groove.charts.radar.groove_radar` and `groove.features.record` count them."""
 _TREES = 300
 _LARGEST = float(np.finfo(np.float32).max)
 """What a forest can hold; a chart of a broken tempo may exceed it."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from groove.config import plain
+from groove.config.schema import plain
 from groove.model.losses import ContrastiveLoss
 from groove.training.module import make_objective
 

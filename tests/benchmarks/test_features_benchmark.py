@@ -9,20 +9,20 @@ which is libvorbis or mpg123 at work for both: on stereo Ogg at 44.1 kHz that al
 import os
 import resource
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from groove.charts.synthesize import write_library
+from groove.charts.generated.write import write_library
 from groove.features.audio import AUDIO_FEATURES, decode, song_features
 from groove.features.catalogue import prepare_library
 from groove.features.rhythm import ONSET_WINDOW_S
 from groove.features.settings import N_MFCC, AudioSettings, FeatureSettings
+from tests.shared import SHARED
 
 AUDIO = AudioSettings()
 RATE = AUDIO.sample_rate
-REAL = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "library"
+REAL = SHARED / "library"
 MIXED = 96
 """Songs from which the speed of one and of two processes is taken."""
 

@@ -17,14 +17,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import SHARED
+
 SONGS = 10_000
 SAMPLE = 20
 WORKERS = 2
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "library"
+LIBRARY = SHARED / "library"
 RUN = """
 import json, resource, sys, time
 from pathlib import Path
-from groove.charts.index import radar_table
+from groove.charts.library.index import radar_table
 if __name__ == "__main__":
     start = time.perf_counter()
     table = radar_table(Path(sys.argv[1]), cache=Path(sys.argv[2]), workers=int(sys.argv[3]))
@@ -37,9 +39,9 @@ if __name__ == "__main__":
 
 def real_simfiles(folder: Path) -> list[Path]:
     """Return the simfiles that the library is made of, those of one folder beside each other."""
-    if SHARED.is_dir():
-        return sorted(path for path in SHARED.rglob("*") if path.suffix in (".sm", ".ssc"))
-    from groove.charts.synthesize import write_library
+    if LIBRARY.is_dir():
+        return sorted(path for path in LIBRARY.rglob("*") if path.suffix in (".sm", ".ssc"))
+    from groove.charts.generated.write import write_library
 
     write_library(folder / "generated", seed=0, songs=60, workers=WORKERS)
     return sorted((folder / "generated").rglob("*.ssc"))

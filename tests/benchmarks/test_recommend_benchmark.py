@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from groove.retrieval.embedded import load, save
+from groove.embedding.embedded import load, save
+from groove.retrieval.answers import query_by_row, recommend
 from groove.retrieval.index import ChartIndex, saved_index
 from groove.retrieval.lookup import find_chart
-from groove.retrieval.recommend import query_by_row, recommend
-from tests.retrieval.embedded import embedded_library
+from tests.embedding.libraries import embedded_library
 
 DIM = 64
 

@@ -24,7 +24,7 @@ from groove.training.fit import Fit, build_model
 from groove.training.module import GrooveModule
 from groove.training.monitor import DiagnosticsMonitor
 from tests.batches import catalogue, frames, train_config
-from tests.runs import TINY
+from tests.training_runs import TINY
 
 DECILES = (481, 905, 975, 1050, 1121, 1185, 1278, 1369, 1537, 1817, 4352)
 """Frames of 982 charts of real packs, from the shortest to the longest."""

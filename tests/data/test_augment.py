@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groove.charts.radar import groove_radar
+from groove.charts.radar.groove_radar import groove_radar
 from groove.data.augment import PANEL_FEATURES, Augmenter, mirror_columns
 from groove.features.frames import CHART_FEATURES, chart_frames
 from tests.batches import frames

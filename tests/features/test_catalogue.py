@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from groove.charts.library import count_reasons, scan
-from groove.charts.radar import RADAR_AXES, groove_radar
-from groove.charts.walk import LeftOut
+from groove.charts.library.scan import count_reasons, scan
+from groove.charts.library.walk import LeftOut
+from groove.charts.radar.groove_radar import RADAR_AXES, groove_radar
 from groove.errors import AudioError, ConfigError, LibraryError
 from groove.features import catalogue, record, workers
 from groove.features.catalogue import load, prepare_library

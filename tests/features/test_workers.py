@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from groove.charts.library import scan
+from groove.charts.library.scan import scan
 from groove.features.settings import FeatureSettings
 from groove.features.sources import DigestCache, audio_sources, simfile_tasks
 from groove.features.store import FeatureStore

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from groove.model.counts import COUNTS, MEMBERS
+from groove.model.chart_counts import COUNTS, MEMBERS
 from groove.model.heads import COUNTED_SHARE, ClassificationHead, CountedHead, OrdinalHead
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [-1.0, 0.0, 3.0]])

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from groove.charts.radar import RADAR_AXES
+from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.data.scaler import RadarScaler
-from groove.retrieval.embedded import EmbeddedLibrary
-from tests.retrieval.embedded import embedded_library
+from groove.embedding.embedded import EmbeddedLibrary
+from tests.embedding.libraries import embedded_library
 
 
 def planted(points: int, clusters: int, apart: float = 8.0, seed: int = 0) -> tuple[NDArray, NDArray]:

@@ -16,7 +16,7 @@ from groove.retrieval.course import (
     preferred_refusal,
     preferred_text,
 )
-from tests.retrieval.embedded import embedded_library
+from tests.embedding.libraries import embedded_library
 
 PLAIN = CourseEntry("Pack/Song", "Hard", 9, "Song")
 

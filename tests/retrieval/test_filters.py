@@ -3,7 +3,7 @@ import pytest
 
 from groove.errors import ConfigError, LibraryError
 from groove.retrieval.filters import allowed_charts, parse_range
-from tests.retrieval.embedded import embedded_library
+from tests.embedding.libraries import embedded_library
 
 INF = float("inf")
 

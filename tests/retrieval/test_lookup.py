@@ -1,10 +1,10 @@
 import pyarrow as pa
 import pytest
 
+from groove.embedding.embedded import EmbeddedLibrary
 from groove.errors import LibraryError
-from groove.retrieval.embedded import EmbeddedLibrary
 from groove.retrieval.lookup import find_chart, only_chart, unambiguous
-from tests.retrieval.embedded import embedded_library
+from tests.embedding.libraries import embedded_library
 
 CHARTS = [
     ("A/Butterfly/b.sm#0", "Butterfly", "Hard", 9, "A"),

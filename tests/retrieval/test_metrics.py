@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from groove.charts.radar import RADAR_AXES
+from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.data.triplets import ChartLabels
 from groove.retrieval import metrics as module
 from groove.retrieval.metrics import (

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.runs import TINY
+from tests.training_runs import TINY
 
 KILL = """
 import os, signal

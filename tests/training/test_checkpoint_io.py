@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from groove.charts.files import remove_parts
+from groove.io.files import remove_parts
 from groove.training.checkpoint_io import AtomicCheckpointIO
 
 KILLED = """
 import os, sys
 from pathlib import Path
 import torch
-import groove.charts.files
+import groove.io.files
 from groove.training.checkpoint_io import AtomicCheckpointIO
-groove.charts.files.os.fsync = lambda *_: os._exit(9)
+groove.io.files.os.fsync = lambda *_: os._exit(9)
 AtomicCheckpointIO().save_checkpoint({"epoch": 2}, Path(sys.argv[1]))
 """
 

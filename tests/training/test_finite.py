@@ -14,8 +14,8 @@ from groove.errors import NonFiniteLossError
 from groove.training.finite import all_finite, first_broken_gradient, module_with_broken_weights, where_it_began
 from groove.training.fit import EpochSeed
 from tests.batches import batch, tiny_model
-from tests.runs import run
 from tests.training.test_resume import SETTINGS
+from tests.training_runs import run
 
 NAN, INF = float("nan"), float("inf")
 

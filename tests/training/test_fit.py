@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from groove.config import TrainConfig, checked
+from groove.config.schema import TrainConfig, checked
 from groove.training.fit import loss_name
 from tests.batches import composed
 

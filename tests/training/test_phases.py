@@ -9,7 +9,7 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from groove.config import PhaseConfig, TrainConfig, WeightsConfig, checked
+from groove.config.schema import PhaseConfig, TrainConfig, WeightsConfig, checked
 from groove.errors import ConfigError
 from groove.training.phases import Phase, PhaseScheduler, lr_schedule, phase_at, resolve_phases
 from tests.batches import composed, tiny_model, tiny_module, train_config

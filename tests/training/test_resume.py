@@ -13,8 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from groove.errors import CheckpointError, ConfigError
 from groove.training.resume import continued, difference, make_ready, with_checkpoint
-from tests.runs import composed, rows, run
 from tests.training.kills import killed_at
+from tests.training_runs import composed, rows, run
 
 SETTINGS = ("experiment=c", "experiment.warmup_epochs=1")
 """Those of the run that `finished` holds."""

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-import groove.charts.files as files
+import groove.io.files as files
 from groove.errors import LibraryError, RunError
 from groove.training.storage import EventLogger, saying_how_to_go_on
-from tests.runs import rows, run
 from tests.training.kills import run_process
 from tests.training.test_resume import SETTINGS, assert_equal_runs
+from tests.training_runs import rows, run
 
 
 def no_room(*_):
@@ -140,8 +140,8 @@ def test_an_edited_simfile_is_computed_again_and_refused_by_a_run_that_goes_on(f
 def test_a_read_only_folder_is_one_line(tmp_path: Path, monkeypatch, capsys):
     import sys
 
-    from groove.config import PrepareConfig
-    from groove.entry import run_main
+    from groove.cli.entry import run_main
+    from groove.config.schema import PrepareConfig
 
     monkeypatch.chdir(tmp_path)
     for number in (errno.EROFS, errno.EACCES):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from groove.config import plain
+from groove.config.schema import plain
 from groove.errors import LibraryError
 from groove.train import train
 from groove.training.module import make_objective
@@ -83,7 +83,7 @@ def test_training_says_it_before_any_song_is_read(tmp_path, monkeypatch, capsys)
     def stop(cfg):
         raise LibraryError("here the songs would be read")
 
-    monkeypatch.setattr("groove.training.recipe.load_data", stop)
+    monkeypatch.setattr("groove.training.pipeline.load_data", stop)
     overrides = ["experiment=c", "mining=hard", "seed=3"]
     with pytest.raises(LibraryError):
         train(train_config(*overrides), tmp_path, overrides)

@@ -1,0 +1,1 @@
+"""The generated library: songs, steps and sound from a seed."""

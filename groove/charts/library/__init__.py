@@ -1,0 +1,1 @@
+"""A folder of packs: walked, scanned, its songs identified, its radars indexed."""

@@ -1,0 +1,1 @@
+"""The groove radar in its two definitions, and where a song ends."""

@@ -1,0 +1,1 @@
+"""The simfile format: from bytes to charts."""

@@ -1,0 +1,1 @@
+"""What the feet do: stances, moves, and what is counted of them."""

@@ -1,0 +1,186 @@
+"""What the body does in a chart: crossovers, footswitches, jacks, brackets, candles, doublesteps, stream.
+
+None of it is an input of any model, so it can serve as labels that training never saw. The counts and their time
+limits are those of ITGmania's tech counts (`TechCounts.cpp`, 2025), on feet assigned as there (`feet.py`). Candles are
+those of the stamina community: up and down by one foot, a side panel by the other in between. R rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groove.charts.chart import Chart
+from groove.charts.technique.feet import assign_feet
+from groove.charts.technique.floor import DOWN, SIDE_PANELS, UP, X, centres
+from groove.charts.technique.move_cost import FEET, ROUNDING_S
+from groove.charts.technique.step_rows import PANEL_COUNT, StepRows, step_rows
+from groove.charts.technique.streams import Streams, streams
+from groove.errors import SimfileError
+
+STEPS_TYPE = "dance-single"
+JACK_S = 0.176
+"""An 8th at 170 BPM; slower repetitions are no jacks."""
+FOOTSWITCH_S = 0.3
+"""A 4th at 200 BPM."""
+DOUBLESTEP_S = 0.235
+"""An 8th at 128 BPM."""
+
+
+@dataclass(frozen=True)
+class Technique(Streams):
+    """Counts of one chart, with those of its stream; all zero without rows.
+
+    Attributes:
+        steps: rows with an arrow.
+        alternations: rows hit by one foot after a row hit by the other one.
+        jacks: single arrows hit by the part of a foot that hit the same panel one row (less than 0.176 s) before.
+        doublesteps: single arrows hit by the part that hit another panel one row (less than 0.235 s) before.
+        crossovers: rows on which a foot steps past the other one, which stepped on the row before: `half` and `full`.
+        half_crossovers: those of a foot that comes from the middle (down, up), or begin the chart.
+        full_crossovers: those of a foot that comes from its own side.
+        footswitches: panels down and up hit by one foot and less than 0.3 s later by the other.
+        sideswitches: the same on left and right.
+        brackets: two panels hit by one foot at once.
+        candles: down and up by one foot (either order), the row between a side panel by the other; single arrows.
+    """
+
+    steps: int
+    alternations: int
+    jacks: int
+    doublesteps: int
+    crossovers: int
+    half_crossovers: int
+    full_crossovers: int
+    footswitches: int
+    sideswitches: int
+    brackets: int
+    candles: int
+
+
+TECHNIQUES = ("jacks", "doublesteps", "crossovers", "footswitches", "sideswitches", "brackets", "candles")
+"""What is counted by the row; the names of attributes of `Technique`."""
+RATES = (*TECHNIQUES, "alternations", "stream", "broken_stream", "longest_stream")
+"""The names of `technique_rates`."""
+
+
+def technique(chart: Chart) -> Technique:
+    """Return the counts of `chart`.
+
+    Raises:
+        SimfileError: if the chart is not dance-single; the feet of other pads would need other floors.
+    """
+    if chart.steps_type != STEPS_TYPE:
+        what = f"{chart.simfile} {chart.label}"
+        raise SimfileError(f"technique is counted for {STEPS_TYPE} charts, this one is '{chart.steps_type}': {what}")
+    rows = step_rows(chart)
+    return technique_of(rows, assign_feet(rows))
+
+
+def technique_of(rows: StepRows, feet: NDArray[np.int8]) -> Technique:
+    """Return the counts of `rows`, of which `feet` (R, 4) hit the arrows as `assign_feet` returns them."""
+    single = rows.arrows & (rows.arrows - 1) == 0
+    jacks, doublesteps = _same_part(rows, feet, single)
+    half, full = _crossovers(feet)
+    switches = _switches(rows, feet)
+    return Technique(
+        steps=len(rows),
+        alternations=_alternations(feet),
+        jacks=jacks,
+        doublesteps=doublesteps,
+        crossovers=half + full,
+        half_crossovers=half,
+        full_crossovers=full,
+        footswitches=int(switches[[DOWN, UP]].sum()),
+        sideswitches=int(switches[list(SIDE_PANELS)].sum()),
+        brackets=sum(int((feet[:, foot] >= 0).all(axis=1).sum()) for foot in FEET),
+        candles=_candles(feet, single),
+        **asdict(streams(rows)),
+    )
+
+
+def technique_rates(counts: Technique) -> NDArray[np.float64]:
+    """Return shares (len(RATES),) in the order of `RATES`, for use as labels; 0 where there is nothing to share.
+
+    The techniques and alternations are per step (brackets up to 2), the rest from 0 to 1: stream measures per measure,
+    breaks per measure from the first stream measure to the last, the longest stream per stream measure.
+    """
+    shares = [_share(getattr(counts, name), counts.steps) for name in (*TECHNIQUES, "alternations")]
+    shares.append(_share(counts.stream_measures, counts.measures))
+    shares.append(_share(counts.break_measures, counts.break_measures + counts.stream_measures))
+    shares.append(_share(counts.longest_stream, counts.stream_measures))
+    return np.array(shares)
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _sooner(rows: StepRows, limit_s: float) -> NDArray[np.bool_]:
+    """Return which rows but the first (R - 1,) come less than `limit_s` after the row before."""
+    return np.diff(rows.seconds) < limit_s - ROUNDING_S
+
+
+def _same_part(rows: StepRows, feet: NDArray[np.int8], single: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return how often a part of a foot hits single arrows on two rows in a row: on one panel, on two."""
+    before, now = feet[:-1], feet[1:]
+    again = ((before >= 0) & (now >= 0)).any(axis=1) & single[:-1] & single[1:]
+    same = ((before == now) & (now >= 0)).any(axis=1)
+    return int((again & same & _sooner(rows, JACK_S)).sum()), int((again & ~same & _sooner(rows, DOUBLESTEP_S)).sum())
+
+
+def _switches(rows: StepRows, feet: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Return for every panel (4,) how often one foot hits it on the row after the other one."""
+    foot = np.zeros((len(feet), PANEL_COUNT), dtype=np.int8)
+    for part in range(feet.shape[1]):
+        row = np.flatnonzero(feet[:, part] >= 0)
+        foot[row, feet[row, part]] = 1 + part // 2
+    other = (foot[:-1] > 0) & (foot[1:] > 0) & (foot[:-1] != foot[1:])
+    return (other & _sooner(rows, FOOTSWITCH_S)[:, None]).sum(axis=0)
+
+
+def _alternations(feet: NDArray[np.int8]) -> int:
+    """Return how many rows are hit by one foot only and follow a row hit by the other foot only."""
+    left, right = _hit_by(feet)
+    alone = left != right
+    return int((alone[1:] & alone[:-1] & (left[1:] != left[:-1])).sum())
+
+
+def _hit_by(feet: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Return which rows the left and the right foot hit, (2, R)."""
+    return np.stack([(feet[:, foot] >= 0).any(axis=1) for foot in FEET])
+
+
+def _candles(feet: NDArray[np.int8], single: NDArray[np.bool_]) -> int:
+    """Return how often a part goes from down to up or back while the other foot hits a side panel in between."""
+    if len(feet) < 3:
+        return 0
+    first, last = feet[:-2], feet[2:]
+    up_down = (((first == UP) & (last == DOWN)) | ((first == DOWN) & (last == UP))).any(axis=1)
+    left = _hit_by(feet)[0]
+    between = np.isin(feet[1:-1], SIDE_PANELS).any(axis=1) & (left[1:-1] != left[:-2])
+    return int((up_down & between & single[:-2] & single[1:-1] & single[2:]).sum())
+
+
+def _crossovers(feet: NDArray[np.int8]) -> tuple[int, int]:
+    """Return half and full crossovers.
+
+    The foot steps with its heel, the other foot was the only one to step on the row before, the right foot is now left
+    of the left one, and two rows before (if there is such a row) the foot hit another panel.
+    """
+    heel = feet[:, [0, 2]]
+    x = centres(feet)[0].T
+    half = full = 0
+    for foot, other, sign in ((0, 1, -1), (1, 0, 1)):
+        now, before = heel[1:, foot], heel[:-1]
+        crossed = (now >= 0) & (before[:, other] >= 0) & (before[:, foot] < 0)
+        crossed &= sign * x[1:, foot] < sign * x[:-1, other]
+        half += int(crossed[:1].sum())
+        came_from = heel[:-2, foot]
+        crossed = crossed[1:] & (came_from >= 0) & (came_from != now[1:])
+        own_side = sign * X[came_from] > sign * x[1:-1, other]
+        full += int((crossed & own_side).sum())
+        half += int((crossed & ~own_side).sum())
+    return half, full

@@ -1,0 +1,1 @@
+"""How a command runs: its words, its help, its output."""

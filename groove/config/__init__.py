@@ -1,0 +1,1 @@
+"""Settings: the schema of every command, and what they must satisfy together."""

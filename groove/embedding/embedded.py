@@ -1,0 +1,173 @@
+"""A library as a trained model sees it: every chart's metadata, radar and embeddings, in one Parquet file.
+
+``embeddings.parquet`` has the catalogue's columns (`groove.features.catalogue`), then ``split`` (what the model's
+training did with the chart), ``pooled`` and ``projection``. What the columns cannot say (the radar scaler, the classes,
+which checkpoint, which library) is in the file's metadata as JSON. Reading it needs neither torch nor the songs.
+Dimension letters: N charts, D pooled features, E embedding size, R radar axes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.data.scaler import RadarScaler
+from groove.errors import RunError, did_you_mean
+from groove.io.files import write_bytes
+from groove.runs.layout import EMBEDDINGS_FILE
+
+SPACES = ("projection", "pooled")
+SPLITS = ("train", "val", "unseen")
+"""Trained on; held out while training; of no song that the model's training knew (or of no class, as Edit is)."""
+_METADATA = b"groove"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where embeddings come from.
+
+    Attributes:
+        checkpoint: path of the weights, as it was given.
+        checkpoint_digest: SHA-256 of its weights, the first 16 digits.
+        experiment: what trained it.
+        songs: the folder of the library.
+        library: fingerprint of the library's content.
+        trained_on: fingerprint of the library that the model was trained on; equal to `library` for its own.
+    """
+
+    checkpoint: str
+    checkpoint_digest: str
+    experiment: str
+    songs: str
+    library: str
+    trained_on: str
+
+    @property
+    def own(self) -> bool:
+        """Return whether the library is the one that the model was trained on."""
+        return self.library == self.trained_on
+
+
+@dataclass(frozen=True)
+class EmbeddedLibrary:
+    """N charts of one library, embedded by one model.
+
+    Attributes:
+        table: the catalogue's columns and `split`, one row per chart, sorted by `chart_id`.
+        vectors: ``pooled`` (N, D) and ``projection`` (N, E), float32.
+        family: whose radar the model learned, konami or stepmania.
+        classes: difficulty slots of each class, in order of difficulty.
+        scaler: the model's radar scaler, fitted on what it was trained on.
+        provenance: where all this comes from.
+    """
+
+    table: pa.Table
+    vectors: Mapping[str, NDArray[np.float32]]
+    family: str
+    classes: Mapping[str, list[str]]
+    scaler: RadarScaler
+    provenance: Provenance
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def space(self, name: str) -> NDArray[np.float32]:
+        """Return the vectors called `name`.
+
+        Raises:
+            RunError: if there are none of this name.
+        """
+        if name not in self.vectors:
+            raise RunError(f"space '{name}' does not exist: {did_you_mean(name, self.vectors)}")
+        return self.vectors[name]
+
+    def column(self, name: str) -> list:
+        """Return a column of the table as a list."""
+        return self.table[name].to_pylist()
+
+    @cached_property
+    def radar(self) -> NDArray[np.float64]:
+        """Return the radar values as players know them, (N, R)."""
+        return np.stack([self.table[f"{self.family}_{axis}"].to_numpy() for axis in RADAR_AXES], axis=1)
+
+    @cached_property
+    def scaled_radar(self) -> NDArray[np.float64]:
+        """Return the radar in the scaler's units, (N, R): what distances between radars are measured in."""
+        return self.scaler(self.radar)
+
+    @cached_property
+    def label(self) -> NDArray[np.int64]:
+        """Return the class index of every chart, -1 where its slot is of no class (Edit), (N,)."""
+        of_slot = {slot: index for index, slots in enumerate(self.classes.values()) for slot in slots}
+        return np.array([of_slot.get(slot, -1) for slot in self.column("difficulty")], dtype=np.int64)
+
+    @cached_property
+    def song(self) -> NDArray[np.int64]:
+        """Return a number per song, equal for the charts of one song, (N,)."""
+        return np.unique(self.column("identity"), return_inverse=True)[1].astype(np.int64)
+
+    def take(self, rows: NDArray[np.intp]) -> EmbeddedLibrary:
+        """Return the charts at `rows`, in their order."""
+        vectors = {name: matrix[rows] for name, matrix in self.vectors.items()}
+        table = self.table.take(pa.array(rows, type=pa.int64()))
+        return EmbeddedLibrary(table, vectors, self.family, self.classes, self.scaler, self.provenance)
+
+
+def save(library: EmbeddedLibrary, folder: Path) -> Path:
+    """Write `library` into `folder` as `EMBEDDINGS_FILE`, whole or not at all; return the file's path."""
+    table = library.table
+    for name, matrix in library.vectors.items():
+        flat = pa.array(np.ascontiguousarray(matrix, dtype=np.float32).ravel())
+        table = table.append_column(name, pa.FixedSizeListArray.from_arrays(flat, matrix.shape[1]))
+    about = {
+        "spaces": list(library.vectors),
+        "family": library.family,
+        "classes": {name: list(slots) for name, slots in library.classes.items()},
+        "scaler": library.scaler.state(),
+        "provenance": asdict(library.provenance),
+    }
+    table = table.replace_schema_metadata({_METADATA: json.dumps(about).encode()})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    path = folder / EMBEDDINGS_FILE
+    write_bytes(path, sink.getvalue().to_pybytes())
+    return path
+
+
+def load(path: Path) -> EmbeddedLibrary:
+    """Read what `save` wrote.
+
+    Raises:
+        RunError: if there is no such file, or it is not one of groove's.
+    """
+    try:
+        table = pq.read_table(path)
+        about = json.loads((table.schema.metadata or {})[_METADATA])
+        vectors = {name: _matrix(table[name]) for name in about["spaces"]}
+        scaler = RadarScaler(*(np.array(about["scaler"][key]) for key in ("center", "scale")))
+        provenance = Provenance(**about["provenance"])
+        family, classes = about["family"], about["classes"]
+    except FileNotFoundError as error:
+        raise RunError(f"no {path}: the run has not finished, or is none of groove's") from error
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{path} cannot be used ({type(error).__name__}): damaged, or of another version; "
+            "without it the library is embedded anew (songs=DIR says which)"
+        ) from error
+    table = table.drop_columns(list(vectors)).replace_schema_metadata(None)
+    return EmbeddedLibrary(table, vectors, family, classes, scaler, provenance)
+
+
+def _matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    """Return a column of lists of equal size as a matrix."""
+    array = pa.concat_arrays(column.chunks) if column.num_chunks != 1 else column.chunk(0)
+    return array.flatten().to_numpy().reshape(len(array), column.type.list_size)

@@ -1,0 +1,168 @@
+"""The card of an exported model: what a stranger must know to use it, trust it and build on it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.embedding.embedded import EMBEDDINGS_FILE, load
+from groove.embedding.exported import FORMAT, read_card
+from groove.embedding.trained import TrainedModel
+from groove.errors import RunError
+from groove.exporting.onnx_encoder import TOLERANCE, OnnxCheck, input_names
+from groove.features.audio import AUDIO_FEATURES
+from groove.features.frames import CHART_FEATURES
+from groove.runs.layout import CARD_FILE, LAST, VERDICT
+
+LICENSE_NOTE = (
+    "left to who passes this on: say here under which terms, and whether the songs it was trained on allow it"
+)
+HOW_TO_LOAD = (
+    "from groove.embedding.exported import load_safetensors; "
+    "model = load_safetensors('FOLDER')  # no pickle; or: python -m groove.embed run=FOLDER songs=DIR"
+)
+_LOGITS = {
+    "classification": "one logit per class",
+    "ordinal": "C - 1 logits 'harder than class k'",
+    "counted": "C logits of the pooled features, then 8 times C of the counts; log-softmax each, the 8 weigh 2/3",
+}
+_OF_LAST_EPOCH = ("val/", "retrieval/", "drift/pooled/")
+
+
+def model_card(trained: TrainedModel, files: Mapping[str, bytes], check: OnnxCheck | None) -> dict[str, Any]:
+    """Return the card of `trained`, exported as `files` (name -> content), as plain containers."""
+    data = trained.settings["data"]
+    return {
+        "format": FORMAT,
+        "how_to_load": HOW_TO_LOAD,
+        "license": None,
+        "license_note": LICENSE_NOTE,
+        "experiment": trained.settings["experiment"]["name"],
+        "weights_digest": trained.digest,
+        "arguments": constructor_arguments(trained),
+        "classes": {name: list(slots) for name, slots in data["classes"].items()},
+        "radar": {"family": data["radar"], "axes": list(RADAR_AXES), "scaler": trained.scaler.state()},
+        "inputs": _inputs(trained),
+        "outputs": _outputs(trained),
+        **_of_training(trained),
+        "onnx": None if check is None else _onnx(check, trained),
+        "config": trained.settings,
+        "versions": _versions(),
+        "files": {name: {"bytes": len(x), "sha256": hashlib.sha256(x).hexdigest()} for name, x in files.items()},
+    }
+
+
+def constructor_arguments(trained: TrainedModel) -> dict[str, Any]:
+    """Return the arguments that build the network of `trained`."""
+    settings = {name: value for name, value in trained.settings["model"].items() if name != "_target_"}
+    stride = trained.settings["features"]["frames_per_beat"]
+    return settings | {"classes": len(trained.classes), "frames_per_beat": stride}
+
+
+def _inputs(trained: TrainedModel) -> dict[str, Any]:
+    """Return what the columns of the frames are, and how they are computed."""
+    return {
+        "names": list(input_names(trained.model)),
+        "chart": list(CHART_FEATURES),
+        "audio": list(AUDIO_FEATURES),
+        "audio_note": "not standardised (the model does that); zeros, and has_audio 0, where there is no audio",
+        "lengths": "frames before the padding (int64); what comes after them changes nothing",
+        "radar": "scaled: (value - center) / scale" if trained.model.radar_mlp is not None else "not read",
+        "max_frames": trained.model.max_frames,
+        "features": trained.settings["features"],
+    }
+
+
+def _outputs(trained: TrainedModel) -> dict[str, Any]:
+    model = trained.settings["model"]
+    return {
+        "pooled": trained.model.pooling.out_dim,
+        "embedding": f"{model['projection_dim']} numbers, not normalised; called projection in {EMBEDDINGS_FILE}",
+        "logits": _LOGITS[model["head"]],
+        "compare_by": "Euclidean distance",
+    }
+
+
+def _onnx(check: OnnxCheck, trained: TrainedModel) -> dict[str, Any]:
+    batch = "each alone, and in padded batches of mixed lengths, against torch"
+    about = {"checked_on": batch, "allowed_relative": TOLERANCE, "onnxruntime": version("onnxruntime")}
+    return asdict(check) | {"frames": list(check.frames), "onnx": version("onnx")} | about
+
+
+def _of_training(trained: TrainedModel) -> dict[str, Any]:
+    """Return ``data`` (library and split) and ``results`` of the run; an exported model's come from its own card."""
+    folder = trained.folder
+    if (folder / CARD_FILE).is_file() and trained.path.suffix != ".ckpt":
+        card = read_card(folder)
+        return {key: card.get(key) for key in ("checkpoint", "data", "results")}
+    of_last = trained.path.name == LAST
+    results = _results(folder) if of_last else {"note": "not the run's last epoch: it has no results of its own"}
+    return {"checkpoint": trained.path.name, "data": _data(trained, folder), "results": results}
+
+
+def _data(trained: TrainedModel, folder: Path) -> dict[str, Any]:
+    settings = trained.settings["data"]
+    split = {"seed": settings["split_seed"], "val_fraction": settings["val_fraction"], "fold": settings["fold"]}
+    counts = (_json(folder / "run.json") or {}).get("data") or {}
+    return {
+        "songs": settings["songs"] or settings["generated"]["root"],
+        "fingerprint": _fingerprint(folder / EMBEDDINGS_FILE),
+        "split": split,
+        "charts": {name: counts.get(name) for name in ("train", "val")},
+        "songs_in_split": {name: counts.get(f"{name}_songs") for name in ("train", "val")},
+    }
+
+
+def _fingerprint(path: Path) -> str | None:
+    """Return the fingerprint of the library trained on, or None where the run keeps no embeddings."""
+    return load(path).provenance.trained_on if path.is_file() else None
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    """Return the held-out numbers of the last epoch and the verdict; what the run folder lacks is null."""
+    retrieval = _json(folder / "retrieval.json")
+    verdict = _json(folder / VERDICT)
+    return {
+        "last_epoch": _last_row(folder / "metrics.csv"),
+        "retrieval": retrieval,
+        "verdict": verdict and {key: verdict.get(key) for key in ("state", "passed", "summary")},
+    }
+
+
+def _last_row(path: Path) -> dict[str, float] | None:
+    """Return the held-out numbers of the last row of a ``metrics.csv``, or None if there is none."""
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        last = {key: float(text) for key, text in rows[-1].items() if key.startswith(_OF_LAST_EPOCH) and text}
+        return {"epoch": float(rows[-1]["epoch"])} | {key: x for key, x in last.items() if math.isfinite(x)}
+    except (IndexError, KeyError, ValueError, TypeError) as error:
+        raise RunError(f"{path} cannot be read ({type(error).__name__}): cut short, or of another version") from error
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except ValueError as error:
+        raise RunError(f"{path} is not JSON: cut short, or of another program") from error
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("groove", "torch", "numpy", "safetensors"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # run from its folder, not installed
+            found[name] = "unknown"
+    return found

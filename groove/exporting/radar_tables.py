@@ -1,0 +1,99 @@
+r"""The radar of a library for others: a CSV file, and a Lua table for makers of StepMania themes.
+
+StepMania's Lua is 5.1: a string holds bytes, each of which can be written ``\ddd``, and a function has at most 2^18
+constants ("constant table overflow" beyond, at about 50,000 charts), so the table is made in blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from groove.charts.chart import DIFFICULTIES
+from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES
+from groove.embedding.embedded import EmbeddedLibrary
+from groove.io.files import csv_bytes
+from groove.retrieval.course import song_folder
+
+DECIMALS = 6
+ABOUT_COLUMNS = ("chart_id", "title", "pack", "steps_type", "difficulty", "meter")
+_SONGS_PER_BLOCK = 1000
+_HEADER = """\
+-- Groove radar ({family}) of {charts} charts of {songs} song folders, written by groove. Five numbers a chart.
+-- radar["Pack/Song"]["dance-single"]["Hard"].stream; where charts share a slot (Edit), all but the first have the
+-- description too: ["Edit by me"]. A chart with the same notes in two folders is under one of them. In a theme:
+--   local radar = LoadActor("radar.lua")
+--   local song = radar[GAMESTATE:GetCurrentSong():GetSongDir():match("([^/]+/[^/]+)/$")]
+--   local steps = GAMESTATE:GetCurrentSteps(player)
+--   local kind = ToEnumShortString(steps:GetStepsType()):lower():gsub("_", "-")
+--   local chart = song and song[kind] and song[kind][ToEnumShortString(steps:GetDifficulty())]
+local radar = {{}}
+"""
+Charts = dict[str, dict[str, dict[str, Sequence[float]]]]
+"""The five numbers by song folder, steps type and slot."""
+
+
+def radar_csv(library: EmbeddedLibrary) -> bytes:
+    """Return a CSV file with one row per chart: `ABOUT_COLUMNS`, then both families' axes."""
+    numbers = [f"{family}_{axis}" for family in FAMILIES for axis in RADAR_AXES]
+    columns = [library.column(name) for name in ABOUT_COLUMNS]
+    columns += [[round(value, DECIMALS) for value in library.column(name)] for name in numbers]
+    return csv_bytes([*ABOUT_COLUMNS, *numbers], zip(*columns, strict=True))
+
+
+def radar_lua(library: EmbeddedLibrary) -> bytes:
+    """Return a Lua file that returns the radar (of the family that the model learned) of every chart, in pure ASCII."""
+    charts = charts_by_folder(library)
+    header = _HEADER.format(family=library.family, charts=len(library), songs=len(charts))
+    folders = sorted(charts)
+    blocks = [folders[start : start + _SONGS_PER_BLOCK] for start in range(0, len(folders), _SONGS_PER_BLOCK)]
+    lines = [line for block in blocks for line in _block(block, charts)]
+    return (header + "".join(f"{line}\n" for line in lines) + "return radar\n").encode("ascii")
+
+
+def charts_by_folder(library: EmbeddedLibrary) -> Charts:
+    """Return the radar of every chart; the first of a slot (by `chart_id`) has its name, others the description too."""
+    names = ("pack", "simfile", "steps_type", "difficulty", "description")
+    charts: Charts = {}
+    for values, *facts in zip(library.radar.tolist(), *map(library.column, names), strict=True):
+        pack, simfile, steps_type, difficulty, description = facts
+        slots = charts.setdefault(song_folder(pack, simfile), {}).setdefault(steps_type, {})
+        slots[_free_slot(slots, difficulty, description)] = values
+    return charts
+
+
+def _free_slot(slots: Mapping[str, Any], difficulty: str, description: str) -> str:
+    if difficulty not in slots:
+        return difficulty
+    name = f"{difficulty} {description}".rstrip()
+    number = 2
+    while name in slots:
+        name = f"{difficulty} {description}".rstrip() + f" {number}"
+        number += 1
+    return name
+
+
+def _block(folders: Sequence[str], charts: Charts) -> Iterator[str]:
+    """Yield the lines that add `folders` in a function of their own."""
+    yield "do local function add()"
+    for folder in folders:
+        kinds = ",".join(f"[{lua_string(kind)}]={_slots(charts[folder][kind])}" for kind in sorted(charts[folder]))
+        yield f"radar[{lua_string(folder)}]={{{kinds}}}"
+    yield "end add() end"
+
+
+def _slots(slots: Mapping[str, Sequence[float]]) -> str:
+    order = {name: index for index, name in enumerate(DIFFICULTIES)}
+    names = sorted(slots, key=lambda name: (order.get(name.split(" ")[0], len(order)), name))
+    return "{" + ",".join(f"[{lua_string(name)}]={_numbers(slots[name])}" for name in names) + "}"
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return "{" + ",".join(f"{axis}={round(x, DECIMALS)!r}" for axis, x in zip(RADAR_AXES, values, strict=True)) + "}"
+
+
+def lua_string(text: str) -> str:
+    r"""Return `text` as a Lua string of its UTF-8 bytes: what is not plain ASCII is written ``\ddd``."""
+    content = text.encode("utf-8", "surrogateescape")
+    plain = [chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03d}" for byte in content]
+    return '"' + "".join(plain) + '"'

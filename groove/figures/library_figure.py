@@ -1,0 +1,161 @@
+"""``library.png``: charts per difficulty and their audio, what was left out and why, five radar distributions.
+
+The picture carries a fingerprint of what it shows, so that an unchanged library is not drawn again (which takes longer
+than to read it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groove.charts.library.summary import LibraryReport
+from groove.figures.texts import verbatim
+from groove.figures.training_curves import DPI, GREY
+from groove.runs.folder import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LIBRARY_FIGURE_VERSION = 1
+"""To be raised when the drawing changes."""
+SIZE_INCHES = (16.0, 9.0)
+REASONS = 9
+"""So many reasons have a bar of their own, the others share one."""
+REASON_WIDTH = 58
+"""Letters in a line of a reason."""
+WITH_AUDIO, WITHOUT_AUDIO, LEFT_OUT = "tab:blue", "#c6d5e6", "tab:red"
+SLOT_COLORS = ("#4c9bd6", "#5cb85c", "#e8b63a", "#d9534f", "#8e5bb5", "0.6")
+BOX = (25, 50, 75)
+WHISKERS = (10, 90)
+
+
+def write_library_figure(report: LibraryReport, path: Path) -> None:
+    """Draw `report` into `path`, atomically, unless that shows it already.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    mark = fingerprint(report)
+    if path.is_file() and mark.encode() in path.read_bytes():
+        return
+    figure = library_figure(report)
+    write_atomically(path, lambda part: figure.savefig(part, format="png", metadata={"Description": mark}))
+
+
+def fingerprint(report: LibraryReport) -> str:
+    """Return a hash of everything that the figure of `report` shows."""
+    digest = hashlib.sha256(repr((LIBRARY_FIGURE_VERSION, report.title, report.family, report.axes)).encode())
+    digest.update(repr((report.slots, report.difficulty, report.audio_means, report.left_out)).encode())
+    for array in (report.radar, report.has_audio):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return f"library {digest.hexdigest()}"
+
+
+def library_figure(report: LibraryReport) -> Figure:
+    """Return the figure: two panels above, one for each radar axis below."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(verbatim(report.title), fontsize=14)
+    above, below = figure.subfigures(2, 1, squeeze=False)[:, 0]
+    counts, reasons = above.subplots(1, 2, width_ratios=(1.0, 1.1))
+    _counts(counts, report)
+    _reasons(reasons, report.left_out)
+    panels = below.subplots(1, len(report.axes), sharex=True, sharey=True)
+    for place, (axes, name) in enumerate(zip(panels, report.axes, strict=True)):
+        axes.set_title(name)
+        _distributions(axes, report, report.radar[:, place])
+    below.supxlabel(
+        f"{report.family} radar: the box holds the middle half of a difficulty's charts, its line is the median, "
+        f"the whiskers reach from {WHISKERS[0]} % to {WHISKERS[1]} % of them",
+        fontsize=9,
+    )
+    return figure
+
+
+def _counts(axes: Axes, report: LibraryReport) -> None:
+    """Panel: charts per difficulty, with and without audio."""
+    groups = report.groups()
+    there = [int((mask & report.has_audio).sum()) for mask in groups.values()]
+    missing = [int((mask & ~report.has_audio).sum()) for mask in groups.values()]
+    means = report.audio_means
+    first = axes.bar(list(groups), there, color=WITH_AUDIO, label=f"with {means}: {sum(there)}")
+    second = axes.bar(list(groups), missing, bottom=there, color=WITHOUT_AUDIO, label=f"without: {sum(missing)}")
+    for bars, counts, color in ((first, there, "white"), (second, missing, "black")):
+        tall = 0.06 * max(map(sum, zip(there, missing, strict=True)))
+        labels = [str(count) if count > tall else "" for count in counts]
+        axes.bar_label(bars, labels, label_type="center", color=color, fontsize=8)
+    totals = [str(a + b) for a, b in zip(there, missing, strict=True)]
+    axes.bar_label(second, totals, padding=2, fontweight="bold")
+    axes.set_ylim(0, 1.25 * max(map(sum, zip(there, missing, strict=True))))  # the legend stands above the bars
+    axes.set_title("charts per difficulty")
+    axes.legend(loc="upper left", fontsize=9, ncols=2)
+    axes.grid(alpha=0.3, axis="y")
+    axes.set_axisbelow(True)
+
+
+def _reasons(axes: Axes, left_out: dict[str, int]) -> None:
+    """Panel: how many files or charts were left out, by reason."""
+    axes.set_title(f"left out: {sum(left_out.values())} files or charts, by reason")
+    if not left_out:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "nothing was left out", ha="center", va="center", transform=axes.transAxes, color=GREY)
+        return
+    shown = _most_frequent(left_out)
+    names = [verbatim(textwrap.fill(name, REASON_WIDTH, max_lines=2, placeholder=" ...")) for name in shown]
+    bars = axes.barh(range(len(shown)), list(shown.values()), color=LEFT_OUT, height=0.6)
+    axes.bar_label(bars, [str(count) for count in shown.values()], padding=3, fontsize=9)
+    axes.set_yticks(range(len(shown)), names, fontsize=8)
+    axes.set_ylim(max(len(shown), 4) - 0.5, -0.5)
+    axes.margins(x=0.12)
+    axes.locator_params(axis="x", integer=True)
+    axes.grid(alpha=0.3, axis="x")
+    axes.set_axisbelow(True)
+
+
+def _most_frequent(left_out: dict[str, int]) -> dict[str, int]:
+    """Return the first reasons, and the sum of those for which there is no room."""
+    if len(left_out) <= REASONS:
+        return left_out
+    first = dict(list(left_out.items())[: REASONS - 1])
+    rest = len(left_out) - len(first)
+    return first | {f"{rest} other reasons (see the list)": sum(left_out.values()) - sum(first.values())}
+
+
+def _distributions(axes: Axes, report: LibraryReport, values: NDArray[np.float64]) -> None:
+    """Panel: one radar axis, a box per difficulty, from the top in the difficulties' order."""
+    groups = report.groups()
+    boxes = [box(values[mask]) for mask in groups.values()]
+    places = range(len(groups))
+    drawn = axes.bxp(
+        boxes,
+        positions=places,
+        orientation="horizontal",
+        widths=0.6,
+        showfliers=False,
+        patch_artist=True,
+        manage_ticks=False,
+        medianprops={"color": "black", "linewidth": 1.8},
+    )
+    for slot, patch in zip(groups, drawn["boxes"], strict=True):
+        patch.set_facecolor(SLOT_COLORS[report.slots.index(slot) % len(SLOT_COLORS)])
+    axes.set_yticks(places, list(groups))
+    axes.set_ylim(len(groups) - 0.5, -0.5)
+    axes.grid(alpha=0.3, axis="x")
+    axes.set_axisbelow(True)
+
+
+def box(values: NDArray[np.float64]) -> dict[str, object]:
+    """Return the numbers of one box, as `matplotlib.axes.Axes.bxp` takes them."""
+    first, median, third = np.percentile(values, BOX).tolist()
+    low, high = np.percentile(values, WHISKERS).tolist()
+    return {"q1": first, "med": median, "q3": third, "whislo": low, "whishi": high}

@@ -1,0 +1,130 @@
+"""``python -m groove.report runs=DIR``: judge finished runs again from their files, and compare them.
+
+Rewrites ``verdict.json`` and ``training_curves.png`` in every run folder below `runs` and ``comparison.csv`` in `out`.
+A run that cannot be read is listed with its reason and does not stop the others. A run that has not reached its
+last epoch gets a figure and no ``verdict.json``, whose presence says that a run is finished.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from groove.cli.entry import run_main
+from groove.errors import RunError
+from groove.runs.folder import Run, find_runs, load_run
+
+
+@dataclass
+class ReportConfig:
+    """Schema of `conf/report.yaml`; `runs` is a folder or a list of folders."""
+
+    runs: Any = "outputs"
+    out: str = "outputs"
+
+
+def report(cfg: Any) -> None:
+    """Judge, draw and compare the runs that `cfg` (a `ReportConfig`) names."""
+    from rich.console import Console
+
+    runs, broken = load_runs(folders_of(cfg.runs))
+    console = Console(width=max(120, min(200, shutil.get_terminal_size((160, 40)).columns)), highlight=False)
+    for reason in broken:
+        console.print(f"left out: {reason}", markup=False, soft_wrap=True)
+    if not runs:
+        raise RunError(f"none of the {len(broken)} run folders can be read; the first: {broken[0]}")
+    finished = [run for run in runs if judge_again(run)]
+    alone = not finished  # an unfinished run may be looked at, but its last epoch is nobody's result
+    for run in runs:
+        if run not in finished:
+            left_out = "" if alone else ", left out of the comparison"
+            text = f"unfinished (epoch {run.last_epoch}), no verdict written{left_out}: {run.folder}"
+            console.print(text, markup=False, soft_wrap=True)
+    runs = runs if alone else finished
+    if len(runs) == 1:
+        show_one(console, runs[0])
+    else:
+        show_all(console, runs)
+    compare(console, runs, Path(cfg.out))
+
+
+def folders_of(setting: Any) -> list[Path]:
+    """Return the run folders that `setting` (a path, or a list of them) holds, each once.
+
+    Raises:
+        RunError: a path that is no folder, or no run below it.
+    """
+    one = isinstance(setting, str | int | float)  # a folder may be called 5
+    given = [Path(str(setting))] if one else [Path(str(entry)) for entry in setting or ()]
+    if not given:
+        raise RunError("runs= names no folder; give runs=DIR or runs=[DIR1,DIR2]")
+    folders: dict[Path, Path] = {}
+    for root in given:
+        if not root.is_dir():
+            raise RunError(f"runs={root} is not a folder")
+        found = find_runs(root)
+        if not found:
+            raise RunError(f"runs={root} holds no run: no run.json or metrics.csv in it or below it")
+        folders |= {folder.resolve(): folder for folder in found if folder.resolve() not in folders}
+    return list(folders.values())
+
+
+def load_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
+    """Return the runs that can be read, and the reasons of those that cannot."""
+    runs, broken = [], []
+    for folder in folders:
+        try:
+            runs.append(load_run(folder))
+        except RunError as error:
+            broken.append(str(error))
+    return runs, broken
+
+
+def judge_again(run: Run) -> bool:
+    """Rewrite the figure of `run`, and, if it is finished, its verdict; return whether it is finished."""
+    from groove.figures.training_curves import write_figure
+    from groove.runs.verdict.rules_everyone import run_complete
+    from groove.runs.verdict.verdict import judge, write_verdict
+
+    write_figure(run, run.folder)
+    finished = run_complete(run).passed is True
+    if finished:
+        write_verdict(judge(run), run.folder)
+    return finished
+
+
+def show_one(console: Any, run: Run) -> None:
+    """Print the verdict and the retrieval of the only run, and where its figure lies."""
+    from groove.figures.training_curves import FIGURE_FILE
+    from groove.runs.retrieval_tables import retrieval_tables
+    from groove.runs.verdict.verdict import judge, verdict_table
+
+    verdict = judge(run)
+    console.print(verdict_table(verdict))
+    for table in retrieval_tables(run):
+        console.print(table)
+    console.print(verdict.summary, markup=False)
+    console.print(f"figure: {run.folder / FIGURE_FILE}", markup=False, soft_wrap=True)
+
+
+def show_all(console: Any, runs: Sequence[Run]) -> None:
+    """Print the comparison table."""
+    from groove.runs.comparison.compare import comparison_table
+
+    console.print(comparison_table(runs, console.width))
+
+
+def compare(console: Any, runs: Sequence[Run], out: Path) -> None:
+    """Write the comparison into `out` and say where it lies."""
+    from groove.runs.comparison.compare import write_comparison
+
+    path = write_comparison(runs, out)
+    beside = "comparison.md, comparison.png and plane.png beside it"
+    console.print(f"comparison: {path} ({beside})", markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    run_main(report, config_name="report", schema=ReportConfig)

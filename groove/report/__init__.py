@@ -1,1 +1,0 @@
-"""Verdict, figure and comparison, from a run folder alone."""

@@ -1,0 +1,1 @@
+"""The verdict: indicators, thresholds, rules and hints."""

@@ -1,0 +1,114 @@
+"""What a verdict is made of: indicators, each a number against a bound, and the claimed causes of rigidity.
+
+A number that was not measured makes its indicator undefined (``passed=None``), and a verdict cannot pass with an
+undefined indicator, unless that indicator is advisory (``required=False``; its bound says so): advisory lines inform
+and never decide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from groove.runs.measured import Measured
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """One line of a verdict; `passed` is `None` where it is undefined, and `hint` then says why."""
+
+    name: str
+    value: float | None
+    bound: str
+    passed: bool | None
+    hint: str
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One of the claimed causes of rigidity, and whether the gradients of this run bear it out."""
+
+    name: str
+    value: float | None
+    holds: bool | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judgement of one run; `state` is rigid, moving, healthy, disrupted, or unknown without a cosine."""
+
+    experiment: str
+    state: str
+    passed: bool
+    indicators: list[Indicator]
+    summary: str
+    causes: list[Cause] = field(default_factory=list)
+
+    @property
+    def counted(self) -> list[Indicator]:
+        """Return the indicators that decide."""
+        return [indicator for indicator in self.indicators if indicator.required]
+
+    @property
+    def advisory(self) -> list[Indicator]:
+        """Return the indicators that inform."""
+        return [indicator for indicator in self.indicators if not indicator.required]
+
+    @property
+    def passed_count(self) -> int:
+        """Return how many of the `counted` indicators pass."""
+        return sum(indicator.passed is True for indicator in self.counted)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a value must satisfy, in words and as a test."""
+
+    text: str
+    holds: Callable[[float], bool]
+
+
+def above(limit: float, text: str = "") -> Bound:
+    """Return the bound ``value > limit``; `text` is appended and says of what."""
+    return Bound(f"> {limit:g}{text}", lambda value: value > limit)
+
+
+def at_least(limit: float, text: str = "") -> Bound:
+    """Return the bound ``value >= limit``."""
+    return Bound(f">= {limit:g}{text}", lambda value: value >= limit)
+
+
+def at_most(limit: float, text: str = "") -> Bound:
+    """Return the bound ``value <= limit``."""
+    return Bound(f"<= {limit:g}{text}", lambda value: value <= limit)
+
+
+def between(low: float, high: float, text: str = "") -> Bound:
+    """Return the bound ``low <= value <= high``."""
+    return Bound(f"{low:g} to {high:g}{text}", lambda value: low <= value <= high)
+
+
+def zero(text: str = "") -> Bound:
+    """Return the bound of what counts mistakes: there must be none."""
+    return Bound(f"0{text}", lambda value: value == 0)
+
+
+def judged(name: str, measured: Measured, bound: Bound, hint: str = "") -> Indicator:
+    """Return the indicator of `measured` against `bound`; `hint` is shown only where it fails."""
+    value = measured.value
+    if value is None or not math.isfinite(value):
+        return Indicator(name, None, bound.text, None, f"undefined: {measured.missing}")
+    passed = bool(bound.holds(value))
+    return Indicator(name, float(value) + 0.0, bound.text, passed, "" if passed else hint)
+
+
+def advisory(indicator: Indicator) -> Indicator:
+    """Return `indicator` as one that informs and does not decide."""
+    return (
+        indicator
+        if not indicator.required
+        else replace(indicator, required=False, bound=f"{indicator.bound} (advisory)")
+    )

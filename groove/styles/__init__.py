@@ -1,0 +1,1 @@
+"""Sub-styles inside a difficulty class: clusters, their stability and their names."""

@@ -1,0 +1,195 @@
+"""Sub-styles of a library: the clusters inside each difficulty class, with names and example charts.
+
+A class is divided by `groove.styles.clusters`, its parts named by `groove.styles.names` and compared with labels
+that no training saw by `groove.styles.crosscheck`. Charts of no class (Edit) and of an undivided class have no
+sub-style. Neither torch nor the songs are needed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sklearn.metrics import adjusted_rand_score
+
+from groove.embedding.embedded import EmbeddedLibrary
+from groove.styles.clusters import LARGEST, Partition, partition
+from groove.styles.crosscheck import NAMES, Agreement, meter_agreement, name_agreement, one_chart_a_song
+from groove.styles.names import differences, style_names, trait_name, trait_values
+from groove.styles.stability import STARTS, fit
+
+EXAMPLES = 5
+COLUMN = "substyle"
+NO_STYLE = ""
+OnStep = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class SubStyle:
+    """One part of a class.
+
+    Attributes:
+        name: what its charts have and the rest of the class has not.
+        rows: its charts, rows of the library.
+        examples: those nearest to its centre, of different songs.
+        z: difference from the rest of the class of every trait, in robust spreads.
+        p: p-value of each difference's rank test.
+    """
+
+    name: str
+    rows: NDArray[np.intp]
+    examples: list[int]
+    z: Mapping[str, float]
+    p: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ClassStyles:
+    """The sub-styles of one class.
+
+    Attributes:
+        name: of the class.
+        rows: its charts, rows of the library; what `partition` holds is in this order.
+        partition: the clusters and how well they hold.
+        styles: one per cluster, the largest first; none where the class is undivided.
+        checks: agreement with labels that no training saw.
+        ari_radar: adjusted Rand index with k-means of as many clusters on the scaled radar; None where undivided.
+    """
+
+    name: str
+    rows: NDArray[np.intp]
+    partition: Partition | None
+    styles: Sequence[SubStyle]
+    checks: Sequence[Agreement]
+    ari_radar: float | None
+
+    @property
+    def reason(self) -> str:
+        """Return why the class is divided as it is."""
+        return self.partition.reason if self.partition else "no chart"
+
+
+def substyles(
+    library: EmbeddedLibrary,
+    space: str = "projection",
+    seed: int = 0,
+    largest: int = LARGEST,
+    on_step: OnStep = lambda class_name: None,
+) -> list[ClassStyles]:
+    """Return the sub-styles of every class of `library`, in order of difficulty.
+
+    Args:
+        library: the charts.
+        space: which of its vectors to cluster.
+        seed: of everything random.
+        largest: most sub-styles of a class.
+        on_step: called with the class after each number of clusters.
+
+    Raises:
+        RunError: if there is no such space, or it holds vectors that are not finite.
+        ConfigError: if `largest` is below 2.
+    """
+    vectors = library.space(space)
+    label = library.label
+    return [
+        _class_styles(library, vectors, np.flatnonzero(label == index), name, seed, largest, on_step)
+        for index, name in enumerate(library.classes)
+    ]
+
+
+def _class_styles(
+    library: EmbeddedLibrary,
+    vectors: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    name: str,
+    seed: int,
+    largest: int,
+    on_step: OnStep,
+) -> ClassStyles:
+    if len(rows) == 0:
+        return ClassStyles(name, rows, None, [], [], None)
+    rows = rows[np.argsort(np.array(library.column("chart_id"))[rows], kind="stable")]  # ties do not hang on the order
+    found = partition(vectors[rows], seed, largest, lambda: on_step(name))
+    if found.chosen is None:
+        return ClassStyles(name, rows, found, [], [], None)
+    on_radar = fit(library.scaled_radar[rows], found.k, STARTS, seed).labels_
+    ari = float(adjusted_rand_score(found.labels, on_radar))
+    charts = library.take(rows)
+    return ClassStyles(name, rows, found, _styles(charts, rows, found, name), _checks(charts, found.labels, seed), ari)
+
+
+def _styles(charts: EmbeddedLibrary, rows: NDArray[np.intp], found: Partition, of_class: str) -> list[SubStyle]:
+    traits, values = trait_values(charts)
+    differ = differences(traits, values, found.labels)
+    columns = [trait_name(trait) for trait in traits]
+    return [
+        SubStyle(
+            name=name,
+            rows=rows[found.labels == cluster],
+            examples=rows[nearest_of_songs(found, cluster, charts.song)].tolist(),
+            z=dict(zip(columns, differ.z[cluster].tolist(), strict=True)),
+            p=dict(zip(columns, differ.p[cluster].tolist(), strict=True)),
+        )
+        for cluster, name in enumerate(style_names(differ, of_class))
+    ]
+
+
+def nearest_of_songs(found: Partition, cluster: int, song: NDArray[np.int64]) -> list[int]:
+    """Return the charts of `cluster` nearest to its centre, one of each `song`, at most `EXAMPLES`."""
+    members = np.flatnonzero(found.labels == cluster)
+    nearest: dict[int, int] = {}
+    for place in members[np.argsort(found.distance[members], kind="stable")].tolist():
+        nearest.setdefault(int(song[place]), place)
+    return list(nearest.values())[:EXAMPLES]
+
+
+def _checks(charts: EmbeddedLibrary, labels: NDArray[np.int64], seed: int) -> list[Agreement]:
+    """Return the agreement of `labels` with whatever labels the table has, of one chart a song."""
+    some = one_chart_a_song(charts.song)
+    part, styles = charts.take(some), labels[some]
+    found = [
+        name_agreement(label, part.column(column), styles, seed)
+        for column, label in NAMES.items()
+        if column in part.table.column_names
+    ]
+    return [check for check in [*found, meter_agreement(part.column("meter"), styles, seed)] if check is not None]
+
+
+def style_column(library: EmbeddedLibrary, classes: Sequence[ClassStyles]) -> list[str]:
+    """Return the name of each chart's sub-style, empty for charts that have none, (N,)."""
+    column = [NO_STYLE] * len(library)
+    for found in classes:
+        for style in found.styles:
+            for row in style.rows.tolist():
+                column[row] = style.name
+    return column
+
+
+def told_apart(classes: Sequence[ClassStyles]) -> list[ClassStyles]:
+    """Return `classes` with the class before each name that several of them have."""
+    counts = Counter(style.name for found in classes for style in found.styles)
+
+    def named(style: SubStyle, of_class: str) -> SubStyle:
+        return replace(style, name=f"{of_class}: {style.name}") if counts[style.name] > 1 else style
+
+    return [replace(found, styles=[named(style, found.name) for style in found.styles]) for found in classes]
+
+
+def with_substyles(library: EmbeddedLibrary, space: str = "projection", seed: int = 0) -> EmbeddedLibrary:
+    """Return `library` with the column ``substyle``: a name, unique in the library, or an empty text.
+
+    A name that several classes have stands behind the class: ``Hard: many freezes``.
+
+    Raises:
+        RunError: as `substyles` does.
+    """
+    names = pa.array(style_column(library, told_apart(substyles(library, space, seed))), pa.string())
+    table = library.table
+    if COLUMN in table.column_names:
+        table = table.drop_columns([COLUMN])
+    table = table.append_column(COLUMN, names)
+    return EmbeddedLibrary(table, library.vectors, library.family, library.classes, library.scaler, library.provenance)

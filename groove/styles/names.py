@@ -1,0 +1,156 @@
+"""Names of sub-styles, from what sets their charts apart from the rest of their class.
+
+A difference is that of medians (sub-style less rest) in units of the class's spread, which outliers do not widen (a
+robust z). It is named only if it is at least `BOUND` and the two groups differ by a rank test (Mann and Whitney 1947)
+too, so that a handful of odd charts names nothing. The words are those of players: ``streams`` is the radar's stream,
+``bursts`` its voltage, ``jumps`` its air, ``freezes`` its freeze, ``rhythms`` its chaos; tempo, length, mines, hands
+and rolls are counted. Dimension letters: N charts of a class, F traits, K sub-styles.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import mannwhitneyu
+
+from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.data.scaler import RadarScaler
+from groove.embedding.embedded import EmbeddedLibrary
+
+BOUND, VERY = 0.5, 1.0
+"""A difference from the rest is named from `BOUND` spreads on, with "very" from `VERY` off the class's median on."""
+NAMED_P = 0.01
+WORDS = 2
+"""How many differences a name has, the strongest; more only where two names would be the same."""
+
+
+class Trait(NamedTuple):
+    """A number of a chart, and what a sub-style with more or less of it is called."""
+
+    column: str
+    more: str
+    less: str
+    per_step: bool = False
+
+
+TRAITS = (
+    Trait("stream", "dense streams", "sparse streams"),
+    Trait("voltage", "strong bursts", "weak bursts"),
+    Trait("air", "many jumps", "few jumps"),
+    Trait("freeze", "many freezes", "few freezes"),
+    Trait("chaos", "tricky rhythms", "plain rhythms"),
+    Trait("bpm", "fast", "slow"),
+    Trait("length_s", "long", "short"),
+    Trait("jumps", "many jumps", "few jumps", per_step=True),
+    Trait("holds", "many freezes", "few freezes", per_step=True),
+    Trait("mines", "many mines", "few mines", per_step=True),
+    Trait("hands", "many hands", "few hands", per_step=True),
+    Trait("rolls", "many rolls", "few rolls", per_step=True),
+)
+
+
+class Differences(NamedTuple):
+    """How K sub-styles differ from the rest of their class in F traits.
+
+    Attributes:
+        traits: the traits, F of them.
+        z: their median less that of the rest, in robust spreads of the class, (K, F).
+        from_class: their median less that of the class, in the same spreads, (K, F).
+        p: p-values of the rank tests, (K, F).
+    """
+
+    traits: Sequence[Trait]
+    z: NDArray[np.float64]
+    from_class: NDArray[np.float64]
+    p: NDArray[np.float64]
+
+
+def trait_name(trait: Trait) -> str:
+    """Return what the number is called in a table."""
+    return f"{trait.column}_per_step" if trait.per_step else trait.column
+
+
+def trait_values(library: EmbeddedLibrary) -> tuple[list[Trait], NDArray[np.float64]]:
+    """Return the traits that the library's table has, and their values, (N, F)."""
+    columns = set(library.table.column_names)
+    known = [trait for trait in TRAITS if trait.column in RADAR_AXES or trait.column in columns]
+    values = [_values(library, trait) for trait in known]
+    return known, np.stack(values, axis=1)
+
+
+def _values(library: EmbeddedLibrary, trait: Trait) -> NDArray[np.float64]:
+    if trait.column in RADAR_AXES:
+        return library.radar[:, RADAR_AXES.index(trait.column)]
+    values = library.table[trait.column].to_numpy().astype(np.float64)
+    return values / np.maximum(library.table["steps"].to_numpy(), 1.0) if trait.per_step else values
+
+
+def differences(traits: Sequence[Trait], values: NDArray[np.float64], labels: NDArray[np.int64]) -> Differences:
+    """Return how the sub-styles `labels` (N,) of one class differ from its other charts in `values` (N, F)."""
+    scaled, varied = spreads(traits, values)(values), np.ptp(values, axis=0) > 0
+    count = int(labels.max()) + 1
+    z, from_class, p = np.zeros((count, len(traits))), np.zeros((count, len(traits))), np.ones((count, len(traits)))
+    for cluster in range(count if count > 1 else 0):
+        inside, rest = scaled[labels == cluster], scaled[labels != cluster]
+        from_class[cluster] = np.median(inside, axis=0)  # the scaler's centre is the class's median
+        z[cluster] = from_class[cluster] - np.median(rest, axis=0)
+        p[cluster, varied] = mannwhitneyu(inside[:, varied], rest[:, varied], method="asymptotic").pvalue
+    return Differences(traits, z, from_class, p)
+
+
+def spreads(traits: Sequence[Trait], values: NDArray[np.float64]) -> RadarScaler:
+    """Return median and robust spread of each trait in `values` (N, F).
+
+    Of a count that most charts lack (rolls, mines) the range without outliers is nearly 0, so that a hundredth of a
+    roll a step would be the largest difference of all: a count's spread is at least its standard deviation.
+    """
+    fitted = RadarScaler.fit(values)
+    least = np.where([trait.per_step for trait in traits], values.std(axis=0), 0.0)
+    return RadarScaler(fitted.center, np.maximum(fitted.scale, least))
+
+
+def phrases(found: Differences, cluster: int) -> list[str]:
+    """Return what may be said of a sub-style, the strongest difference first; of each word or its opposite, one."""
+    z, p = found.z[cluster], found.p[cluster]
+    said: dict[str, str] = {}
+    for index in np.argsort(-np.abs(z), kind="stable"):
+        trait = found.traits[index]
+        if abs(z[index]) >= BOUND and p[index] < NAMED_P:
+            word = trait.more if z[index] > 0 else trait.less
+            said.setdefault(trait.more, f"very {word}" if abs(found.from_class[cluster, index]) >= VERY else word)
+    return list(said.values())
+
+
+def style_names(found: Differences, of_class: str) -> list[str]:
+    """Return a name for each sub-style of `of_class`, (K,), unique in it.
+
+    A sub-style without a difference that may be named is ``typical <class>``. Names that would be the same get further
+    differences, as far as there are any, then a number.
+    """
+    said = [phrases(found, cluster) for cluster in range(len(found.z))]
+    words = [WORDS] * len(said)
+    while True:
+        names = [_name(phrase[:count], of_class) for phrase, count in zip(said, words, strict=True)]
+        counts = Counter(names)
+        longer = [counts[name] > 1 and count < len(s) for name, count, s in zip(names, words, said, strict=True)]
+        if not any(longer):
+            return _numbered(names)
+        words = [count + more for count, more in zip(words, longer, strict=True)]
+
+
+def _name(said: Sequence[str], of_class: str) -> str:
+    return ", ".join(said) if said else f"typical {of_class}"
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Return `names` with 2, 3, ... after those that came before."""
+    seen: Counter[str] = Counter()
+    numbered = []
+    for name in names:
+        seen[name] += 1
+        numbered.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return numbered

@@ -1,0 +1,197 @@
+"""How well does k-means with k clusters hold? The numbers by which `groove.styles.clusters` chooses k.
+
+* Over seeds: the mean adjusted Rand index (Hubert and Arabie 1985) of pairs of fits that differ in their start only.
+* Over subsamples: the same of fits to random parts of the points, each extended to all points by the nearest centre.
+* The weakest cluster: each cluster's mean Jaccard index with the most similar one of every subsample's fit, of which
+  the least counts (Hennig 2007, "Cluster-wise assessment of cluster stability"). A mean over clusters stays high when
+  one round cluster among good ones is halved anew each time; this does not.
+* The valley: are there fewer points between two clusters than at their centres? Points are projected on the line
+  through both centres, which was fitted without them (folds); three windows of equal width lie around the
+  two centres and the middle. A density with one peak holds at least as many points in the middle window as in the
+  emptier of the others, whatever its shape, so a middle that is emptier is evidence of two groups and not of a
+  continuum cut in two. All pairs must show it; the least empty counts.
+
+Dimension letters: N points, P coordinates, K clusters.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+from scipy.stats import binom
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+
+SEEDS, SUBSAMPLES, FOLDS = 10, 20, 5
+SUBSAMPLE_SHARE = 0.8
+STARTS = 10
+"""Starts of every fit, of which the best counts; a subsample's fit has `SUBSAMPLE_STARTS`."""
+SUBSAMPLE_STARTS = 4
+STABLE_ARI = 0.8
+STABLE_JACCARD = 0.75  # Hennig's bound for "a valid, stable cluster"
+SMALLEST = 10
+"""Fewer charts than this are odd ones out, not a style."""
+EMPTY_VALLEY, VALLEY_P = 0.5, 0.05
+WINDOW = 1 / 3
+"""Half a window's width, where the centres lie at -1 and 1: the three windows just touch."""
+_SILHOUETTE_POINTS = 2000
+Points = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """K-means with `k` clusters, and how well it holds; the module says what the numbers are.
+
+    Attributes:
+        k: number of clusters.
+        labels: cluster of each point, (N,).
+        centres: mean of each cluster, (K, P).
+        silhouette: mean silhouette width (Rousseeuw 1987), of at most 2,000 points.
+        ari_seeds: agreement over `SEEDS` seeds.
+        ari_subsamples: agreement over `SUBSAMPLES` subsamples.
+        weakest_jaccard: of the cluster that subsamples find least well.
+        valley: points in the middle of the least separated pair, over those at its emptier centre; 1 and more: none.
+        valley_p: largest p-value, over pairs, of a middle as empty as that in a density with one peak.
+        smallest: number of points of the smallest cluster.
+    """
+
+    k: int
+    labels: Labels
+    centres: Points
+    silhouette: float
+    ari_seeds: float
+    ari_subsamples: float
+    weakest_jaccard: float
+    valley: float
+    valley_p: float
+    smallest: int
+
+    @property
+    def stable(self) -> bool:
+        """Return whether other starts and other parts of the library give the same clusters, none of them tiny."""
+        same = min(self.ari_seeds, self.ari_subsamples) >= STABLE_ARI
+        return same and self.weakest_jaccard >= STABLE_JACCARD and self.smallest >= SMALLEST
+
+    @property
+    def separated(self) -> bool:
+        """Return whether every pair of clusters has a valley between them."""
+        return self.valley <= EMPTY_VALLEY and self.valley_p < VALLEY_P
+
+
+def cut(points: Points, k: int, seed: int) -> Cut:
+    """Return k-means with `k` clusters of `points` (N, P) and its numbers; clusters are in order of size."""
+    fits = [fit(points, k, STARTS, seed + number) for number in range(SEEDS)]
+    labels, centres = _by_size(fits[0].labels_.astype(np.int64), fits[0].cluster_centers_)
+    parts = subsample_labels(points, k, seed)
+    valley, valley_p = widest_bridge(window_counts(points, centres, seed))
+    return Cut(
+        k=k,
+        labels=labels,
+        centres=centres,
+        silhouette=silhouette(points, labels, seed),
+        ari_seeds=mean_ari([found.labels_ for found in fits]),
+        ari_subsamples=mean_ari(parts),
+        weakest_jaccard=float(np.mean([best_jaccard(labels, part, k) for part in parts], axis=0).min()),
+        valley=valley,
+        valley_p=valley_p,
+        smallest=int(np.bincount(labels, minlength=k).min()),
+    )
+
+
+def silhouette(points: Points, labels: Labels, seed: int) -> float:
+    """Return the mean silhouette width of `points`, of a random part where they are many; 0 for a single cluster."""
+    if len(points) > _SILHOUETTE_POINTS:
+        rows = np.random.default_rng(seed).choice(len(points), _SILHOUETTE_POINTS, replace=False)
+        points, labels = points[rows], labels[rows]
+    return float(silhouette_score(points, labels)) if len(np.unique(labels)) > 1 else 0.0
+
+
+def fit(points: Points, k: int, starts: int, seed: int, init: Points | str = "k-means++") -> KMeans:
+    """Return k-means fitted to `points`, the best of `starts` starts: random ones, or the centres `init`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than k, in a subsample
+        return KMeans(k, init=init, n_init=starts, random_state=seed).fit(points)
+
+
+def nearest(points: Points, centres: Points) -> Labels:
+    """Return the index of the nearest centre of each point, (N,)."""
+    return cdist(points, centres).argmin(axis=1).astype(np.int64)
+
+
+def _by_size(labels: Labels, centres: Points) -> tuple[Labels, Points]:
+    """Return labels and centres with the largest cluster first, equal ones by their coordinates."""
+    counts = np.bincount(labels, minlength=len(centres))
+    order = sorted(range(len(centres)), key=lambda cluster: (-counts[cluster], *centres[cluster]))
+    return np.argsort(order)[labels].astype(np.int64), centres[order]
+
+
+def subsample_labels(points: Points, k: int, seed: int) -> list[Labels]:
+    """Return the labels (N,) that k-means of each of `SUBSAMPLES` random parts gives all `points`."""
+    random = np.random.default_rng((seed, k))
+    size = max(int(SUBSAMPLE_SHARE * len(points)), k)
+    found = []
+    for number in range(SUBSAMPLES):
+        rows = np.sort(random.choice(len(points), size, replace=False))
+        found.append(nearest(points, fit(points[rows], k, SUBSAMPLE_STARTS, seed + number).cluster_centers_))
+    return found
+
+
+def mean_ari(partitions: Sequence[Labels]) -> float:
+    """Return the mean adjusted Rand index of all pairs of `partitions`: 1 equal, 0 as alike as random ones."""
+    return float(np.mean([adjusted_rand_score(a, b) for a, b in combinations(partitions, 2)]))
+
+
+def best_jaccard(labels: Labels, other: Labels, k: int) -> NDArray[np.float64]:
+    """Return, for each of `k` clusters of `labels`, the Jaccard index with the most similar one of `other`, (K,)."""
+    common = np.zeros((k, k))
+    np.add.at(common, (labels, other), 1)
+    union = common.sum(axis=1)[:, None] + common.sum(axis=0)[None, :] - common
+    return (common / np.maximum(union, 1)).max(axis=1)
+
+
+def window_counts(points: Points, centres: Points, seed: int) -> NDArray[np.int64]:
+    """Return the points around one centre, the middle and the other centre of each pair of clusters, (pairs, 3).
+
+    The centres that a point is projected with are fitted, from `centres` on, to the folds that it is not in.
+    """
+    pairs = list(combinations(range(len(centres)), 2))
+    fold = np.random.default_rng(seed).permutation(len(points)) % FOLDS
+    counts = np.zeros((len(pairs), 3), dtype=np.int64)
+    for number in range(FOLDS):
+        rest = fit(points[fold != number], len(centres), 1, seed, init=centres).cluster_centers_
+        kept_out = points[fold == number]
+        label = nearest(kept_out, rest)
+        for row, pair in enumerate(pairs):
+            counts[row] += _windows(kept_out[np.isin(label, pair)], *rest[list(pair)])
+    return counts
+
+
+def _windows(points: Points, first: Points, second: Points) -> list[int]:
+    """Return how many of `points` lie in the windows around `first`, the middle and `second`, along their line."""
+    line = (second - first) / 2
+    if not line.any():
+        return [0, 0, 0]
+    place = (points - (first + second) / 2) @ line / (line @ line)
+    return [int((np.abs(place - at) < WINDOW).sum()) for at in (-1, 0, 1)]
+
+
+def widest_bridge(counts: NDArray[np.int64]) -> tuple[float, float]:
+    """Return valley ratio and p-value of the least separated pair, each the largest over the rows of `counts`.
+
+    The p-value is that of a fair coin: under one peak a point of the middle and the emptier side is in the middle with
+    a probability of at least one half.
+    """
+    ratios, p_values = [], []
+    for first, middle, second in counts.tolist():
+        side = min(first, second)
+        ratios.append(middle / max(side, 1) if middle + side else 1.0)
+        p_values.append(float(binom.cdf(middle, middle + side, 0.5)))
+    return max(ratios), max(p_values)

@@ -1,0 +1,275 @@
+"""Counts of charts small enough to play in the head. 16ths at 120 BPM are 0.125 s apart, 8ths 0.25 s."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from groove.charts.chart import Chart
+from groove.charts.library.scan import scan
+from groove.charts.rows import is_arrow
+from groove.charts.technique.counting import RATES, TECHNIQUES, Technique, technique, technique_of, technique_rates
+from groove.charts.technique.feet import assign_feet
+from groove.charts.technique.step_rows import step_rows
+from groove.errors import SimfileError
+from tests.builders import chart_of, measures, ssc_text, steady
+from tests.shared import SHARED
+
+DRILLS = SHARED / "parser_cases" / "PerryAsleep"
+LINE = {"L": "1000", "D": "0100", "U": "0010", "R": "0001", ".": "0000"}
+MIRROR = str.maketrans("LR", "RL")
+X = {0: 0, 1: 1, 2: 1, 3: 2}
+
+
+def pattern(letters: str, per_measure: int = 16) -> str:
+    """Return note data with one single arrow a line, such as ``LDRDL``."""
+    padded = letters.ljust(-(-len(letters) // per_measure) * per_measure, ".")
+    starts = range(0, len(padded), per_measure)
+    return measures(*[" ".join(LINE[letter] for letter in padded[start : start + per_measure]) for start in starts])
+
+
+def counted(folder: Path, notes: str, **timing: str) -> Technique:
+    return technique(chart_of(folder, ssc_text([("Hard", 9, notes)], **timing)))
+
+
+def techniques(folder: Path, notes: str, **timing: str) -> dict[str, int]:
+    """Return the counts of `TECHNIQUES` that are not zero."""
+    counts = asdict(counted(folder, notes, **timing))
+    return {name: counts[name] for name in TECHNIQUES if counts[name]}
+
+
+# ---- one technique at a time ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("letters", ["LDRDL", "LURUL"])
+def test_a_foot_that_passes_the_other_crosses_over(tmp_path, letters):
+    for place, drawn in enumerate((letters, letters.translate(MIRROR))):
+        counts = counted(tmp_path / str(place), pattern(drawn, 8))
+        assert (counts.crossovers, counts.full_crossovers, counts.half_crossovers) == (1, 1, 0)
+        assert counts.alternations == 4
+
+
+def test_a_foot_that_comes_from_the_middle_crosses_half(tmp_path):
+    # right R, left U, right D, left U, right L (from the middle, past the left foot), left U, right R
+    counts = counted(tmp_path, pattern("RUDULUR"))
+    assert (counts.full_crossovers, counts.half_crossovers) == (0, 1)
+
+
+def test_walking_needs_no_technique(tmp_path):
+    assert techniques(tmp_path, pattern("LRLRLDLRLULRLRDR")) == {}
+
+
+def test_one_panel_twice_in_quick_succession_is_a_jack(tmp_path):
+    letters = "LRR.LR..LR"  # a rest, so that the same foot can go on
+    assert techniques(tmp_path / "16ths", pattern(letters)) == {"jacks": 1}
+    assert techniques(tmp_path / "8ths", pattern(letters, 8)) == {}
+
+
+@pytest.mark.parametrize("panel", "DU")
+def test_alternation_that_goes_on_across_a_repeated_panel_is_a_footswitch(tmp_path, panel):
+    # left L, right R, left D, right D, left L, ... : the switch keeps every foot on its side
+    assert techniques(tmp_path, pattern(f"LR{panel}{panel}LRLR")) == {"footswitches": 1}
+
+
+def test_alternation_that_goes_on_across_a_repeated_side_panel_is_a_sideswitch(tmp_path):
+    # left L, right R, left U, right R, left R (crossed over), right U, left L, ...; quicker than one foot likes to jack
+    assert techniques(tmp_path, pattern("LRURRULRLR"), bpms="0=210") == {"crossovers": 1, "sideswitches": 1}
+
+
+def test_a_mine_between_asks_for_a_footswitch(tmp_path):
+    def notes(mine: str) -> str:
+        rest = "0000"
+        first = f"1000 {rest} 0001 {rest} 0100 {mine} 0100 {rest}"
+        return measures(first, f"1000 {rest} 0001 {rest} 1000 {rest} 0001 {rest}")
+
+    tempo = {"bpms": "0=220"}  # 4ths are 0.27 s apart
+    plain = counted(tmp_path / "plain", notes("0000"), **tempo)
+    marked = counted(tmp_path / "marked", notes("0M00"), **tempo)
+    assert marked.footswitches == 1
+    assert marked.steps == plain.steps == 8
+
+
+def test_three_panels_need_one_bracket_and_four_need_two(tmp_path):
+    assert techniques(tmp_path / "three", measures("1000 0001 1110 0000")) == {"brackets": 1}
+    assert techniques(tmp_path / "four", measures("1000 0001 1111 0000")) == {"brackets": 2}
+
+
+def test_a_slow_jump_is_no_bracket(tmp_path):
+    assert techniques(tmp_path, measures("1000 0001 1100 0001")) == {}
+
+
+def test_a_quick_jump_on_the_side_of_one_foot_is_a_bracket(tmp_path):
+    # the right foot is busy on right, a 16th before and after; left and down are the left foot's
+    counts = counted(tmp_path, measures("1000 0001 1100 0001 1100 0001 1000 0001"), bpms="0=240")
+    assert counts.brackets == 2
+    assert counts.alternations == 7
+
+
+def test_a_hold_keeps_its_foot(tmp_path):
+    rows = "2000 0100 0001 0010 0001 0100 0001 3000 1000 0000 0000 0000 0000 0000 0000 0000"
+    counts = counted(tmp_path, measures(rows))
+    assert counts.alternations == 2  # onto the first arrow after the head, and back to the left after the tail
+    assert counts.doublesteps == 5  # all by the right foot
+    assert counts.crossovers == counts.footswitches == counts.sideswitches == 0
+
+
+@pytest.mark.parametrize(("letters", "candles"), [("ULD", 1), ("DRU", 1), ("URDRU", 2), ("UDUDU", 0), ("ULU", 0)])
+def test_a_candle_is_up_and_down_by_one_foot(tmp_path, letters, candles):
+    assert counted(tmp_path, pattern(letters)).candles == candles
+
+
+def test_one_foot_twice_is_a_doublestep(tmp_path):
+    rest = " ".join(["0000"] * 12)
+    assert techniques(tmp_path, measures(f"2000 0001 0010 3000 {rest}")) == {"doublesteps": 1}  # the left foot holds
+
+
+# ---- the whole --------------------------------------------------------------------------------------
+
+
+def test_stream_is_counted_in_measures(tmp_path):
+    stream = pattern("LDURLDURLDURLDUR")
+    notes = "\n,\n".join([stream, stream, measures("1000 0000 0000 0000"), stream, stream])
+    counts = counted(tmp_path, notes)
+    assert (counts.stream_measures, counts.longest_stream, counts.stream_runs, counts.break_measures) == (4, 2, 2, 1)
+    rates = dict(zip(RATES, technique_rates(counts), strict=True))
+    assert (rates["stream"], rates["broken_stream"], rates["longest_stream"]) == (0.8, 0.2, 0.5)
+
+
+def test_unjudged_notes_are_ignored(tmp_path):
+    notes = measures("1000 0001 1000 0001", "0100 0100 0100 0100", "1000 0001 1000 0001")
+    without = measures("1000 0001 1000 0001", "0000 0000 0000 0000", "1000 0001 1000 0001")
+    faked = counted(tmp_path / "fakes", notes, extra="#FAKES:4=4;")
+    assert faked == counted(tmp_path / "without", without)
+    assert counted(tmp_path / "warp", notes, extra="#WARPS:4=4;").steps == 8
+    assert counted(tmp_path / "notes", notes.replace("0100", "0F00")) == faked
+
+
+def test_a_chart_without_rows_has_zero_of_everything(tmp_path):
+    chart = chart_of(tmp_path, ssc_text([("Hard", 9, steady(4, 1))]))
+    empty = replace(chart, notes=chart.notes.select(~is_arrow(chart.notes)))
+    counts = technique(empty)
+    assert set(asdict(counts).values()) == {0}
+    assert technique_rates(counts).tolist() == [0.0] * len(RATES)
+
+
+def test_other_pads_are_refused_by_name(tmp_path):
+    chart = chart_of(tmp_path, ssc_text([("Hard", 9, measures("10000000 00000001"))], steps_type="dance-double"))
+    with pytest.raises(SimfileError, match=r"dance-single charts, this one is 'dance-double': .*song\.ssc #0"):
+        technique(chart)
+
+
+def test_rates_are_shares_of_the_steps(tmp_path):
+    counts = counted(tmp_path, pattern("LDRDL", 8))
+    rates = dict(zip(RATES, technique_rates(counts), strict=True))
+    assert rates["crossovers"] == 1 / 5
+    assert rates["alternations"] == 4 / 5
+    assert set(TECHNIQUES) < set(asdict(counts))
+
+
+# ---- any chart --------------------------------------------------------------------------------------
+
+lines = st.sampled_from(
+    ["0000", "1000", "0100", "0010", "0001"] * 3
+    + ["1100", "0101", "1001", "0110", "1011", "1111", "2000", "0200", "0020", "3000", "0300", "0030", "M00M", "0M00"]
+)
+drawn_measures = st.sampled_from([4, 8, 12, 16, 24]).flatmap(lambda size: st.lists(lines, min_size=size, max_size=size))
+drawn_charts = st.lists(drawn_measures, min_size=1, max_size=4)
+tempos = st.sampled_from(["0=100", "0=150", "0=180,4=90", "0=333"])
+
+
+def drawn(folder: Path, rows: list[list[str]], bpms: str) -> Chart:
+    """Return the chart of these measures, with an arrow in front so that there is one."""
+    return chart_of(folder, ssc_text([("Hard", 9, measures("0100", *map(" ".join, rows)))], bpms=bpms))
+
+
+@settings(max_examples=60, deadline=None)
+@given(drawn_charts, tempos)
+def test_a_mirrored_chart_has_the_same_counts(tmp_path_factory, rows, bpms):
+    folder = tmp_path_factory.mktemp("mirror")
+    mirrored = [[line[3] + line[1:3] + line[0] for line in measure] for measure in rows]
+    assert technique(drawn(folder / "one", rows, bpms)) == technique(drawn(folder / "other", mirrored, bpms))
+
+
+@settings(max_examples=60, deadline=None)
+@given(drawn_charts, tempos)
+def test_the_counts_are_those_of_a_slow_reading_of_the_feet(tmp_path_factory, rows, bpms):
+    chart = drawn(tmp_path_factory.mktemp("slow"), rows, bpms)
+    steps = step_rows(chart)
+    feet = assign_feet(steps)
+    counts = asdict(technique_of(steps, feet))
+    slow = read_slowly(feet.tolist(), steps.seconds.tolist())
+    assert {name: counts[name] for name in slow} == slow
+
+
+def read_slowly(feet: list[list[int]], seconds: list[float]) -> dict[str, int]:
+    """Return the counts by going through the rows one by one, as the definitions are written."""
+    counts = dict.fromkeys([*TECHNIQUES, "half_crossovers", "full_crossovers", "alternations"], 0)
+    for i, now in enumerate(feet):
+        sides = [[panel for panel in now[side : side + 2] if panel >= 0] for side in (0, 2)]
+        counts["brackets"] += sum(len(side) == 2 for side in sides)
+        if i == 0:
+            continue
+        before, since = feet[i - 1], round(seconds[i] - seconds[i - 1], 5)
+        previous = [[panel for panel in before[side : side + 2] if panel >= 0] for side in (0, 2)]
+        single = [sum(panel >= 0 for panel in row) == 1 for row in (before, now)]
+        for part in range(4):
+            if all(single) and before[part] >= 0 and now[part] >= 0:
+                counts["jacks"] += before[part] == now[part] and since < 0.176
+                counts["doublesteps"] += before[part] != now[part] and since < 0.235
+        for panel in range(4):
+            switched = any(panel in previous[side] and panel in sides[1 - side] for side in (0, 1)) and since < 0.3
+            counts["footswitches" if panel in (1, 2) else "sideswitches"] += switched
+        used = [[bool(side) for side in row] for row in (previous, sides)]
+        counts["alternations"] += used in ([[True, False], [False, True]], [[False, True], [True, False]])
+        for foot in (0, 1):
+            kind = crossing(feet[max(i - 2, 0) : i + 1], foot)
+            if kind:
+                counts[kind] += 1
+                counts["crossovers"] += 1
+        counts["candles"] += i > 1 and candle(feet[i - 2 : i + 1])
+    return counts
+
+
+def middle(row: list[int], foot: int) -> float:
+    on = [X[panel] for panel in row[2 * foot : 2 * foot + 2] if panel >= 0]
+    return sum(on) / len(on)
+
+
+def crossing(rows: list[list[int]], foot: int) -> str | None:
+    """Return the name of the crossover of `foot` on the last of two or three rows, None if it is none."""
+    before, now, heel, other = rows[-2], rows[-1], 2 * foot, 2 * (1 - foot)
+    if now[heel] < 0 or before[other] < 0 or before[heel] >= 0:
+        return None
+    left, right = (middle(now, foot), middle(before, 1 - foot)) if foot == 0 else (middle(before, 0), middle(now, 1))
+    if right >= left:
+        return None
+    if len(rows) == 2:
+        return "half_crossovers"
+    came_from = rows[0][heel]
+    if came_from in (-1, now[heel]):
+        return None
+    own_side = X[came_from] < right if foot == 0 else X[came_from] > left
+    return "full_crossovers" if own_side else "half_crossovers"
+
+
+def candle(rows: list[list[int]]) -> bool:
+    """Return whether three rows are single arrows: one part down and up (or up and down), the other foot on a side."""
+    hits = [[(part, panel) for part, panel in enumerate(row) if panel >= 0] for row in rows]
+    if [len(row) for row in hits] != [1, 1, 1]:
+        return False
+    (part, first), (between, side), (again, last) = (row[0] for row in hits)
+    return part == again and {first, last} == {1, 2} and side in (0, 3) and between // 2 != part // 2
+
+
+@pytest.mark.skipif(not DRILLS.is_dir(), reason="no shared drill charts here")
+@pytest.mark.parametrize("foot", "LR")
+@pytest.mark.parametrize("way", ["Behind", "Front"])
+def test_crossover_drills_hold_crossovers_by_the_foot_in_their_name(foot, way):
+    chart = scan(DRILLS / f"TestCrossover{foot}{way}").charts[0]
+    assert technique(chart).crossovers == 3
+    feet = assign_feet(step_rows(chart))
+    assert [(feet[:, 0] == 3).any(), (feet[:, 2] == 0).any()] == [foot == "L", foot == "R"]

@@ -1,0 +1,168 @@
+"""Any command line is a configuration that works, or one line: never another exception.
+
+A few deterministic examples here; ``pytest --hypothesis-profile=long tests/test_fuzz_config.py`` tries many.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import typing
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hypothesis import event, given
+from hypothesis import strategies as st
+from omegaconf import DictConfig, OmegaConf
+
+from groove.config.checks import check_training
+from groove.config.messages import explain
+from groove.config.schema import CONF_DIR, PrepareConfig, TrainConfig, checked
+from groove.embed import EmbedConfig
+from groove.errors import ConfigError, GrooveError
+from groove.evaluate import EvaluateConfig
+from groove.explore import ExploreConfig
+from groove.export import ExportConfig
+from groove.radar import RadarConfig
+from groove.recommend import RecommendConfig
+from groove.report import ReportConfig
+from groove.substyles import SubstylesConfig
+from groove.training.pipeline import check_settings
+
+SCHEMAS = {
+    "train": TrainConfig,
+    "prepare": PrepareConfig,
+    "embed": EmbedConfig,
+    "evaluate": EvaluateConfig,
+    "explore": ExploreConfig,
+    "export": ExportConfig,
+    "radar": RadarConfig,
+    "recommend": RecommendConfig,
+    "report": ReportConfig,
+    "substyles": SubstylesConfig,
+}
+EXTREMES = ("-1", "0", "1000000000", "nan", "inf", "-inf", "abc", "1e400", "null", "[1]", "{a: 1}", "''")
+
+
+def keys(schema: type, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted key of everything below `schema`, containers as well; of a list of dataclasses the first."""
+    for name, kind in typing.get_type_hints(schema).items():
+        yield prefix + name
+        inner = [part for part in (kind, *typing.get_args(kind)) if dataclasses.is_dataclass(part)]
+        for part in inner:
+            yield from keys(part, f"{prefix}{name}." + ("" if part is kind else "0."))  # type: ignore[arg-type]
+
+
+KEYS = {name: list(keys(schema)) for name, schema in SCHEMAS.items()}
+GROUPS = sorted(path.name for path in CONF_DIR.iterdir() if path.is_dir())
+OPTIONS = [f"{path.parent.name}={path.stem}" for path in sorted(CONF_DIR.glob("*/*.yaml"))]
+
+
+def outcome(name: str, overrides: Sequence[str]) -> str | None:
+    """Return the line that `python -m groove.<name>` would end with before any work, or None if it would begin."""
+    schema = SCHEMAS[name]
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF_DIR)):
+        try:
+            cfg = compose(name, overrides=list(overrides))
+        except Exception as error:  # whatever Hydra raises is the user's mistake
+            return " ".join(explain(error, schema).split())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cfg = checked(cfg, schema)
+            if name == "train":
+                check_training(cfg)
+                check_settings(cfg)
+    except GrooveError as error:
+        assert "\n" not in str(error)
+        return str(error)
+    return None
+
+
+def is_one_line(line: str | None) -> bool:
+    return line is None or (bool(line.strip()) and "\n" not in line and "Traceback" not in line)
+
+
+scalars = (
+    st.sampled_from(EXTREMES)
+    | st.integers(-3, 300).map(str)
+    | st.floats(width=32).map(str)
+    | st.sampled_from("true false auto cpu gpu ddp 16 bf16-mixed ordinal attention cosine Hard Edit backbone".split())
+    | st.sampled_from([f"groove.model.losses.{name}" for name in ("LogRatioLoss", "RadarRegressionLoss", "Nothing")])
+    | st.sampled_from(["builtins.dict", "groove.nothing.C", ".", "torch.nn.Linear", "${seed}", "${nothing}", "${"])
+    | st.text(max_size=6)
+)
+values = (
+    scalars
+    | st.lists(scalars, max_size=3).map(lambda parts: f"[{','.join(parts)}]")
+    | st.dictionaries(st.sampled_from(["name", "epochs", "weights", "Hard", "x"]), scalars, max_size=2).map(
+        lambda parts: "{" + ",".join(f"{key}: {value}" for key, value in parts.items()) + "}"
+    )
+)
+
+
+@st.composite
+def override(draw: st.DrawFn, name: str) -> str:
+    """Return one argument: a key there is, nearly there is, or is not, with any value."""
+    key = draw(st.sampled_from(KEYS[name]))
+    key = draw(st.sampled_from([key] * 8 + [key[:-1], key + "x", key + ".0", key.upper(), key.replace(".", "")]))
+    prefix = draw(st.sampled_from([""] * 4 + ["++"] * 4 + ["+", "~"]))
+    return f"{prefix}{key}={draw(values)}" if draw(st.integers(0, 15)) else f"{prefix}{key}"
+
+
+arguments = st.lists(override("train") | st.sampled_from(OPTIONS), min_size=1, max_size=4)
+
+
+@given(arguments)
+def test_any_arguments_of_train(given_arguments: list[str]) -> None:
+    line = outcome("train", given_arguments)
+    event("begins" if line is None else "refused")
+    assert is_one_line(line)
+
+
+@given(st.sampled_from(sorted(set(SCHEMAS) - {"train"})).flatmap(
+    lambda name: st.tuples(st.just(name), st.lists(override(name), min_size=1, max_size=3))
+))  # fmt: skip
+def test_any_arguments_of_the_others(drawn: tuple[str, list[str]]) -> None:
+    assert is_one_line(outcome(*drawn))
+
+
+def numeric(schema: type, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted keys of all numbers below `schema`."""
+    for name, kind in typing.get_type_hints(schema).items():
+        parts = (kind, *typing.get_args(kind))
+        if {int, float} & set(parts):
+            yield prefix + name
+        for part in filter(dataclasses.is_dataclass, parts):
+            yield from numeric(part, f"{prefix}{name}." + ("" if part is kind else "0."))  # type: ignore[arg-type]
+
+
+NUMBERS = [(name, key) for name, schema in SCHEMAS.items() for key in numeric(schema)]
+
+
+NEEDED = {"radar": ["songs=x"], "train": ["experiment=a"], "export": ["out=x"]}
+
+
+@cache
+def complete(name: str) -> DictConfig:
+    """Return the configuration of an entry point with what it cannot do without."""
+    run = ["run=x"] if issubclass(SCHEMAS[name], EmbedConfig) else []
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF_DIR)):
+        cfg = compose(name, overrides=NEEDED.get(name, []) + run)
+    checked(cfg, SCHEMAS[name])
+    return cfg
+
+
+@pytest.mark.parametrize(("name", "key"), NUMBERS)
+def test_no_number_takes_nan_infinity_or_a_word(name: str, key: str) -> None:
+    path = f"{key}.backbone" if key.endswith("lr_factor") else key
+    for value in (math.nan, math.inf, -math.inf, "abc"):
+        cfg = copy.deepcopy(complete(name))
+        OmegaConf.update(cfg, path, value, force_add=True)
+        with pytest.raises(ConfigError, match=key.rpartition(".")[2]) as caught:
+            checked(cfg, SCHEMAS[name])
+        assert is_one_line(str(caught.value))

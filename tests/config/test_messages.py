@@ -1,0 +1,126 @@
+"""Mistakes in a configuration are one line that says what is allowed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from groove.config.checks import check_start
+from groove.config.messages import explain
+from groove.config.schema import PrepareConfig, TrainConfig, checked
+from groove.embed import EmbedConfig
+from groove.errors import CheckpointError, ConfigError
+from groove.export import ExportConfig
+from groove.radar import RadarConfig
+from groove.recommend import RecommendConfig
+from tests.batches import composed, train_config
+
+
+def message(*overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        checked(composed(*overrides), TrainConfig)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("+foo=1", "unknown key 'foo': there is no 'foo' at the top level; allowed: ckpt_path, data, "),
+        ("+trainer.devcies=2", "there is no 'devcies' in 'trainer'; did you mean 'devices'? allowed: accelerator, "),
+        ("+experiment.foo=1", "there is no 'foo' in 'experiment'; allowed: classification_weight, epochs, name, "),
+        ("+data.triplets.positve_percentile=1", "in 'data.triplets'; did you mean 'positive_percentile'?"),
+        ("+experiment.phases.0.freezed=[backbone]", "in 'experiment.phases'; did you mean 'freeze'? allowed: epochs, "),
+        ("+experiment.phases.0.weights.contrastiv=1", "in 'experiment.phases.weights'; did you mean 'contrastive'?"),
+        ("seed=abc", "seed: Value 'abc' of type 'str' could not be converted to Integer"),
+        ("trainer.devices=two", "trainer.devices: Value 'two'"),
+        ("experiment.phases.0.epochs=some", "experiment.phases.epochs: Value 'some'"),
+        ("experiment.warmup_epochs=some", "epochs: Value 'some'"),
+        ("experiment.name=???", "experiment.name"),
+        ("experiment.name=???", "experiment.name is not given: write experiment.name=..."),
+        ("data.store=${nothing}", "nothing"),
+        ("data.steps_types=dance-single", "is dance-single; a list is wanted: data.steps_types=[dance-single]"),
+        ("experiment.phases.0.freeze=backbone", "experiment.phases.freeze is VALUE; a list is wanted"),
+    ],
+)
+def test_mistakes_in_a_composed_configuration_are_one_line(override, expected):
+    assert expected in message("experiment=a", override)
+
+
+def test_a_misspelt_key_of_an_experiment_file_is_found(tmp_path):
+    """Hydra alone would merge it without a word."""
+    own = OmegaConf.create({"experiment": {"warmup_epoch": 3}})
+    with pytest.raises(ConfigError, match="no 'warmup_epoch' in 'experiment'; did you mean 'warmup_epochs'"):
+        checked(OmegaConf.merge(OmegaConf.create(OmegaConf.to_container(composed("experiment=a"))), own), TrainConfig)
+
+
+def refused(*overrides: str, config_name: str = "train", schema: type = TrainConfig) -> str:
+    """Return the line for overrides that Hydra itself does not take."""
+    with pytest.raises(HydraException) as caught:
+        composed(*overrides, config_name=config_name)
+    return explain(caught.value, schema)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("songs=x", "there is no 'songs' at the top level; did you mean 'data.songs'?"),
+        ("triplet_margin=1.5", "did you mean 'loss.triplet_margin'?"),
+        ("positive_percentile=10", "did you mean 'data.triplets.positive_percentile'?"),
+        ("triplets.per_anchor=1", "there is no 'triplets' at the top level; did you mean 'data.triplets.per_anchor'?"),
+        ("lr=1", "did you mean 'optimizer.lr' or 'pretrain.lr'?"),
+        ("data.lr=1", "there is no 'lr' in 'data'; did you mean 'optimizer.lr' or 'pretrain.lr'?"),
+        ("freeze=[backbone]", "there is no 'freeze' at the top level; allowed: "),
+    ],
+)
+def test_a_key_that_exists_elsewhere_is_named(override, expected):
+    assert expected in refused(override)
+    assert "triplets.per" in override or expected in message(f"+{override}")  # of which the first part alone is named
+
+
+def test_a_key_of_another_command_is_named():
+    assert "did you mean 'data.songs'?" in refused("songs=x", config_name="prepare", schema=PrepareConfig)
+    assert "did you mean 'store'?" in refused("data.store=x", config_name="embed", schema=EmbedConfig)
+
+
+@pytest.mark.parametrize(
+    ("name", "schema", "expected"),
+    [
+        ("radar", RadarConfig, "songs is not given: write songs=DIR, a folder of packs"),
+        ("recommend", RecommendConfig, "run is not given: write run=DIR, a run folder of groove.train, or a .ckpt"),
+        ("export", ExportConfig, "run is not given: write run=DIR"),
+    ],
+)
+def test_what_a_command_cannot_do_without_is_asked_for(name, schema, expected):
+    with pytest.raises(ConfigError, match=re.escape(expected)):
+        checked(composed(config_name=name), schema)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("experiment=a,b", "experiment=a,b is several values: for one run after the other write -m before it"),
+        ("seed=1,2", "seed=1,2 is several values: for one run after the other write -m before it"),
+        ("data.steps_types=a,b", "data.steps_types=a,b is several values; a list is written data.steps_types=[a,b]"),
+        ("model.head=a,b", "write -m before it; as one text 'model.head=\"a,b\"'"),
+    ],
+)
+def test_several_values_are_a_sweep_a_list_or_a_text(key, expected):
+    assert refused(key).endswith(expected)
+
+
+@pytest.mark.parametrize("key", ["pretrained", "ckpt_path"])
+def test_a_run_folder_in_place_of_a_checkpoint_names_its_last_one(key, tmp_path):
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    last.parent.mkdir()
+    with pytest.raises(CheckpointError, match="no checkpoint at"):
+        check_start(train_config(f"{key}={tmp_path}"))
+    last.touch()
+    for folder in (tmp_path, last.parent):
+        with pytest.raises(CheckpointError) as caught:
+            check_start(train_config(f"{key}={folder}"))
+        assert str(caught.value) == f"{key}={folder} is a folder; write {key}={last}, its last checkpoint"
+    check_start(train_config(f"{key}={last}"))

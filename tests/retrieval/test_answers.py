@@ -1,0 +1,119 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.errors import ConfigError, LibraryError
+from groove.retrieval.answers import (
+    answer_table,
+    query_by_chart,
+    query_by_radar,
+    query_by_row,
+    recommend,
+)
+from groove.retrieval.index import ChartIndex
+from tests.embedding.libraries import embedded_library
+
+LIBRARY = embedded_library(60)
+INDEX = ChartIndex(LIBRARY.space("pooled"))
+EVERYTHING = np.ones(60, dtype=bool)
+
+
+def nearest_by_hand(row, allowed, k):
+    vectors = LIBRARY.space("pooled").astype(float)
+    others = [i for i in range(60) if allowed[i]]
+    return sorted(others, key=lambda i: np.sqrt(((vectors[i] - vectors[row]) ** 2).sum()))[:k]
+
+
+def test_the_nearest_of_other_songs_are_recommended():
+    query = query_by_row(LIBRARY, 7, "pooled", "Song 1")
+    found = recommend(LIBRARY, query, 5, EVERYTHING, INDEX)
+    allowed = [LIBRARY.song[i] != LIBRARY.song[7] for i in range(60)]
+    assert [answer.row for answer in found] == nearest_by_hand(7, allowed, 5)
+    vectors = LIBRARY.space("pooled").astype(float)
+    for answer in found:
+        assert answer.distance == pytest.approx(np.sqrt(((vectors[answer.row] - vectors[7]) ** 2).sum()), rel=1e-4)
+
+
+def test_its_own_song_may_be_allowed_but_never_the_chart_itself():
+    query = query_by_row(LIBRARY, 7, "pooled", "")
+    found = recommend(LIBRARY, query, 59, EVERYTHING, INDEX, own_song=True)
+    assert [answer.row for answer in found] == nearest_by_hand(7, [i != 7 for i in range(60)], 59)
+
+
+def test_only_allowed_charts_are_named_even_if_they_are_few():
+    allowed = np.zeros(60, dtype=bool)
+    allowed[[5, 7, 8, 30]] = True
+    found = recommend(LIBRARY, query_by_row(LIBRARY, 7, "pooled", ""), 10, allowed, INDEX)
+    assert [answer.row for answer in found] == [30]
+
+
+def test_nothing_but_the_own_song_is_said():
+    allowed = LIBRARY.song == LIBRARY.song[7]
+    with pytest.raises(LibraryError, match="same_song=true"):
+        recommend(LIBRARY, query_by_row(LIBRARY, 7, "pooled", ""), 3, allowed, INDEX)
+    with pytest.raises(ConfigError, match="k=0; allowed: 1 or more"):
+        recommend(LIBRARY, query_by_row(LIBRARY, 7, "pooled", ""), 0, EVERYTHING, INDEX)
+
+
+def test_a_chart_from_outside_finds_what_its_copy_inside_finds():
+    other = LIBRARY.take(np.array([7]))
+    inside = recommend(LIBRARY, query_by_row(LIBRARY, 7, "pooled", ""), 5, EVERYTHING, INDEX)
+    outside = recommend(LIBRARY, query_by_chart(LIBRARY, other, 0, "pooled", ""), 5, EVERYTHING, INDEX)
+    assert outside == inside
+
+
+def test_a_radar_finds_the_charts_nearest_in_the_axes_it_names():
+    query = query_by_radar(LIBRARY, {"stream": 100, "air": "low", "chaos": None}, EVERYTHING)
+    low = np.percentile(LIBRARY.radar[:, 2], 10)
+    assert query.radar[[0, 2]].tolist() == [100, low] and np.isnan(query.radar[[1, 3, 4]]).all()
+    scale = LIBRARY.scaler.scale
+    far = [np.hypot((r[0] - 100) / scale[0], (r[2] - low) / scale[2]) for r in LIBRARY.radar]
+    found = recommend(LIBRARY, query, 6, EVERYTHING)
+    assert [answer.row for answer in found] == sorted(range(60), key=lambda i: far[i])[:6]
+    np.testing.assert_allclose([answer.distance for answer in found], sorted(far)[:6])
+    assert not {"voltage", "freeze", "chaos"} & set(found[0].reason.text.replace(",", " ").split())
+
+
+def test_levels_are_percentiles_of_the_allowed_charts():
+    allowed = LIBRARY.label == 2
+    query = query_by_radar(LIBRARY, {"freeze": "High", "voltage": "medium"}, allowed)
+    assert query.radar[3] == pytest.approx(np.percentile(LIBRARY.radar[allowed, 3], 90))
+    assert query.radar[1] == pytest.approx(np.median(LIBRARY.radar[allowed, 1]))
+
+
+@pytest.mark.parametrize("value", ["hih", "nan", "inf", ""])
+def test_what_is_no_radar_value_is_refused(value):
+    with pytest.raises(ConfigError, match="one of low, medium, high"):
+        query_by_radar(LIBRARY, {"air": value}, EVERYTHING)
+
+
+def test_a_radar_without_an_axis_is_refused():
+    with pytest.raises(ConfigError, match=r"at least one of radar\.stream="):
+        query_by_radar(LIBRARY, {}, EVERYTHING)
+
+
+def test_the_table_of_answers_holds_both_radars_and_the_reason():
+    query = query_by_row(LIBRARY, 7, "pooled", "")
+    found = recommend(LIBRARY, query, 3, EVERYTHING, INDEX)
+    rows = answer_table(LIBRARY, query, found).to_pylist()
+    assert [row["rank"] for row in rows] == [1, 2, 3]
+    for row, answer in zip(rows, found, strict=True):
+        assert row["chart_id"] == LIBRARY.column("chart_id")[answer.row]
+        for axis, name in enumerate(RADAR_AXES):
+            assert row[name] == pytest.approx(LIBRARY.radar[answer.row, axis], abs=0.05)
+            assert row[f"query_{name}"] == pytest.approx(LIBRARY.radar[7, axis], abs=0.05)
+        assert row["reason"] == answer.reason.text
+
+
+def test_a_radar_of_shares_keeps_its_decimals_in_words_and_in_the_table():
+    library = replace(LIBRARY, family="stepmania")
+    assert np.allclose(library.radar, LIBRARY.radar / 100)
+    query = query_by_radar(library, {"stream": 0.5, "air": 0.254}, EVERYTHING)
+    assert query.text == "stream 0.50, air 0.25"
+    assert query_by_radar(LIBRARY, {"stream": 86.4}, EVERYTHING).text == "stream 86"
+    answers = recommend(library, query, 3, EVERYTHING)
+    for row, answer in zip(answer_table(library, query, answers).to_pylist(), answers, strict=True):
+        assert row["query_air"] == 0.254
+        assert [row[axis] for axis in RADAR_AXES] == pytest.approx(library.radar[answer.row], abs=0.0005)

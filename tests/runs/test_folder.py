@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from groove.errors import RunError
+from groove.runs.folder import find_runs, load_run, write_atomically
+
+from .builders import PHASES_B, good_a, good_b, write_csv
+
+
+def test_reads_columns_phases_and_retrieval(tmp_path: Path) -> None:
+    run = load_run(good_a(tmp_path))
+    assert run.metrics.epochs == tuple(range(21))
+    assert run.metrics.phases[0] == "initial" and run.metrics.phases[5:7] == ("warmup", "finetune")
+    assert run.at("val/accuracy", 0) == 0.81 and run.final("val/accuracy") == pytest.approx(0.805)
+    assert run.at("grad_norm/classifier_head", 3) is None, "an empty cell is not measured"
+    assert [phase.name for phase in run.phases] == ["warmup", "finetune"]
+    assert run.is_frozen("classifier_head", 5) and not run.is_frozen("classifier_head", 6)
+    assert run.retrieval is not None
+
+
+def test_one_missing_epoch_leaves_no_list(tmp_path: Path) -> None:
+    run = load_run(good_a(tmp_path, {"val/accuracy": {3: None}}))
+    assert run.over("val/accuracy", range(0, 3)) is not None
+    assert run.over("val/accuracy", range(0, 5)) is None
+    assert run.why_missing("val/accuracy", range(0, 5)) == "val/accuracy is empty at epoch 3"
+    assert run.why_missing("no/column", [1]) == "metrics.csv has no column no/column"
+
+
+def test_nan_is_kept_but_never_handed_out(tmp_path: Path) -> None:
+    run = load_run(good_a(tmp_path, {"val/accuracy": {3: float("nan")}}))
+    assert run.at("val/accuracy", 3) is None
+    assert run.why_missing("val/accuracy", [3]) == "val/accuracy is nan at epoch 3"
+
+
+def test_a_phase_without_last_epoch_lasts_to_the_end_and_one_without_epochs_is_dropped(tmp_path: Path) -> None:
+    phases = [{"name": "warmup", "first_epoch": 1, "last_epoch": 0, "weights": {}}, {"name": "rest", "first_epoch": 1}]
+    run = load_run(good_b(tmp_path, phases=phases))
+    assert [(phase.name, phase.last_epoch) for phase in run.phases] == [("rest", 20)]
+
+
+def test_references_are_the_finite_ones(tmp_path: Path) -> None:
+    given = {"random_forest": 0.8, "boosted_trees": float("nan"), "other": None}
+    new = load_run(good_b(tmp_path / "new", references=given, references_by_song={"random_forest": 0.9, "other": None}))
+    assert (new.references, new.references_by_song) == ({"random_forest": 0.8}, {"random_forest": 0.9})
+    old = load_run(good_b(tmp_path / "old"))
+    assert old.references == old.references_by_song == {}
+
+
+@pytest.mark.parametrize("key", ["references", "references_by_song"])
+@pytest.mark.parametrize("references", ["0.8", [0.8], {"random_forest": "0.8"}, {"random_forest": True}])
+def test_references_that_are_no_numbers_are_one_line(tmp_path: Path, key: str, references: object) -> None:
+    with pytest.raises(RunError, match=rf"run\.json: '{key}' must be an object of numbers, found .*") as caught:
+        load_run(good_b(tmp_path, **{key: references}))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "run.json"])
+def test_missing_file(tmp_path: Path, name: str) -> None:
+    good_a(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(RunError, match=f"has no {name}"):
+        load_run(tmp_path)
+
+
+CORRUPT = {
+    "a word": ("epoch,x\n0,1\n1,abc\n", "line 3, column x: 'abc' is not a number"),
+    "a cut line": ("epoch,x,y\n0,1,2\n1,1\n", "line 3: 2 cells for 3 columns"),
+    "no header": ("0,1\n1,1\n", "must name the columns"),
+    "no epoch 0": ("epoch,x\n1,1\n", "epoch 1 where epoch 0 was expected"),
+    "a gap": ("epoch,x\n0,1\n2,1\n", "epoch 2 where epoch 1 was expected"),
+    "an epoch twice": ("epoch,x\n0,1\n0,1\n", "epoch 0 where epoch 1 was expected"),
+    "only a header": ("epoch,x\n", "holds no epoch yet"),
+    "nothing": ("", "must name the columns"),
+    "an open quote": ('epoch,x\n0,"1\n', "not readable CSV"),
+}
+
+
+@pytest.mark.parametrize("case", CORRUPT)
+def test_corrupt_csv_is_one_line_with_its_place(tmp_path: Path, case: str) -> None:
+    text, expected = CORRUPT[case]
+    good_a(tmp_path)
+    (tmp_path / "metrics.csv").write_text(text)
+    with pytest.raises(RunError) as caught:
+        load_run(tmp_path)
+    assert expected in str(caught.value) and "metrics.csv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{", "not readable JSON"),
+        ("[]", "holds a list, not an object"),
+        ('{"experiment": "a", "verdict": "a"}', "no 'phases'"),
+        ('{"experiment": "a", "verdict": "basline", "phases": []}', "did you mean 'baseline'"),
+        ('{"experiment": "a", "verdict": "a", "phases": {}}', "must be a list"),
+        ('{"experiment": "a", "verdict": "a", "phases": [{"name": "x"}]}', "a phase needs"),
+        ('{"experiment": "a", "verdict": "a", "phases": ["x"]}', "a phase needs"),
+    ],
+)
+def test_corrupt_run_json(tmp_path: Path, text: str, expected: str) -> None:
+    good_a(tmp_path)
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(RunError, match=expected):
+        load_run(tmp_path)
+
+
+def test_find_runs_also_lists_incomplete_folders_and_skips_hidden_ones(tmp_path: Path) -> None:
+    good_a(tmp_path / "sweep" / "0")
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "run.json").write_text("{}")
+    good_a(tmp_path / ".trash" / "old")
+    assert find_runs(tmp_path) == [tmp_path / "half", tmp_path / "sweep" / "0"]
+    assert find_runs(tmp_path / "sweep" / "0") == [tmp_path / "sweep" / "0"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "x.txt"
+    target.write_text("old")
+
+    def fail(path: Path) -> None:
+        path.write_text("half")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_atomically(target, fail)
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
+
+
+def test_csv_of_one_epoch_is_a_run(tmp_path: Path) -> None:
+    good_b(tmp_path)
+    write_csv(tmp_path / "metrics.csv", {"val/accuracy": [0.8]}, PHASES_B)
+    assert load_run(tmp_path).last_epoch == 0
+
+
+def test_reading_and_judging_load_neither_torch_nor_matplotlib() -> None:
+    code = (
+        "import sys, groove.runs.verdict.verdict, groove.runs.comparison.compare;"
+        "print([m for m in ('torch', 'lightning', 'matplotlib', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

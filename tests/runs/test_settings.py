@@ -1,0 +1,90 @@
+"""Settings of a command line, as Hydra writes them down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from groove.errors import RunError
+from groove.runs.comparison.compare import comparison_rows
+from groove.runs.folder import load_run
+from groove.runs.settings import OVERRIDES_FILE, settings_of, shortened, written
+
+from .builders import good_a
+
+
+def saved(folder: Path, *overrides: str) -> Path:
+    """Write `overrides` as Hydra saves a command line."""
+    path = folder / OVERRIDES_FILE
+    path.parent.mkdir(parents=True)
+    OmegaConf.save(OmegaConf.create(list(overrides)), path)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        'data.songs="/some where/lib"',
+        "data.songs='/lib'",
+        "data.songs=/lib",
+        r'data.songs="/a \"b\" c"',
+        "loss.name=null",
+    ],
+)
+def test_a_value_loses_its_quotes_as_hydra_takes_them(tmp_path: Path, override: str) -> None:
+    (setting,) = settings_of(saved(tmp_path, override, "seed=3"))
+    key, _, value = setting.partition("=")
+    parsed = OverridesParser.create().parse_override(override)
+    expected = parsed.value()
+    assert key == parsed.key_or_group and value == ("null" if expected is None else str(expected))
+
+
+def test_quotes_inside_a_value_stay(tmp_path: Path) -> None:
+    given = 'data.steps_types=["dance-single","pump-single"]'
+    assert settings_of(saved(tmp_path, given)) == (given,)
+
+
+def test_what_changes_no_result_is_left_out(tmp_path: Path) -> None:
+    nothing = [
+        "seed=1",
+        "pretrain.root=/x",
+        "data.store=/y",
+        "trainer.num_nodes=1",
+        "hydra.run.dir=/z",
+        "+data.store=q",
+    ]
+    kept = ["pretrain.epochs=3", "data.songs=/lib", "~loss.bandwidth", "data.fold=2"]
+    folder = saved(tmp_path, *nothing, *kept)
+    assert settings_of(folder) == tuple(sorted(kept))
+    assert settings_of(folder, ("data.fold",)) == ("data.songs=/lib", "pretrain.epochs=3", "~loss.bandwidth")
+    assert settings_of(tmp_path / "no such run") == ()
+
+
+def test_a_folder_with_a_space_is_one_setting_of_one_group(tmp_path: Path) -> None:
+    runs = []
+    for number, songs in enumerate(("/my songs", "/my songs", "/my other songs")):
+        folder = good_a(tmp_path / str(number), seed=number)
+        saved(folder, f'data.songs="{songs}"', f"pretrain.root=/pre{number}", "loss.temperature=2")
+        runs.append(load_run(folder))
+    rows = comparison_rows(runs)
+    assert [row["row"] for row in rows] == ["run", "run", "mean", "spread", "run"], "pretrain.root tells nothing apart"
+    assert rows[0]["settings"] == '"data.songs=/my songs" loss.temperature=2'
+
+
+@pytest.mark.parametrize("text", ["a: [", "a: 1\n", "\x00"])
+def test_a_file_that_is_no_list_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
+    folder = good_a(tmp_path)
+    (folder / OVERRIDES_FILE).parent.mkdir()
+    (folder / OVERRIDES_FILE).write_text(text)
+    with pytest.raises(RunError, match=r"overrides\.yaml") as caught:
+        load_run(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_how_settings_are_shown() -> None:
+    assert written(("a.b=1", "c=x y")) == 'a.b=1 "c=x y"'
+    groups = [("a.b.c=d.e", "seed=1"), ("a.songs=1", "~a.x"), ("b.songs=2",)]
+    assert shortened(groups) == [("c=d.e", "seed=1"), ("a.songs=1", "~a.x"), ("b.songs=2",)]

@@ -1,0 +1,121 @@
+"""Experiment a: every number of its warm-up and fine-tune re-derived by hand from the builders' ramps."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from groove.runs.folder import load_run
+from groove.runs.verdict.verdict import judge
+
+from .builders import PHASES_A, good_a, ramp
+from .checks import assert_fails, judged, required_failures
+
+
+def test_good_a_passes_with_these_numbers(tmp_path: Path) -> None:
+    verdict, lines = judged(good_a(tmp_path))
+    assert verdict.passed and verdict.state == "healthy" and required_failures(verdict) == []
+    expected = {
+        "warmup/accuracy_dip": 100 * (0.81 - 0.73),
+        "warmup/contrastive_drop": (2.0 - 1.0) / 2.0,
+        "warmup/drift_l2": math.sqrt(2 - 2 * (1 - 0.1 * 5 / 20)),
+        "warmup/backbone_gradient": 0.02,
+        "finetune/accuracy_recovery": 100 * (0.805 - 0.81),
+        "finetune/contrastive_falling": (1.0 - 0.7) / 1.0,
+        "finetune/gradient_balance": 0.02 / 0.1,
+        "triplet/margin_improvement": 1.2 - 0.1,
+        "triplet/positive_fraction": 0.9,
+        "run/complete": 20,
+        "loss/finite": 0,
+        "gradient/finite": 0,
+        "leak/radar_in_projection": 0,
+        "loss/contrastive_drop": (2.0 - 0.7) / 2.0,
+        "drift/pooled_cosine": 0.90,
+        "drift/pooled_l2": math.sqrt(0.2),
+        "drift/projection_only": (2.0 - 0.7) / 2.0,
+        "gradient/backbone_alive": 0.02,
+        "gradient/classifier_to_backbone": 5.0,
+        "retrieval/pooled_gain": 0.45 - 0.3,
+        "retrieval/projection_gain": 0.5 - 0.1,
+        "gradient/backbone_good_range": 0.02,
+        "embedding/norm_growth": 4.5 / 3.0,
+        "accuracy/probe": -1.0,
+        "accuracy/knn": -1.0,
+    }
+    assert {name: line.value for name, line in lines.items()} == pytest.approx(expected)
+    assert all(line.hint == "" for line in lines.values())
+    assert "target 2 is 0.8 away" in lines["triplet/margin_improvement"].bound
+    assert "implies cosine 0.9000" in lines["drift/pooled_l2"].bound
+    assert "lowest 0.73 at epoch 5" in verdict.summary
+
+
+def test_a_without_a_dip(tmp_path: Path) -> None:
+    accuracy = [0.81, *ramp(0.812, 0.83, 1, 20)]
+    verdict, lines = judged(good_a(tmp_path, {"val/accuracy": accuracy, "weight_change/classifier_head": {5: 0.013}}))
+    assert required_failures(verdict) == ["warmup/accuracy_dip"] and not verdict.passed
+    assert_fails(
+        lines["warmup/accuracy_dip"],
+        "lowest 0.812 vs epoch 0 0.81",
+        "warmup_epochs > 0 (it is 5)",
+        "frozen: classifier_head",
+        "0.013",
+        "'WARMUP PHASE: Freezing classifier_head'",
+        "raise experiment.warmup_epochs to 10",
+    )
+    assert lines["warmup/accuracy_dip"].value == pytest.approx(-0.2)
+
+
+@pytest.mark.parametrize(("lowest", "passed"), [(0.805, True), (0.8051, False)])
+def test_half_a_point_is_a_dip(tmp_path: Path, lowest: float, passed: bool) -> None:
+    accuracy = [0.81, 0.81, lowest, 0.81, 0.81, 0.81] + [0.81] * 15
+    _, lines = judged(good_a(tmp_path, {"val/accuracy": accuracy}))
+    assert lines["warmup/accuracy_dip"].passed is passed
+
+
+def test_a_dip_after_the_warmup_does_not_count(tmp_path: Path) -> None:
+    _, lines = judged(good_a(tmp_path, {"val/accuracy": [0.81] * 6 + [0.7] + [0.81] * 14}))
+    assert lines["warmup/accuracy_dip"].passed is False
+
+
+def test_a_weak_warmup(tmp_path: Path) -> None:
+    change = {
+        "val/contrastive_loss": {5: 1.9},
+        "drift/pooled/l2": {5: 0.02},
+        "grad_norm/backbone": {epoch: 5e-4 for epoch in range(1, 6)},
+    }
+    verdict, lines = judged(good_a(tmp_path, change))
+    assert required_failures(verdict) == [
+        "warmup/contrastive_drop",
+        "warmup/drift_l2",
+        "warmup/backbone_gradient",
+    ]
+    assert_fails(lines["warmup/contrastive_drop"], "2 -> 1.9", "5.0%", "margins too small", "backbone still frozen")
+    assert_fails(lines["warmup/drift_l2"], "0.02", "epoch 5", "< 0.03", "aggressive")
+    assert_fails(lines["warmup/backbone_gradient"], "0.0005", "freezing logic")
+
+
+def test_a_without_a_warmup_phase(tmp_path: Path) -> None:
+    phases = [{**PHASES_A[1], "first_epoch": 1}]
+    change = {"grad_norm/classifier_head": [0.1] * 21}
+    verdict, lines = judged(good_a(tmp_path, change, phases=phases))
+    warmup = [line for name, line in lines.items() if name.startswith("warmup/")]
+    assert not verdict.passed and len(warmup) == 4
+    assert all(line.passed is None and line.value is None and "warmup_epochs" in line.hint for line in warmup)
+
+
+def test_a_first_phase_without_classification_is_a_warmup_by_any_name(tmp_path: Path) -> None:
+    phases = [{**PHASES_A[0], "name": "first"}, {**PHASES_A[1], "name": "second"}]
+    assert judge(load_run(good_a(tmp_path, phases=phases))).passed
+
+
+def test_a_run_cut_short_cannot_pass(tmp_path: Path) -> None:
+    folder = good_a(tmp_path)
+    lines_of_csv = (folder / "metrics.csv").read_text().splitlines()
+    (folder / "metrics.csv").write_text("\n".join(lines_of_csv[:5]) + "\n")  # header and epochs 0..3
+    verdict, lines = judged(folder)
+    assert not verdict.passed
+    assert_fails(lines["run/complete"], "epoch 3 of 20")
+    assert lines["warmup/drift_l2"].passed is None and "ends at epoch 3" in lines["warmup/drift_l2"].hint
+    assert lines["finetune/accuracy_recovery"].passed is None

@@ -1,0 +1,129 @@
+"""States, what a verdict needs to pass, and how it is written and shown."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from groove.runs.folder import Run, load_run
+from groove.runs.verdict.verdict import judge, state_of, verdict_table, write_verdict
+
+from .builders import good_a, good_b, good_pretrain, ramp, rigid_baseline
+from .checks import judged
+
+
+@pytest.mark.parametrize(
+    ("cosine", "state"),
+    [
+        (1.0, "rigid"),
+        (0.9901, "rigid"),
+        (0.99, "moving"),
+        (0.95, "moving"),
+        (0.9499, "healthy"),
+        (0.85, "healthy"),
+        (0.8499, "disrupted"),
+        (-1.0, "disrupted"),
+        (None, "unknown"),
+    ],
+)
+def test_state_borders(cosine: float | None, state: str) -> None:
+    assert state_of(cosine) == state
+
+
+@pytest.mark.parametrize("build", [good_a, good_b, good_pretrain])
+def test_no_verdict_passes_without_a_number_that_decides(tmp_path: Path, build: Any) -> None:
+    run = load_run(build(tmp_path))
+    used: set[str] = set()
+
+    class Spy(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            used.add(key)
+            return super().get(key, default)
+
+    spied = Run(
+        run.folder, type(run.metrics)(run.metrics.epochs, run.metrics.phases, Spy(run.metrics.columns)), run.info, None
+    )
+    assert judge(spied).passed
+    advisory = ("probe", "knn", "embedding_norm", "grad_norm_c", "grad_cosine", "projection/cosine", "parameters/")
+    deciding = {name for name in used & run.metrics.columns.keys() if not any(part in name for part in advisory)}
+    deciding -= {"weight_change/classifier_head"}  # of a warm-up's hint only
+    if build is good_b:
+        deciding -= {"val/triplet_margin", "val/positive_margin_fraction"}
+    if build is good_pretrain:
+        deciding -= {name for name in deciding if name.startswith(("drift/", "val/contrastive"))}
+    assert len(deciding) > 3
+    for name in deciding:
+        kept = {key: cells for key, cells in run.metrics.columns.items() if key != name}
+        without = Run(run.folder, type(run.metrics)(run.metrics.epochs, run.metrics.phases, kept), run.info, None)
+        verdict = judge(without)
+        assert not verdict.passed, name
+        assert all(line.hint for line in verdict.indicators if line.passed is not True)
+
+
+def test_a_run_of_nothing_but_epochs_is_judged_and_fails(tmp_path: Path) -> None:
+    for build in (good_a, good_b, rigid_baseline, good_pretrain):
+        folder = build(tmp_path / build.__name__)
+        (folder / "metrics.csv").write_text("epoch\n0\n")
+        verdict, _ = judged(folder)
+        assert not verdict.passed and verdict.state == "unknown"
+        write_verdict(verdict, folder)
+
+
+def test_the_file_is_strict_json_with_these_keys(tmp_path: Path) -> None:
+    folder = good_a(tmp_path, {"train/loss": {4: math.nan}, "drift/pooled/l2": {20: math.inf}})
+    verdict, _ = judged(folder)
+    path = write_verdict(verdict, folder)
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    content = json.loads(path.read_text(), parse_constant=refuse)
+    assert path.name == "verdict.json"
+    assert list(content) == ["experiment", "state", "passed", "summary", "indicators", "causes"]
+    assert all(list(line) == ["name", "value", "bound", "passed", "hint"] for line in content["indicators"])
+    assert all(list(cause) == ["name", "value", "holds", "text"] for cause in content["causes"])
+    assert content["passed"] is False and content["state"] == "healthy"
+    assert not list(folder.glob(".*verdict*")), "no temporary file stays"
+
+
+def test_the_table_shows_values_bounds_and_hints(tmp_path: Path) -> None:
+    verdict, _ = judged(rigid_baseline(tmp_path))
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(verdict_table(verdict))
+    text = console.export_text()
+    for fragment in (
+        "baseline: rigid, FAIL",
+        "drift/pooled_cosine",
+        "0.995",
+        "FAIL",
+        "did not move",
+        "holds",
+        "(advisory)",
+    ):
+        assert fragment in text
+
+
+def test_the_table_fits_120_columns_and_ends_with_what_informs(tmp_path: Path) -> None:
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(verdict_table(judge(load_run(good_b(tmp_path)))))
+    lines = console.export_text().splitlines()
+    rows = [line.split()[1] for line in lines if line.startswith(" pass ")]
+    assert rows.index("triplet/margin_improvement") > rows.index("retrieval/projection_gain")
+    assert max(len(line.rstrip()) for line in lines) <= 120 and not any("…" in line for line in lines)
+
+
+@pytest.mark.parametrize("build", [good_a, good_b, rigid_baseline, good_pretrain])
+def test_hints_are_short_and_say_what_to_do(tmp_path: Path, build: Any) -> None:
+    columns = load_run(build(tmp_path / "good")).metrics.columns
+    bad = {"drift/pooled/cosine": 0.99987, "drift/pooled/l2": 0.01612, "grad_norm/backbone": 1.2345e-6}
+    change = {name: [None if cells[0] is None else bad.get(name, cells[0])] * 21 for name, cells in columns.items()}
+    change["val/contrastive_loss"] = ramp(1.2345, 1.0567)
+    verdict, _ = judged(build(tmp_path / "bad", change, radar_in_projection=True))
+    hints = [line.hint for line in verdict.indicators if line.passed is False]
+    assert len(hints) >= 3 and max(len(hint) for hint in hints) <= 340
