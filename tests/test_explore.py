@@ -19,7 +19,7 @@ from groove.explore import RINGS, SEEN, ExploreConfig, easiest_first, library_pa
 from groove.explorer.layout import map_of
 from groove.retrieval.neighbors import nearest_of_other_songs
 from tests.embedding.libraries import embedded_library
-from tests.report.test_explore_page import EVIL, data_of, unpacked
+from tests.explorer.test_page import EVIL, data_of, unpacked
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 EVIL_ROW = 7

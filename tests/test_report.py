@@ -12,8 +12,7 @@ import pytest
 
 from groove.errors import RunError
 from groove.report import folders_of, report
-
-from .builders import good_a, good_b
+from tests.runs.builders import good_a, good_b
 
 
 def call(runs: object, out: Path) -> None:

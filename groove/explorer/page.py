@@ -1,6 +1,6 @@
 """One HTML file that shows a library as a map: it holds its style, its program and its data, and loads nothing.
 
-The page's parts lie in ``groove/explorer/static/``. The data are JSON in a ``<script type="application/json">``: text as
+Its parts lie in ``groove/explorer/static/``. The data are JSON in a ``<script type="application/json">``: text as
 a table of its different values and a code per chart, numbers as little-endian arrays in base64 (a fifth of their size
 as digits). Simfiles are written by strangers, so no text of theirs can end the script element (``<`` is escaped), the
 program sets text as text only, and the page's own policy lets no other script run and nothing be fetched.

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from groove.cli.help import groups_of, help_text, settings_of
 from groove.config.schema import CONF_DIR
 from tests.batches import composed
-from tests.test_config_groups import flat
+from tests.config.test_groups import flat
 
 COMMANDS = sorted(path.stem for path in CONF_DIR.glob("*.yaml"))
 GROUPS = sorted(path.name for path in CONF_DIR.iterdir() if path.is_dir())

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from groove.figures.library_figure import REASONS, fingerprint, library_figure, write_library_figure
-
-from .test_library import AXES, report
+from tests.charts.library.test_summary import AXES, report
 
 REASON = "steps type 'dance-threepanel' is not read, only dance-single, dance-double are"
 

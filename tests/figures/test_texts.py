@@ -12,9 +12,8 @@ from groove.figures.comparison_figure import comparison_figure, plane_figure
 from groove.figures.library_figure import library_figure
 from groove.figures.substyles_figure import substyles_figure
 from groove.figures.texts import verbatim
-
-from .test_library import report
-from .test_substyles_figure import panel
+from tests.charts.library.test_summary import report
+from tests.figures.test_substyles_figure import panel
 
 NASTY = (r"a $\frac{ $ b", "$x^$", "$$", "100 $", r"\$", "a$b$c$", "plain")
 

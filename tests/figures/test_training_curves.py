@@ -10,8 +10,7 @@ from matplotlib.colors import to_rgba
 from groove.figures.comparison_figure import comparison_figure
 from groove.figures.training_curves import LEVEL, training_curves, write_figure
 from groove.runs.folder import load_run
-
-from .builders import good_a, good_b, good_pretrain, ramp, rigid_baseline
+from tests.runs.builders import good_a, good_b, good_pretrain, ramp, rigid_baseline
 
 
 def labels(axes: Any) -> list[str]:

@@ -8,8 +8,7 @@ import pytest
 
 from groove.errors import RunError
 from groove.runs.folder import find_runs, load_run, write_atomically
-
-from .builders import PHASES_B, good_a, good_b, write_csv
+from tests.runs.builders import PHASES_B, good_a, good_b, write_csv
 
 
 def test_reads_columns_phases_and_retrieval(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ from rich.console import Console
 
 from groove.runs.folder import Run, load_run
 from groove.runs.retrieval_tables import retrieval_tables
-
-from .builders import good_a
+from tests.runs.builders import good_a
 
 METRICS = ("gain", "recall_at_5", "precision_at_5", "ndcg_at_5", "spearman")
 AXES = ("stream", "voltage", "air", "freeze", "chaos")

@@ -12,8 +12,7 @@ from groove.errors import RunError
 from groove.runs.comparison.compare import comparison_rows
 from groove.runs.folder import load_run
 from groove.runs.settings import OVERRIDES_FILE, settings_of, shortened, written
-
-from .builders import good_a
+from tests.runs.builders import good_a
 
 
 def saved(folder: Path, *overrides: str) -> Path:

@@ -11,7 +11,7 @@ from groove.train import train
 from groove.training.module import make_objective
 from groove.training.unused import unused_settings
 from tests.batches import batch, train_config
-from tests.test_config_groups import EXPERIMENTS, LOSSES
+from tests.config.test_groups import EXPERIMENTS, LOSSES
 
 RANK = "RankNContrastLoss"
 ONLY = "only normalize, pooled_weight, temperature"

@@ -11,8 +11,7 @@ from rich.console import Console
 from groove.figures.training_curves import write_figure
 from groove.runs.comparison.compare import comparison_rows, comparison_table, write_comparison
 from groove.runs.folder import Run, load_run
-
-from .builders import PHASES_A, good_a, good_b, good_pretrain, rigid_baseline
+from tests.runs.builders import PHASES_A, good_a, good_b, good_pretrain, rigid_baseline
 
 
 @pytest.fixture

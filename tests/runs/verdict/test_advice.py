@@ -18,9 +18,8 @@ from groove.runs.folder import load_run
 from groove.runs.verdict.advice import frozen_text
 from groove.runs.verdict.rules_recipe import gain_reached
 from groove.runs.verdict.verdict import judge
-
-from .builders import PHASES_A, PHASES_B, good_a, good_b, rigid_baseline
-from .checks import judged
+from tests.runs.builders import PHASES_A, PHASES_B, good_a, good_b, rigid_baseline
+from tests.runs.verdict.checks import judged
 
 PHASE_LIST = "experiment.phases"
 

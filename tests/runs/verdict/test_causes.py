@@ -8,8 +8,7 @@ import pytest
 
 from groove.runs.folder import load_run
 from groove.runs.verdict.verdict import judge
-
-from .builders import good_a, rigid_baseline
+from tests.runs.builders import good_a, rigid_baseline
 
 
 def test_causes_that_do_not_hold_or_were_not_measured(tmp_path: Path) -> None:

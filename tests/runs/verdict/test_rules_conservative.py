@@ -9,9 +9,8 @@ import pytest
 
 from groove.runs.folder import load_run
 from groove.runs.verdict.verdict import judge
-
-from .builders import PHASES_B, Change, good_b, ramp
-from .checks import assert_fails, judged, required_failures
+from tests.runs.builders import PHASES_B, Change, good_b, ramp
+from tests.runs.verdict.checks import assert_fails, judged, required_failures
 
 
 def test_good_b_passes_with_these_numbers(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .builders import PHASES_B, good_a, good_b, good_pretrain, ramp, rigid_baseline
-from .checks import assert_fails, judged, required_failures
+from tests.runs.builders import PHASES_B, good_a, good_b, good_pretrain, ramp, rigid_baseline
+from tests.runs.verdict.checks import assert_fails, judged, required_failures
 
 
 def test_the_patient_is_rigid_and_its_causes_hold(tmp_path: Path) -> None:

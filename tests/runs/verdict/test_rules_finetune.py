@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .builders import good_a
-from .checks import assert_fails, judged, required_failures
+from tests.runs.builders import good_a
+from tests.runs.verdict.checks import assert_fails, judged, required_failures
 
 
 def test_a_finetune_that_fails(tmp_path: Path) -> None:

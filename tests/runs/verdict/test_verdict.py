@@ -13,9 +13,8 @@ from rich.console import Console
 
 from groove.runs.folder import Run, load_run
 from groove.runs.verdict.verdict import judge, state_of, verdict_table, write_verdict
-
-from .builders import good_a, good_b, good_pretrain, ramp, rigid_baseline
-from .checks import judged
+from tests.runs.builders import good_a, good_b, good_pretrain, ramp, rigid_baseline
+from tests.runs.verdict.checks import judged
 
 
 @pytest.mark.parametrize(
