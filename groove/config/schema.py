@@ -18,7 +18,9 @@ from groove.config.messages import explain
 from groove.config.ranges import PROCESSES, between, check_ranges, one_of
 from groove.errors import ConfigError
 
-CONF_DIR = Path(__file__).resolve().parent.parent.parent / "conf"
+_PACKAGE = Path(__file__).resolve().parent.parent
+CONF_DIR = next((path for path in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if path.is_dir()), _PACKAGE / "conf")
+"""Inside the package where it is installed, beside it in the repository."""
 LARGEST_SEED = 2**32 - 1
 WIDEST = 8192
 """The most channels of a layer: wider ones have more weights than a machine has memory."""
