@@ -102,14 +102,13 @@ def local_tempo(strength: NDArray[np.float32], sample_rate: int, hop_length: int
     """
     from librosa.feature import tempo, tempogram
 
-    scale = {"sr": sample_rate, "hop_length": hop_length}
     size = int(TEMPO_WINDOW_S * sample_rate // hop_length)
     padded = np.pad(strength, size // 2, mode="linear_ramp")
     found = []
     for start in range(0, len(strength), _TEMPO_HOPS):
         part = padded[start : min(start + _TEMPO_HOPS, len(strength)) + size - 1]
-        windows = tempogram(onset_envelope=part, win_length=size, center=False, **scale)
-        found.append(tempo(tg=windows, aggregate=None, **scale))
+        windows = tempogram(onset_envelope=part, win_length=size, center=False)
+        found.append(tempo(tg=windows, sr=sample_rate, hop_length=hop_length, aggregate=None))
     return np.concatenate(found)
 
 
