@@ -9,7 +9,9 @@ Dimension letters: S samples, H hops, T frames, F = 23 features.
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from groove.errors import AudioError, one_line
 from groove.features.frames import finite_float16
 from groove.features.settings import N_CONTRAST, N_MFCC, TEMPO_WINDOW_S, AudioSettings
+from groove.io.processes import alone
 
 AUDIO_FEATURES = (
     *(f"mfcc_{index}" for index in range(N_MFCC)),
@@ -58,14 +61,30 @@ def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
     return soxr.resample(samples, native_rate, sample_rate).astype(np.float32, copy=False)
 
 
+def load_librosa() -> ModuleType:
+    """Return librosa; while one process loads it, and perhaps has numba compile it, others wait.
+
+    Two that write numba's cache at once can mix it up, and every later process crashes (numba's issue 10128). The lock
+    lies beside that cache, or in the temporary folder where librosa's own folder is read-only.
+    """
+    import librosa
+
+    package = Path(librosa.__file__).parent
+    writable = os.access(package, os.W_OK)
+    folder = package / "__pycache__" if writable else Path(tempfile.gettempdir(), f"groove-{os.getuid()}")
+    with alone(folder / "groove.lock"):
+        import librosa.feature
+        import librosa.onset
+    return librosa
+
+
 def song_features(samples: NDArray[np.float32], audio: AudioSettings) -> NDArray[np.float32]:
     """Return the features `AUDIO_FEATURES` of every hop of `samples` (S,), shape (H, 23).
 
     Raises:
         AudioError: if samples are so large that their power is no finite number.
     """
-    import librosa
-
+    librosa = load_librosa()
     rate, n_fft, hop_length = audio.sample_rate, audio.n_fft, audio.hop_length
     samples = np.pad(samples, (0, max(0, n_fft - len(samples))))
     with np.errstate(over="ignore", invalid="ignore"):  # reported below

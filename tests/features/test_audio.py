@@ -1,6 +1,9 @@
 """Clicks at known beats must be heard in the frames of those beats; means are derived again in a plain loop."""
 
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from groove.errors import AudioError
 from groove.features.audio import AUDIO_FEATURES, align, decode, local_tempo, onset_rate, song_features
 from groove.features.frames import FLOAT16_MAX, frame_times
 from groove.features.settings import AudioSettings
+from groove.io.processes import alone
 from tests.builders import chart_of, ssc_text, steady
 
 AUDIO = AudioSettings()
@@ -193,3 +197,16 @@ def test_what_cannot_be_decoded_is_an_audio_error(tmp_path):
     for name in ("text.ogg", "none.ogg", "empty.wav", "absent.wav"):
         with pytest.raises(AudioError):
             decode(tmp_path / name, RATE)
+
+
+def test_one_process_at_a_time_loads_librosa():
+    """Two that compile at once damage numba's cache for good."""
+    import librosa
+
+    code = "from groove.features.audio import load_librosa; print('ready', flush=True); load_librosa(); print('loaded')"
+    with alone(Path(librosa.__file__).parent / "__pycache__" / "groove.lock"):
+        other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        assert other.stdout and other.stdout.readline() == "ready\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(timeout=4)  # loading takes 2 s
+    assert other.communicate()[0] == "loaded\n"
