@@ -35,7 +35,17 @@ def binaries(tmp_path_factory) -> Path:
         shutil.copytree(ROOT / name, folder / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "setup.py", "README.md"):
         shutil.copy(ROOT / name, folder / "source")
-    run(*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, folder / "source", cwd=folder)
+    run(
+        *PIP,
+        "wheel",
+        "--no-deps",
+        "--no-index",
+        "--no-build-isolation",
+        "--wheel-dir",
+        folder,
+        folder / "source",
+        cwd=folder,
+    )
     (wheel,) = folder.glob("groove-*.whl")
     venv.create(folder / "env", with_pip=False, symlinks=True)
     programs = folder / "env" / "bin"
