@@ -7,17 +7,27 @@ there. Panels are bits: 1 left, 2 down, 4 up, 8 right. R rows, N notes, H holds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import Chart, NoteKind
 from groove.charts.rows import Holds, chart_holds, is_arrow, judged_notes
+from groove.charts.technique.pad import PANEL_COUNT
 
-PANEL_COUNT = 4
 SAME_INSTANT_S = 1e-6
 """Far below any row a person plays, far above the rounding of times."""
 _MIRRORED = np.array([bits & 6 | bits >> 3 & 1 | (bits & 1) << 3 for bits in range(1 << PANEL_COUNT)], dtype=np.uint8)
+
+
+class StepRow(NamedTuple):
+    """What one row asks of the feet; see `StepRows`."""
+
+    arrows: int
+    held: int
+    mines: int
+    tied: bool
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,11 @@ class StepRows:
     def __len__(self) -> int:
         return len(self.beats)
 
+    def tolist(self) -> list[StepRow]:
+        """Return what each row asks of the feet."""
+        columns = (values.tolist() for values in (self.arrows, self.held, self.mines, self.tied))
+        return [StepRow(*row) for row in zip(*columns, strict=True)]
+
     def mirrored(self) -> StepRows:
         """Return the rows with left and right exchanged."""
         arrows, held, mines = (_MIRRORED[bits] for bits in (self.arrows, self.held, self.mines))
@@ -56,7 +71,7 @@ def step_rows(chart: Chart) -> StepRows:
     seconds = chart.timing.time_at(arrows.beats)
     first = np.flatnonzero(np.diff(seconds, prepend=-np.inf) > SAME_INSTANT_S)
     beats = arrows.beats[first]
-    panels = np.bitwise_or.reduceat(_bits(arrows.column), first) if len(first) else np.zeros(0, dtype=np.uint8)
+    panels = np.bitwise_or.reduceat(_bits(arrows.column), first)
     held, tied = _held(beats, chart_holds(judged))
     return StepRows(beats, seconds[first], panels, held, _mines(beats, mines.beats, mines.column), tied)
 

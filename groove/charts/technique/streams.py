@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from groove.charts.rows import BEATS_PER_MEASURE, EPSILON
 from groove.charts.technique.step_rows import StepRows
@@ -47,34 +46,22 @@ class Streams:
 
 def streams(rows: StepRows) -> Streams:
     """Return the stream of a chart; all zero without rows."""
+    if len(rows) == 0:
+        return Streams(0, 0, 0, 0, 0, 0, 0, 0, 0)
     measure = np.floor(rows.beats / BEATS_PER_MEASURE + EPSILON).astype(np.int64)
     at, first, count = np.unique(measure, return_index=True, return_counts=True)
-    full = count >= STREAM_ROWS
-    begin, length = _runs(at[full])
+    stream = at[count >= STREAM_ROWS]
+    run_starts = np.flatnonzero(np.diff(stream, prepend=-2) != 1)
+    span_s = rows.seconds[first + count - 1] - rows.seconds[first]
+    fast = (count >= DOUBLE_TEMPO_ROWS) & (count - 1 >= DOUBLE_TEMPO_ROWS_PER_SECOND * span_s - EPSILON)
     return Streams(
-        measures=int(at[-1] - at[0] + 1) if len(at) else 0,
-        stream_measures=int(full.sum()),
+        measures=int(at[-1] - at[0] + 1),
+        stream_measures=len(stream),
         stream_20_measures=int((count >= 20).sum()),
         stream_24_measures=int((count >= 24).sum()),
         stream_32_measures=int((count >= 32).sum()),
-        longest_stream=int(length.max(initial=0)),
-        stream_runs=len(length),
-        break_measures=int(begin[-1] + length[-1] - begin[0] - length.sum()) if len(length) else 0,
-        double_tempo_measures=int((~full & _is_double_tempo(rows.seconds, first, count)).sum()),
+        longest_stream=int(np.diff(np.append(run_starts, len(stream))).max(initial=0)),
+        stream_runs=len(run_starts),
+        break_measures=int(stream[-1] - stream[0] + 1 - len(stream)) if len(stream) else 0,
+        double_tempo_measures=int((fast & (count < STREAM_ROWS)).sum()),
     )
-
-
-def _runs(measures: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return first measure and length of every run of consecutive `measures` (M,), sorted."""
-    first = np.flatnonzero(np.diff(measures, prepend=-2) != 1) if len(measures) else np.zeros(0, dtype=np.int64)
-    return measures[first], np.diff(np.append(first, len(measures)))
-
-
-def _is_double_tempo(
-    seconds: NDArray[np.float64], first: NDArray[np.int64], count: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Return which measures (M,) hold 8 rows or more at 8 rows a second, from their first row to their last."""
-    if len(first) == 0:
-        return np.zeros(0, dtype=bool)
-    span = seconds[first + count - 1] - seconds[first]
-    return (count >= DOUBLE_TEMPO_ROWS) & (count - 1 >= DOUBLE_TEMPO_ROWS_PER_SECOND * span - EPSILON)
