@@ -109,33 +109,26 @@ def _step(foot: int, other: int, avoided: list[int], draw: float) -> int:
     return options[int(draw**1.3 * len(options))]
 
 
-def put_arrows(
+def write_rows(
     grid: NDArray[np.uint8],
-    rows: Rows,
+    ticks: list[int],
     columns: list[list[int]],
     holds: list[int],
     roll_share: float,
+    mine_share: float,
     rng: np.random.Generator,
 ) -> None:
-    """Put taps, holds and rolls on `grid` (ticks, 4)."""
+    """Put taps, holds and rolls on `grid` (ticks, 4).
+
+    Mines come half a beat after some single taps, in the column just left, where nothing else is.
+    """
     rolls = rng.random(len(holds)) < roll_share
-    for tick, row, hold, roll in zip(rows.ticks.tolist(), columns, holds, rolls.tolist(), strict=True):
+    for tick, row, hold, roll in zip(ticks, columns, holds, rolls.tolist(), strict=True):
         grid[tick, row] = ord("1" if not hold else "4" if roll else "2")
         if hold:
             grid[tick + hold, row] = ord("3")
-
-
-def put_mines(
-    grid: NDArray[np.uint8],
-    rows: Rows,
-    columns: list[list[int]],
-    holds: list[int],
-    share: float,
-    rng: np.random.Generator,
-) -> None:
-    """Put mines half a beat after some single taps, in the column just left, where nothing else is."""
-    ticks = rows.ticks.tolist()
-    for i in np.flatnonzero(rng.random(len(ticks) - 1) < share).tolist():
+    mines = rng.random(len(ticks) - 1) < mine_share if mine_share else ()
+    for i in np.flatnonzero(mines).tolist():
         tick = ticks[i] + TICKS // 2
         single = not holds[i] and len(columns[i]) == 1
         if single and ticks[i + 1] > tick and (grid[tick] == ord("0")).all():

@@ -1,4 +1,4 @@
-"""Steps of a generated chart: rows chosen where the music has onsets; `synthesize_feet` puts arrows on them.
+"""Steps of a generated chart: rows chosen where the music has onsets; `columns.py` puts arrows on them.
 
 How a chart comes about. Its hardness h (Beginner about 0, Challenge about 4; continuous, so that neighbouring
 difficulties overlap) and its step style give `Targets`: rows a minute, the share of jumps and of held beats, how far
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.generated.columns import Rows, choose_holds, choose_jumps, put_arrows, put_mines, walk
+from groove.charts.generated.columns import Rows, choose_holds, choose_jumps, walk, write_rows
 from groove.charts.generated.song import SECTIONS, TICKS, Layer, Song
 
 STEP_STYLES = ("mixed", "stream", "jumps", "freezes", "chaos", "bursts")
@@ -72,19 +72,11 @@ class Targets:
     burst: float
 
 
-@dataclass(frozen=True)
-class Habits:
-    """A step author's preferences: factors on the shares of jumps and holds."""
-
-    jumps: float
-    holds: float
-
-
-def draw_targets(hardness: float, style: str, habits: Habits, rng: np.random.Generator) -> Targets:
-    """Return the targets of a chart of this hardness and step style by an author with these habits."""
+def draw_targets(hardness: float, style: str, jumps: float, holds: float, rng: np.random.Generator) -> Targets:
+    """Return the targets of a chart of this hardness and step style, with so much of the usual jumps and holds."""
     rows = np.exp(np.interp(hardness, HARDNESS, np.log(ROWS_PER_MINUTE)) + rng.normal(0, 0.18))
-    jump = np.interp(hardness, (0, 1, 2, 3), (0.045, 0.08, 0.07, 0.075)) * habits.jumps * np.exp(rng.normal(0, 0.5))
-    hold = np.interp(hardness, (0, 1, 2, 3), (0.075, 0.11, 0.135, 0.145)) * habits.holds * np.exp(rng.normal(0, 0.55))
+    jump = np.interp(hardness, (0, 1, 2, 3), (0.045, 0.08, 0.07, 0.075)) * jumps * np.exp(rng.normal(0, 0.5))
+    hold = np.interp(hardness, (0, 1, 2, 3), (0.075, 0.11, 0.135, 0.145)) * holds * np.exp(rng.normal(0, 0.55))
     if rng.random() < np.interp(hardness, (0, 1, 2, 3), (0.2, 0.12, 0.06, 0.02)):
         jump = 0.0
     if rng.random() < np.interp(hardness, (0, 1), (0.3, 0.04)):
@@ -113,9 +105,7 @@ def step_chart(song: Song, targets: Targets, rng: np.random.Generator) -> NDArra
     holds = choose_holds(rows, jumps, targets.hold_share, rng)
     columns = walk(rows, jumps, holds, rng)
     grid = np.full((song.beats * TICKS, 4), ord("0"), dtype=np.uint8)
-    put_arrows(grid, rows, columns, holds, targets.roll_share, rng)
-    if targets.mine_share:
-        put_mines(grid, rows, columns, holds, targets.mine_share, rng)
+    write_rows(grid, ticks.tolist(), columns, holds, targets.roll_share, targets.mine_share, rng)
     return grid
 
 
@@ -128,10 +118,8 @@ def salience(song: Song) -> NDArray[np.float64]:
     """Return how strongly each tick sounds, shape (B, 12): melody and drums, not chords."""
     weights = np.zeros(len(Layer))
     weights[[Layer.KICK, Layer.SNARE, Layer.HAT, Layer.CRASH, Layer.BASS, Layer.LEAD]] = (0.5, 0.6, 0.15, 0.3, 0.2, 0.9)
-    events = song.events
-    values = weights[events.layer] * events.velocity
-    strength = np.bincount(events.tick, values, minlength=song.beats * TICKS).astype(np.float64)
-    return strength.reshape(-1, TICKS)
+    values = weights[song.events["layer"]] * song.events["velocity"]
+    return np.bincount(song.events["tick"], values, minlength=song.beats * TICKS).astype(float).reshape(-1, TICKS)
 
 
 def choose_rows(song: Song, targets: Targets, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -2,22 +2,24 @@
 
 None of it is an input of any model, so it can serve as labels that training never saw. The counts and their time
 limits are those of ITGmania's tech counts (`TechCounts.cpp`, 2025), on feet assigned as there (`feet.py`). Candles are
-those of the stamina community: up and down by one foot, a side panel by the other in between. R rows.
+those of the stamina community: up and down by one foot, a side panel by the other in between. Streams are those of
+Simply Love (`SL-ChartParser.lua`): a stream measure has at least 16 rows with an arrow, whatever their quantisation.
+Dimension letters: R rows, M measures.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import Chart
+from groove.charts.rows import BEATS_PER_MEASURE, EPSILON
 from groove.charts.technique import pad
 from groove.charts.technique.feet import assign_feet
 from groove.charts.technique.move_cost import ROUNDING_S
 from groove.charts.technique.step_rows import StepRows, step_rows
-from groove.charts.technique.streams import Streams, streams
 from groove.errors import SimfileError
 
 STEPS_TYPE = "dance-single"
@@ -27,11 +29,12 @@ FOOTSWITCH_S = 0.3
 """A 4th at 200 BPM."""
 DOUBLESTEP_S = 0.235
 """An 8th at 128 BPM."""
+STREAM_ROWS = 16
 
 
 @dataclass(frozen=True)
-class Technique(Streams):
-    """Counts of one chart, with those of its stream; all zero without rows.
+class Technique:
+    """Counts of one chart; all zero without rows.
 
     Attributes:
         steps: rows with an arrow.
@@ -45,6 +48,10 @@ class Technique(Streams):
         sideswitches: the same on left and right.
         brackets: two panels hit by one foot at once.
         candles: down and up by one foot (either order), the row between a side panel by the other; single arrows.
+        measures: from the measure of the first row to that of the last.
+        stream_measures: those of at least `STREAM_ROWS` rows.
+        longest_stream: the most stream measures in a row.
+        break_measures: other measures between the first and the last stream measure.
     """
 
     steps: int
@@ -58,6 +65,10 @@ class Technique(Streams):
     sideswitches: int
     brackets: int
     candles: int
+    measures: int
+    stream_measures: int
+    longest_stream: int
+    break_measures: int
 
 
 TECHNIQUES = ("jacks", "doublesteps", "crossovers", "footswitches", "sideswitches", "brackets", "candles")
@@ -81,12 +92,13 @@ def technique(chart: Chart) -> Technique:
 
 def technique_of(rows: StepRows, feet: NDArray[np.int8]) -> Technique:
     """Return the counts of `rows`, of which `feet` (R, 4) hit the arrows as `assign_feet` returns them."""
+    used = pad.any_part(feet >= 0)  # (R, 2): which foot hits
+    alone = used[:, 0] != used[:, 1]
     single = rows.arrows & (rows.arrows - 1) == 0
-    used = pad.any_part(feet >= 0)  # (R, 2)
     jacks, doublesteps = _same_part(rows, feet, single)
     half, full = _crossovers(feet)
     switches = _switches(rows, feet)
-    alone = used[:, 0] != used[:, 1]
+    measures, stream_measures, longest_stream, break_measures = _streams(rows)
     return Technique(
         steps=len(rows),
         alternations=int((alone[1:] & alone[:-1] & (used[1:, 0] != used[:-1, 0])).sum()),
@@ -99,7 +111,10 @@ def technique_of(rows: StepRows, feet: NDArray[np.int8]) -> Technique:
         sideswitches=int(switches[list(pad.SIDE_PANELS)].sum()),
         brackets=int(pad.both_parts(feet >= 0).sum()),
         candles=_candles(feet, used, single),
-        **asdict(streams(rows)),
+        measures=measures,
+        stream_measures=stream_measures,
+        longest_stream=longest_stream,
+        break_measures=break_measures,
     )
 
 
@@ -167,3 +182,15 @@ def _crossovers(feet: NDArray[np.int8]) -> tuple[int, int]:
         full += int((crossed & own_side).sum())
         half += int((crossed & ~own_side).sum())
     return half, full
+
+
+def _streams(rows: StepRows) -> tuple[int, int, int, int]:
+    """Return measures, stream measures, the longest stream and break measures."""
+    measure = np.floor(rows.beats / BEATS_PER_MEASURE + EPSILON).astype(np.int64)
+    at, count = np.unique(measure, return_counts=True)
+    stream = at[count >= STREAM_ROWS]
+    if len(stream) == 0:
+        return int(np.ptp(at)) + 1 if len(at) else 0, 0, 0, 0
+    starts = np.flatnonzero(np.diff(stream, prepend=-2) != 1)
+    longest = int(np.diff(np.append(starts, len(stream))).max())
+    return int(np.ptp(at)) + 1, len(stream), longest, int(np.ptp(stream)) + 1 - len(stream)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from groove.charts.chart import Chart, NoteKind, Notes
 from groove.charts.generated.song import BAR
-from groove.charts.generated.ssc_text import notes_text
+from groove.charts.generated.write import notes_text
 from groove.charts.radar.groove_radar import GrooveRadar, groove_radar
 from groove.charts.simfile.reader import read_simfile
 from tests.builders import measures, ssc_text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from groove.charts.library.scan import scan
 from groove.charts.rows import is_arrow
 from groove.charts.technique.counting import RATES, TECHNIQUES, Technique, technique, technique_of, technique_rates
 from groove.charts.technique.feet import assign_feet
-from groove.charts.technique.step_rows import step_rows
+from groove.charts.technique.step_rows import StepRows, step_rows
 from groove.errors import SimfileError
 from tests.builders import chart_of, measures, ssc_text, steady
 from tests.shared import SHARED
@@ -127,6 +128,52 @@ def test_one_foot_twice_is_a_doublestep(tmp_path):
     assert techniques(tmp_path, measures(f"2000 0001 0010 3000 {rest}")) == {"doublesteps": 1}  # the left foot holds
 
 
+# ---- streams ----------------------------------------------------------------------------------------
+
+
+def streams(rows: StepRows) -> Technique:
+    """Return the counts of rows of which only the number in each measure matters."""
+    return technique_of(rows, assign_feet(rows))
+
+
+def stream_rows(counts: list[int], first_measure: int = 0) -> StepRows:
+    """Return rows of which measure i holds ``counts[i]``, evenly spaced."""
+    beats = [4 * (first_measure + i) + 4 * k / count for i, count in enumerate(counts) for k in range(count)]
+    bits = np.ones(len(beats), dtype=np.uint8)
+    seconds = np.array(beats) * 60 / 120
+    return StepRows(np.array(beats), seconds, bits, bits * 0, bits * 0, np.zeros(len(beats), dtype=bool))
+
+
+def slowly(counts: list[int]) -> tuple[int, int, int]:
+    """Return stream measures, the longest stream and breaks by going through the measures."""
+    letters = "".join("s" if count >= 16 else "b" for count in counts).strip("b")
+    runs = [run for run in letters.split("b") if run]
+    return letters.count("s"), max(map(len, runs), default=0), letters.count("b")
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [[16], [15], [8, 16, 16, 4, 1, 16, 8], [16, 1, 16, 1, 16], [32, 24, 20, 16, 12], [4, 4, 4], [24, 24, 1, 1, 32, 3]],
+)
+@pytest.mark.parametrize("first_measure", [0, 7])
+def test_stream_breaks_and_runs(counts, first_measure):
+    found = streams(stream_rows(counts, first_measure))
+    assert (found.stream_measures, found.longest_stream, found.break_measures) == slowly(counts)
+    assert found.measures == len(counts)
+
+
+def test_empty_measures_break_a_stream_too():
+    rows = stream_rows([16, 16])
+    beats = np.where(np.arange(32) < 16, rows.beats, rows.beats + 8)
+    apart = StepRows(beats, beats / 2, rows.arrows, rows.held, rows.mines, rows.tied)
+    found = streams(apart)
+    assert (found.measures, found.longest_stream, found.break_measures) == (4, 1, 2)
+
+
+def test_finer_quantisations_of_slower_tempos_are_stream():
+    assert streams(stream_rows([16, 20, 24, 32, 15])).stream_measures == 4
+
+
 # ---- the whole --------------------------------------------------------------------------------------
 
 
@@ -134,7 +181,7 @@ def test_stream_is_counted_in_measures(tmp_path):
     stream = pattern("LDURLDURLDURLDUR")
     notes = "\n,\n".join([stream, stream, measures("1000 0000 0000 0000"), stream, stream])
     counts = counted(tmp_path, notes)
-    assert (counts.stream_measures, counts.longest_stream, counts.stream_runs, counts.break_measures) == (4, 2, 2, 1)
+    assert (counts.stream_measures, counts.longest_stream, counts.break_measures) == (4, 2, 1)
     rates = dict(zip(RATES, technique_rates(counts), strict=True))
     assert (rates["stream"], rates["broken_stream"], rates["longest_stream"]) == (0.8, 0.2, 0.5)
 
