@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +31,10 @@ EVENT = np.dtype([("tick", int), ("layer", int), ("pitch", int), ("length", int)
 EventRow = tuple[int, int, int, int, float]
 
 
-class Layer(IntEnum):
-    """What sounds at an event."""
-
-    KICK = 0
-    SNARE = 1
-    HAT = 2
-    CRASH = 3
-    BASS = 4
-    LEAD = 5
-    PAD = 6
+Layer = IntEnum("Layer", "KICK SNARE HAT CRASH BASS LEAD PAD", start=0)
 
 
-@dataclass(frozen=True)
-class MusicStyle:
+class MusicStyle(NamedTuple):
     """A musical style: bar patterns of 16 or 12 steps (``x`` is a hit) and the rhythm cells (ticks) of its melody."""
 
     name: str
@@ -62,34 +53,20 @@ class MusicStyle:
 
 
 STYLES = (
-    MusicStyle(
-        "four on the floor", (124, 150), "x...x...x...x...", "....x.......x...", "..x...x...x...x.",
-        ((0,), (0, 6), (6,), (0, 6, 9), (3, 9), (0, 9)), "..x...x...x...x.", "saw",
-    ),
-    MusicStyle(
-        "breakbeat", (120, 176), "x.........x.....", "....x..x.x..x..x", "x.x.x.x.x.x.x.x.",
-        ((0,), (0, 6), (6,), (0, 9), (0, 3, 6), ()), "x.....x...x.....", "square",
-    ),
-    MusicStyle(
-        "shuffle", (96, 168), "x.....x.....", "...x.....x..", "x.xx.xx.xx.x",
-        ((0,), (0, 8), (0, 4, 8), (0, 8), ()), "x..x..x..x.x", "saw",
-    ),
-    MusicStyle(
-        "ballad", (90, 124), "x.......x.......", "....x.......x...", "x.x.x.x.x.x.x.x.",
-        ((0,), (0,), (0, 6), (6,), ()), "x.......x.......", "sine",
-    ),
-    MusicStyle(
-        "hardcore", (164, 200), "x...x...x...x...", "..x...x...x...x.", "x.x.x.x.x.x.x.x.",
-        ((0, 6), (0, 3, 6, 9), (0,), (0, 6, 9), (0, 9)), "..x...x...x...x.", "saw",
-    ),
-    MusicStyle(
-        "chiptune", (130, 180), "x...x.x.x...x...", "....x.......x..x", "x.x.x.x.x.x.x.x.",
-        ((0, 6), (0, 3, 6, 9), (0, 3, 6), (0,), (3, 9)), "x.x.x.x.x.x.x.x.", "square",
-    ),
-    MusicStyle(
-        "half time", (136, 180), "x.....x...x.....", "........x.......", "x.x.x.xxx.x.x.x.",
-        ((0,), (6,), (0, 9), (0, 3), (3, 9), ()), "x.....x...x.....", "sine",
-    ),
+    MusicStyle("four on the floor", (124, 150), "x...x...x...x...", "....x.......x...",
+               "..x...x...x...x.", ((0,), (0, 6), (6,), (0, 6, 9), (3, 9), (0, 9)), "..x...x...x...x.", "saw"),
+    MusicStyle("breakbeat", (120, 176), "x.........x.....", "....x..x.x..x..x",
+               "x.x.x.x.x.x.x.x.", ((0,), (0, 6), (6,), (0, 9), (0, 3, 6), ()), "x.....x...x.....", "square"),
+    MusicStyle("shuffle", (96, 168), "x.....x.....", "...x.....x..",
+               "x.xx.xx.xx.x", ((0,), (0, 8), (0, 4, 8), (0, 8), ()), "x..x..x..x.x", "saw"),
+    MusicStyle("ballad", (90, 124), "x.......x.......", "....x.......x...",
+               "x.x.x.x.x.x.x.x.", ((0,), (0,), (0, 6), (6,), ()), "x.......x.......", "sine"),
+    MusicStyle("hardcore", (164, 200), "x...x...x...x...", "..x...x...x...x.",
+               "x.x.x.x.x.x.x.x.", ((0, 6), (0, 3, 6, 9), (0,), (0, 6, 9), (0, 9)), "..x...x...x...x.", "saw"),
+    MusicStyle("chiptune", (130, 180), "x...x.x.x...x...", "....x.......x..x",
+               "x.x.x.x.x.x.x.x.", ((0, 6), (0, 3, 6, 9), (0, 3, 6), (0,), (3, 9)), "x.x.x.x.x.x.x.x.", "square"),
+    MusicStyle("half time", (136, 180), "x.....x...x.....", "........x.......",
+               "x.x.x.xxx.x.x.x.", ((0,), (6,), (0, 9), (0, 3), (3, 9), ()), "x.....x...x.....", "sine"),
 )  # fmt: skip
 
 

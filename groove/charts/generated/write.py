@@ -57,21 +57,13 @@ PACK_WORDS = (
 
 
 class Pack(NamedTuple):
-    """A pack: its folder, its author and how much of the usual jumps and holds they use; how much harder it is."""
+    """A pack: its folder, its author, how much of the usual jumps and holds they use, how much harder they rate."""
 
     name: str
     author: str
     jumps: float
     holds: float
     bias: float
-
-
-class Entry(NamedTuple):
-    """What a song is called, and the pack that it is in."""
-
-    title: str
-    artist: str
-    pack: Pack
 
 
 class StepChart(NamedTuple):
@@ -127,10 +119,9 @@ def write_library(
 def _marker(root: Path) -> dict[str, Any]:
     """Return what is written in the library at `root` about it, nothing if it is none."""
     try:
-        found = json.loads((root / MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return dict(json.loads((root / MARKER).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _refuse_foreign(root: Path) -> None:
@@ -138,8 +129,7 @@ def _refuse_foreign(root: Path) -> None:
     if not root.exists():
         return
     entries = {path.name for path in root.iterdir()} if root.is_dir() else {root.name}
-    packs = _marker(root).get("packs")
-    foreign = sorted(entries - {MARKER, *(packs if isinstance(packs, list) else [])})
+    foreign = sorted(entries - {MARKER, *_marker(root).get("packs", [])})
     if foreign:
         raise LibraryError(
             f"{root} must be a new, an empty or a generated folder to hold a generated library, "
@@ -149,8 +139,7 @@ def _refuse_foreign(root: Path) -> None:
 
 def _write_songs(library: Path, seed: int, songs: int, workers: int) -> Iterator[int]:
     """Write all songs, yielding the number done after each."""
-    entries = _entries(seed, songs)
-    jobs = [library] * songs, [seed] * songs, range(songs), entries
+    jobs = [library] * songs, [seed] * songs, range(songs), *_names(seed, songs)
     if workers == 1:
         yield from (index + 1 for index, _ in enumerate(map(write_song, *jobs)))
     else:
@@ -158,19 +147,16 @@ def _write_songs(library: Path, seed: int, songs: int, workers: int) -> Iterator
             yield from (index + 1 for index, _ in enumerate(pool.map(write_song, *jobs)))
 
 
-def _entries(seed: int, songs: int) -> list[Entry]:
+def _names(seed: int, songs: int) -> tuple[list[str], list[str], list[Pack]]:
     """Return the unique title, the artist and the pack of each song."""
     rng = np.random.default_rng((seed, 0))
     words = [f"{first} {second}" for first in FIRST_WORDS for second in SECOND_WORDS]
     order = rng.permutation(len(words)).tolist()
-    artists = rng.integers(len(ARTISTS), size=songs).tolist()
+    again = (divmod(i, len(words)) for i in range(songs))
+    titles = [words[order[place]] + (f" {round + 1}" if round else "") for round, place in again]
+    artists = [ARTISTS[i] for i in rng.integers(len(ARTISTS), size=songs)]
     packs = _packs(seed, max(-(-songs // SONGS_PER_PACK), 2))
-    entries = []
-    for i in range(songs):
-        again, place = divmod(i, len(words))
-        title = words[order[place]] + (f" {again + 1}" if again else "")
-        entries.append(Entry(title, ARTISTS[artists[i]], packs[i % len(packs)]))
-    return entries
+    return titles, artists, [packs[i % len(packs)] for i in range(songs)]
 
 
 def _packs(seed: int, count: int) -> list[Pack]:
@@ -187,14 +173,15 @@ def _packs(seed: int, count: int) -> list[Pack]:
     return packs
 
 
-def write_song(library: Path, seed: int, index: int, entry: Entry) -> None:
+def write_song(library: Path, seed: int, index: int, title: str, artist: str, pack: Pack) -> None:
     """Write one song's folder; a function of its arguments alone."""
     song = compose(np.random.default_rng((seed, 2, index)))
-    charts = draw_charts(song, entry.pack, np.random.default_rng((seed, 3, index)))
-    folder = library / entry.pack.name / entry.title
+    charts = draw_charts(song, pack, np.random.default_rng((seed, 3, index)))
+    folder = library / pack.name / title
     folder.mkdir(parents=True)
-    (folder / f"{entry.title}.ssc").write_text(ssc_text(song, charts, entry), encoding="utf-8", newline="\n")
-    write_ogg(render(song), folder / f"{entry.title}.ogg")
+    text = ssc_text(song, charts, title, artist, pack.author)
+    (folder / f"{title}.ssc").write_text(text, encoding="utf-8", newline="\n")
+    write_ogg(render(song), folder / f"{title}.ogg")
 
 
 def draw_charts(song: Song, pack: Pack, rng: np.random.Generator) -> list[StepChart]:
@@ -212,7 +199,7 @@ def draw_charts(song: Song, pack: Pack, rng: np.random.Generator) -> list[StepCh
     return charts
 
 
-def ssc_text(song: Song, charts: list[StepChart], entry: Entry) -> str:
+def ssc_text(song: Song, charts: list[StepChart], title: str, artist: str, author: str) -> str:
     """Return the `.ssc` of a song as StepMania's editor writes it; ``#CHARTNAME`` is the step style.
 
     Beats and seconds have three decimals, which is all that the generator uses: whoever reads the text has the timing
@@ -221,10 +208,9 @@ def ssc_text(song: Song, charts: list[StepChart], entry: Entry) -> str:
     chorus = float(song.sections.index("chorus") * 4)
     bpms = [bpm for _, bpm in song.bpms]
     pairs = [",\n".join(f"{beat:.3f}={value:.3f}" for beat, value in tag) for tag in (song.bpms, song.stops)]
-    author = entry.pack.author
     text = _tag_lines({
-        "VERSION": "0.83", "TITLE": entry.title, "SUBTITLE": "", "ARTIST": entry.artist, "GENRE": song.style.name,
-        "CREDIT": author, "MUSIC": f"{entry.title}.ogg", "OFFSET": f"{song.offset_s:.3f}",
+        "VERSION": "0.83", "TITLE": title, "SUBTITLE": "", "ARTIST": artist, "GENRE": song.style.name,
+        "CREDIT": author, "MUSIC": f"{title}.ogg", "OFFSET": f"{song.offset_s:.3f}",
         "SAMPLESTART": f"{song.timing.time_at(np.array([chorus]))[0]:.3f}", "SAMPLELENGTH": "12.000",
         "SELECTABLE": "YES", "DISPLAYBPM": f"{min(bpms):.3f}" + (f":{max(bpms):.3f}" if len(bpms) > 1 else ""),
         "BPMS": pairs[0], "STOPS": pairs[1], "DELAYS": "", "WARPS": "",

@@ -82,24 +82,14 @@ def _bits(column: NDArray[np.int8]) -> NDArray[np.uint8]:
 
 def _held(beats: NDArray[np.float64], holds: Holds) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return the panels held on every row (R,), and where a hold ran on from the row before (R,)."""
-    first = np.searchsorted(beats, holds.head, side="right")
     held = np.zeros(len(beats), dtype=np.uint8)
-    running = np.zeros(len(beats), dtype=bool)
-    for column in range(PANEL_COUNT):
-        mine = holds.column == column
-        ends = [np.searchsorted(beats, holds.tail[mine], side=side) for side in ("right", "left")]
-        until_tail, before_tail = (_covered(len(beats), first[mine], end) for end in ends)
-        held[until_tail] |= 1 << column
-        running |= before_tail
-    return held, np.append(False, running[:-1])[: len(beats)]
-
-
-def _covered(rows: int, first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which of `rows` lie in any range ``first[i] <= row < end[i]``."""
-    change = np.zeros(rows + 1, dtype=np.int64)
-    np.add.at(change, first, 1)
-    np.add.at(change, np.maximum(end, first), -1)
-    return np.cumsum(change)[:rows] > 0
+    running = np.zeros(len(beats) + 1, dtype=bool)  # after each row
+    first = np.searchsorted(beats, holds.head, side="right")
+    ends = (np.searchsorted(beats, holds.tail, side=side) for side in ("right", "left"))
+    for panel, start, until_tail, before_tail in zip(_bits(holds.column), first, *ends, strict=True):
+        held[start:until_tail] |= panel
+        running[start + 1 : before_tail + 1] = True
+    return held, running[:-1]
 
 
 def _mines(beats: NDArray[np.float64], mine_beats: NDArray[np.float64], column: NDArray[np.int8]) -> NDArray[np.uint8]:

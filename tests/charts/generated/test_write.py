@@ -20,7 +20,7 @@ from simfile.timing.engine import TimingEngine
 from groove.charts.generated.columns import JACK_S
 from groove.charts.generated.song import Song, compose
 from groove.charts.generated.steps import STEP_STYLES
-from groove.charts.generated.write import MARKER, Entry, Pack, draw_charts, notes_text, write_library, write_song
+from groove.charts.generated.write import MARKER, Pack, draw_charts, notes_text, write_library, write_song
 from groove.errors import LibraryError
 
 SONGS = 3
@@ -180,7 +180,7 @@ KINDS: dict[str, Callable[[Song], bool]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_drums_sound_at_the_times_that_the_simfile_gives_its_beats(kind: str, tmp_path: Path) -> None:
     index = next(i for i in range(200) if KINDS[kind](compose(np.random.default_rng((3, 2, i)))))
-    write_song(tmp_path, 3, index, Entry("Song", "Artist", PACK))
+    write_song(tmp_path, 3, index, "Song", "Artist", PACK)
     song = compose(np.random.default_rng((3, 2, index)))
     path = tmp_path / "Pack" / "Song" / "Song.ssc"
     downbeats = [4 * bar for bar, name in enumerate(song.sections) if name in ("verse", "chorus")]
