@@ -52,7 +52,7 @@ def build_timing(
     """
     bpms = _from_beat_0(bpms[np.abs(bpms[:, 1]) > SLOWEST_BPM])
     stops, delays = _pauses(stops), _pauses(delays)
-    spans = merged_spans(_spans(warps))
+    spans = merged_spans(_ends(warps))
     knots = np.unique(np.concatenate([[0.0], bpms[:, 0], stops[:, 0], delays[:, 0], spans.ravel()]))
     tempo = bpms[np.searchsorted(bpms[:, 0], knots, side="right") - 1, 1]  # the last of equal beats wins
     slope = np.where(inside(knots, spans) | (tempo >= FAST_BPM), 0.0, 60.0 / tempo)
@@ -66,8 +66,8 @@ def build_timing(
         bpms=_from_beat_0(bpms[(bpms[:, 1] > 0) & (bpms[:, 1] < FAST_BPM)]),
         stops=pauses[np.argsort(pauses[:, 0], kind="stable")],
         delays=_pairs(late),
-        warps=merged_spans(np.concatenate([spans, _rounded_spans(_pairs(caught_up))])),
-        fakes=merged_spans(_spans(fakes)),
+        warps=merged_spans(np.concatenate([spans, _pairs(caught_up)])),
+        fakes=merged_spans(_ends(fakes)),
     )
 
 
@@ -122,31 +122,24 @@ def _from_beat_0(bpms: NDArray[np.float64]) -> NDArray[np.float64]:
     return bpms
 
 
-def _spans(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (first beat, last beat) for rows of (beat, length), lengths rounded to 1/48, empty ones dropped."""
-    length = np.clip(lengths[:, 1], -_LAST_BEAT, _LAST_BEAT)
-    spans = np.column_stack([lengths[:, 0], lengths[:, 0] + _to_rows(length)])
-    return _rounded_spans(spans[spans[:, 0] >= 0])
-
-
-def _rounded_spans(spans: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the `spans` (n, 2) that are not empty once rounded to 1/48, so that their ends compare equal to notes."""
-    spans = _to_rows(spans)
-    return spans[spans[:, 1] > spans[:, 0]]
-
-
-def _to_rows(beats: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.round(beats * ROWS_PER_BEAT) / ROWS_PER_BEAT
+def _ends(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (first beat, last beat) for rows of (beat, length), lengths rounded to 1/48."""
+    beat, length = lengths[lengths[:, 0] >= 0].T
+    length = np.clip(length, -_LAST_BEAT, _LAST_BEAT)
+    return np.column_stack([beat, beat + np.round(length * ROWS_PER_BEAT) / ROWS_PER_BEAT])
 
 
 def merged_spans(spans: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return half-open `spans` (n, 2) sorted, those that touch or overlap joined into one."""
-    if len(spans) == 0:
-        return spans.reshape(-1, 2)
+    """Return half-open `spans` (n, 2) rounded to 1/48, so that their ends compare equal to notes, and sorted.
+
+    Those that touch or overlap are joined into one, empty ones dropped.
+    """
+    spans = np.round(spans * ROWS_PER_BEAT) / ROWS_PER_BEAT
+    spans = spans[spans[:, 1] > spans[:, 0]]
     spans = spans[np.argsort(spans[:, 0], kind="stable")]
     reach = np.maximum.accumulate(spans[:, 1])
-    first = np.append(True, spans[1:, 0] > reach[:-1])
-    return np.column_stack([spans[first, 0], reach[np.append(first[1:], True)]])
+    first = np.flatnonzero(np.append(True, spans[1:, 0] > reach[:-1])[: len(spans)])
+    return np.column_stack([spans[first, 0], np.maximum.reduceat(spans[:, 1], first)])
 
 
 def _at(knots: NDArray[np.float64], events: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -41,9 +41,7 @@ class Technique:
         alternations: rows hit by one foot after a row hit by the other one.
         jacks: single arrows hit by the part of a foot that hit the same panel one row (less than 0.176 s) before.
         doublesteps: single arrows hit by the part that hit another panel one row (less than 0.235 s) before.
-        crossovers: rows on which a foot steps past the other one, which stepped on the row before: `half` and `full`.
-        half_crossovers: those of a foot that comes from the middle (down, up), or begin the chart.
-        full_crossovers: those of a foot that comes from its own side.
+        crossovers: rows on which a foot steps past the other one, which stepped on the row before.
         footswitches: panels down and up hit by one foot and less than 0.3 s later by the other.
         sideswitches: the same on left and right.
         brackets: two panels hit by one foot at once.
@@ -59,8 +57,6 @@ class Technique:
     jacks: int
     doublesteps: int
     crossovers: int
-    half_crossovers: int
-    full_crossovers: int
     footswitches: int
     sideswitches: int
     brackets: int
@@ -96,7 +92,6 @@ def technique_of(rows: StepRows, feet: NDArray[np.int8]) -> Technique:
     alone = used[:, 0] != used[:, 1]
     single = rows.arrows & (rows.arrows - 1) == 0
     jacks, doublesteps = _same_part(rows, feet, single)
-    half, full = _crossovers(feet)
     switches = _switches(rows, feet)
     measures, stream_measures, longest_stream, break_measures = _streams(rows)
     return Technique(
@@ -104,9 +99,7 @@ def technique_of(rows: StepRows, feet: NDArray[np.int8]) -> Technique:
         alternations=int((alone[1:] & alone[:-1] & (used[1:, 0] != used[:-1, 0])).sum()),
         jacks=jacks,
         doublesteps=doublesteps,
-        crossovers=half + full,
-        half_crossovers=half,
-        full_crossovers=full,
+        crossovers=_crossovers(feet),
         footswitches=int(switches[[pad.DOWN, pad.UP]].sum()),
         sideswitches=int(switches[list(pad.SIDE_PANELS)].sum()),
         brackets=int(pad.both_parts(feet >= 0).sum()),
@@ -162,26 +155,22 @@ def _candles(feet: NDArray[np.int8], used: NDArray[np.bool_], single: NDArray[np
     return int((up_down & between & single[:-2] & single[1:-1] & single[2:]).sum())
 
 
-def _crossovers(feet: NDArray[np.int8]) -> tuple[int, int]:
-    """Return half and full crossovers.
+def _crossovers(feet: NDArray[np.int8]) -> int:
+    """Return the rows on which the feet cross.
 
     The foot steps with its heel, the other foot was the only one to step on the row before, the right foot is now left
     of the left one, and two rows before (if there is such a row) the foot hit another panel.
     """
     heel = feet[:, pad.HEELS]
     x, _ = pad.centres(feet)
-    half = full = 0
+    count = 0
     for foot, other, sign in ((0, 1, -1), (1, 0, 1)):
-        now, before = heel[1:, foot], heel[:-1]
+        now, before, came_from = heel[1:, foot], heel[:-1], heel[:-2, foot]
         crossed = (now >= 0) & (before[:, other] >= 0) & (before[:, foot] < 0)
         crossed &= sign * x[1:, foot] < sign * x[:-1, other]
-        half += int(crossed[:1].sum())
-        came_from = heel[:-2, foot]
-        crossed = crossed[1:] & (came_from >= 0) & (came_from != now[1:])
-        own_side = sign * pad.X[came_from] > sign * x[1:-1, other]
-        full += int((crossed & own_side).sum())
-        half += int((crossed & ~own_side).sum())
-    return half, full
+        crossed[1:] &= (came_from >= 0) & (came_from != now[1:])
+        count += int(crossed.sum())
+    return count
 
 
 def _streams(rows: StepRows) -> tuple[int, int, int, int]:

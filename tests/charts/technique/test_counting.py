@@ -50,14 +50,13 @@ def techniques(folder: Path, notes: str, **timing: str) -> dict[str, int]:
 def test_a_foot_that_passes_the_other_crosses_over(tmp_path, letters):
     for place, drawn in enumerate((letters, letters.translate(MIRROR))):
         counts = counted(tmp_path / str(place), pattern(drawn, 8))
-        assert (counts.crossovers, counts.full_crossovers, counts.half_crossovers) == (1, 1, 0)
+        assert counts.crossovers == 1
         assert counts.alternations == 4
 
 
-def test_a_foot_that_comes_from_the_middle_crosses_half(tmp_path):
+def test_a_foot_that_comes_from_the_middle_crosses_over_too(tmp_path):
     # right R, left U, right D, left U, right L (from the middle, past the left foot), left U, right R
-    counts = counted(tmp_path, pattern("RUDULUR"))
-    assert (counts.full_crossovers, counts.half_crossovers) == (0, 1)
+    assert counted(tmp_path, pattern("RUDULUR")).crossovers == 1
 
 
 def test_walking_needs_no_technique(tmp_path):
@@ -254,7 +253,7 @@ def test_the_counts_are_those_of_a_slow_reading_of_the_feet(tmp_path_factory, ro
 
 def read_slowly(feet: list[list[int]], seconds: list[float]) -> dict[str, int]:
     """Return the counts by going through the rows one by one, as the definitions are written."""
-    counts = dict.fromkeys([*TECHNIQUES, "half_crossovers", "full_crossovers", "alternations"], 0)
+    counts = dict.fromkeys([*TECHNIQUES, "alternations"], 0)
     for i, now in enumerate(feet):
         sides = [[panel for panel in now[side : side + 2] if panel >= 0] for side in (0, 2)]
         counts["brackets"] += sum(len(side) == 2 for side in sides)
@@ -272,11 +271,7 @@ def read_slowly(feet: list[list[int]], seconds: list[float]) -> dict[str, int]:
             counts["footswitches" if panel in (1, 2) else "sideswitches"] += switched
         used = [[bool(side) for side in row] for row in (previous, sides)]
         counts["alternations"] += used in ([[True, False], [False, True]], [[False, True], [True, False]])
-        for foot in (0, 1):
-            kind = crossing(feet[max(i - 2, 0) : i + 1], foot)
-            if kind:
-                counts[kind] += 1
-                counts["crossovers"] += 1
+        counts["crossovers"] += sum(crosses(feet[max(i - 2, 0) : i + 1], foot) for foot in (0, 1))
         counts["candles"] += i > 1 and candle(feet[i - 2 : i + 1])
     return counts
 
@@ -286,21 +281,13 @@ def middle(row: list[int], foot: int) -> float:
     return sum(on) / len(on)
 
 
-def crossing(rows: list[list[int]], foot: int) -> str | None:
-    """Return the name of the crossover of `foot` on the last of two or three rows, None if it is none."""
+def crosses(rows: list[list[int]], foot: int) -> bool:
+    """Return whether `foot` crosses over on the last of two or three rows."""
     before, now, heel, other = rows[-2], rows[-1], 2 * foot, 2 * (1 - foot)
     if now[heel] < 0 or before[other] < 0 or before[heel] >= 0:
-        return None
+        return False
     left, right = (middle(now, foot), middle(before, 1 - foot)) if foot == 0 else (middle(before, 0), middle(now, 1))
-    if right >= left:
-        return None
-    if len(rows) == 2:
-        return "half_crossovers"
-    came_from = rows[0][heel]
-    if came_from in (-1, now[heel]):
-        return None
-    own_side = X[came_from] < right if foot == 0 else X[came_from] > left
-    return "full_crossovers" if own_side else "half_crossovers"
+    return right < left and (len(rows) == 2 or rows[0][heel] not in (-1, now[heel]))
 
 
 def candle(rows: list[list[int]]) -> bool:
