@@ -78,7 +78,8 @@ def assign_feet(rows: StepRows) -> NDArray[np.int8]:
     if len(rows) == 0:
         return np.zeros((0, 4), dtype=np.int8)
     mirror = rows.mirrored()
-    if mirror.tolist() < rows.tolist():
+    panels, mirrored = (np.stack([r.arrows, r.held, r.mines], axis=1).tobytes() for r in (rows, mirror))
+    if mirrored < panels:
         return MIRRORED_PANEL[assign_feet(mirror)[:, MIRRORED_PART]]
     hits = _cheapest(rows)
     arrow = np.right_shift(rows.arrows[:, None], np.maximum(hits, 0)) & 1 == 1
