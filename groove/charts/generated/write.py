@@ -83,12 +83,7 @@ def write_library(
     The same seed gives the same bytes. Nothing is done where `root` already holds this library; a library of another
     seed, size or version is replaced.
 
-    Args:
-        root: folder that the packs are put in.
-        seed: at least 0.
-        songs: number of songs, at least 1.
-        workers: processes; 1 works in this one.
-        on_song: called with (songs done, songs in all) after each song.
+    `workers` processes share the work; `on_song` is called with (songs done, songs in all) after each song.
 
     Raises:
         LibraryError: if `root` holds anything that this function did not write.
