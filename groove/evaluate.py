@@ -16,8 +16,10 @@ import numpy as np
 
 from groove.cli.entry import run_main
 from groove.config.ranges import between
-from groove.embed import EmbedConfig, about, embedded_catalogue, trained_and_catalogue, writing
+from groove.config.schema import EmbedConfig
+from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError
+from groove.io.files import writing
 
 if TYPE_CHECKING:
     from groove.data.triplets import ChartLabels

@@ -16,7 +16,8 @@ import numpy as np
 
 from groove.cli.entry import run_main
 from groove.config.ranges import between, one_of
-from groove.embed import EmbedConfig, about, embedded
+from groove.config.schema import EmbedConfig
+from groove.embedding.library import about, embedded
 from groove.errors import ConfigError, RunError
 
 if TYPE_CHECKING:

@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import MISSING
 
 from groove.cli.entry import run_main
-from groove.embed import EmbedConfig, about, embedded, embedded_catalogue, trained_and_catalogue, writing
+from groove.config.schema import EmbedConfig
+from groove.embedding.library import about, embedded, embedded_catalogue, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError, did_you_mean
+from groove.io.files import writing
 
 if TYPE_CHECKING:
     from groove.embedding.trained import TrainedModel

@@ -16,8 +16,10 @@ import numpy as np
 
 from groove.cli.entry import run_main
 from groove.config.ranges import between, one_of
-from groove.embed import EmbedConfig, about, embedded, writing
+from groove.config.schema import EmbedConfig
+from groove.embedding.library import about, embedded
 from groove.errors import ConfigError
+from groove.io.files import writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -157,7 +159,7 @@ def _same(library: EmbeddedLibrary, slot: str) -> list[str]:
 
 def _outside(cfg: RecommendConfig) -> EmbeddedLibrary:
     """Return the charts of ``cfg.simfile``, embedded."""
-    from groove.embed import library_settings, model_of
+    from groove.embedding.library import library_settings, model_of
     from groove.embedding.outside import embed_simfile
 
     trained = model_of(cfg)

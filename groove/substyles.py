@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from groove.cli.entry import run_main
 from groove.config.ranges import between, one_of
-from groove.embed import EmbedConfig, about, embedded
+from groove.config.schema import EmbedConfig
+from groove.embedding.library import about, embedded
 from groove.errors import RunError
 
 if TYPE_CHECKING:

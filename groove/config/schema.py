@@ -248,6 +248,17 @@ class TrainConfig:
     ckpt_path: str | None = None
 
 
+@dataclass
+class EmbedConfig:
+    """Schema of `conf/embed.yaml`, and what every command that uses a run takes."""
+
+    run: str = MISSING
+    songs: str | None = None
+    store: str = "outputs/store"
+    workers: int = between(2, 1, PROCESSES)
+    threads: int = between(1, 1, PROCESSES)
+
+
 def checked(cfg: DictConfig, schema: type) -> Any:
     """Return `cfg` merged into the dataclass `schema`, all interpolations resolvable, read-only.
 

@@ -23,10 +23,10 @@ from groove.embedding.embedded import save
 from groove.embedding.encode import Vectors, encode
 from groove.errors import GrooveError
 from groove.features.catalogue import Catalogue
+from groove.features.preparation import prepared
 from groove.io.processes import alone
 from groove.model.fusion import LateFusionClassifier
 from groove.model.weights import LoadReport, read_checkpoint
-from groove.prepare import prepared
 from groove.runs.layout import CHECKPOINTS, LAST, VERDICT
 from groove.training.distributed import Ranks, first_rank
 from groove.training.fit import Fit, build_model, make_trainer, untrained_model
