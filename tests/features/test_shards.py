@@ -8,12 +8,12 @@ import pytest
 
 from groove.errors import ConfigError, LibraryError
 from groove.features.catalogue import prepare_library
-from groove.features.settings import FeatureSettings
+from groove.config.schema import FeaturesConfig
 from groove.features.shards import Shard, prepare_shard
 from groove.features.sources import DigestCache
 from tests.builders import steady, write_song
 
-SETTINGS = FeatureSettings()
+SETTINGS = FeaturesConfig()
 SONGS = 9
 
 
