@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from groove.config.schema import AudioConfig
 from groove.errors import AudioError
 from groove.features.audio import AUDIO_FEATURES, align, decode, song_features
 from groove.features.frames import FLOAT16_MAX, frame_times
-from groove.config.schema import AudioConfig
 from tests.builders import chart_of, ssc_text, steady
 
 AUDIO = AudioConfig()

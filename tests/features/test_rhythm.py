@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from groove.config.schema import AudioConfig
 from groove.features import rhythm
 from groove.features.rhythm import local_tempo, onset_rate, onset_strength, onsets
-from groove.config.schema import AudioConfig
 
 AUDIO = AudioConfig()
 HOPS = 900

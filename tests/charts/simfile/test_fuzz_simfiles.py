@@ -16,10 +16,10 @@ from groove.charts.library.index import radar_table
 from groove.charts.library.scan import Library, scan
 from groove.charts.radar.groove_radar import groove_radar
 from groove.charts.technique.counting import STEPS_TYPE, technique, technique_rates
+from groove.config.schema import FeaturesConfig
 from groove.errors import SimfileError
 from groove.features.frames import CHART_FEATURES, chart_frames, merged_rows
 from groove.features.record import AudioSource, SimfileTask, compute_record
-from groove.config.schema import FeaturesConfig
 from tests.builders import measures, ssc_text
 from tests.simfile_strategies import charts, damaged, noise, real_simfiles, structured
 
