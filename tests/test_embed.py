@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groove.embed import EmbedConfig, about, embedded
+from groove.config.schema import EmbedConfig
 from groove.embedding.embedded import EMBEDDINGS_FILE, load
+from groove.embedding.library import about, embedded
 from groove.embedding.trained import load_trained
 from groove.errors import CheckpointError, GrooveError, RunError
 from tests.builders import measures, write_song
@@ -17,7 +18,7 @@ from tests.builders import measures, write_song
 
 def settings(finished: Path, run: Path | None = None, songs: Path | None = None) -> EmbedConfig:
     where = str(songs) if songs else None
-    return EmbedConfig(str(run or finished / "run"), where, str(finished / "store"), workers=1)
+    return EmbedConfig(run=str(run or finished / "run"), songs=where, store=str(finished / "store"), workers=1)
 
 
 @pytest.fixture

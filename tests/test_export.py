@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from groove import export
-from groove.embed import EmbedConfig, embedded
+from groove.config.schema import EmbedConfig
 from groove.embedding.embedded import load, save
 from groove.embedding.exported import load_safetensors
+from groove.embedding.library import embedded
 from groove.errors import ConfigError, LibraryError
 from groove.export import ExportConfig, _agreement, run, wanted
 from groove.exporting.onnx_encoder import OnnxCheck
@@ -95,10 +96,10 @@ def test_nothing_is_written_where_something_cannot_be_made(trained, tmp_path, mo
     [
         (["out=x"], "run"),
         (["run=nowhere", "out=x"], "run=nowhere does not exist"),
-        (["run=run", "out=x", "what=[modl]"], "what names 'modl': did you mean 'model'? allowed: embeddings, model"),
-        (["run=run", "out=x", "what=3"], "what names '3'"),
-        (["run=run", "out=x", "what=[3]"], "what names '3'"),
-        (["run=run", "out=x", "what=[]"], "what is empty"),
+        (["run=run", "out=x", "what=[modl]"], "got 'modl'; did you mean 'model'?"),
+        (["run=run", "out=x", "what=3"], "what must be a list: what=[3]"),
+        (["run=run", "out=x", "what=[3]"], "what.0 must be"),
+        (["run=run", "out=x", "what=[]"], "what must be null (all) or name something"),
         (["run=run", "out=run"], "out=run is a run folder"),
         (["run=run", "out=run/metrics.csv"], "is a file; give a folder"),
         (["run=run", "out=x", "wat=1"], "did you mean 'what'"),

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from groove.config.schema import DataConfig, FeaturesConfig, GeneratedConfig, PrepareConfig
-from groove.prepare import prepared, run
+from groove.features.preparation import prepared
+from groove.prepare import run
 from tests.builders import steady, write_song
 
 
@@ -25,7 +26,7 @@ def settings(tmp_path, **data):
 
 
 def test_the_report_counts_everything(songs, tmp_path, capsys):
-    run(PrepareConfig(settings(tmp_path, songs=str(songs)), FeaturesConfig()))
+    run(PrepareConfig(data=settings(tmp_path, songs=str(songs))))
     text = capsys.readouterr().out
     assert "3 charts of 2 songs, 1 of the charts without audio (missing_audio=mask)" in text
     assert "1 Easy, 1 Medium, 1 Hard" in text
@@ -44,16 +45,16 @@ def test_the_report_counts_everything(songs, tmp_path, capsys):
 
 def test_nothing_left_out_is_said_in_words(songs, tmp_path, capsys):
     (songs / "Pack" / "Mute" / "old.dwi").unlink()
-    run(PrepareConfig(settings(tmp_path, songs=str(songs)), FeaturesConfig(), figure=False))
+    run(PrepareConfig(data=settings(tmp_path, songs=str(songs)), figure=False))
     lines = capsys.readouterr().out.splitlines()
     assert "nothing left out" in lines and not any("left out:" in line and line.endswith(":") for line in lines)
 
 
 def test_the_figure_is_drawn_only_if_it_changed_and_only_if_wanted(songs, tmp_path, capsys):
-    run(PrepareConfig(settings(tmp_path, songs=str(songs)), FeaturesConfig(), figure=False))
+    run(PrepareConfig(data=settings(tmp_path, songs=str(songs)), figure=False))
     assert not list((tmp_path / "store").glob("library-*.png"))
     assert "figure:" not in capsys.readouterr().out
-    config = PrepareConfig(settings(tmp_path, songs=str(songs), radar="stepmania"), FeaturesConfig())
+    config = PrepareConfig(data=settings(tmp_path, songs=str(songs), radar="stepmania"))
     run(config)
     (figure,) = (tmp_path / "store").glob("library-*.png")
     assert "stepmania radar" in capsys.readouterr().out
@@ -129,14 +130,14 @@ def test_shards_side_by_side_and_as_a_sweep_and_then_a_plain_run(songs, tmp_path
     ("argument", "text"),
     [
         ("data.songs=nowhere", "song folder 'nowhere' does not exist"),
-        ("figure=maybe", "figure: Value 'maybe' is not a valid bool"),
-        ("data.missing_audio=msk", "did you mean 'mask'? allowed: error, mask, skip"),
-        ("features.frames_per_beat=0", "features.frames_per_beat is 0; allowed: 1 to 48"),
+        ("figure=maybe", "figure must be true or false, got 'maybe'"),
+        ("data.missing_audio=msk", "must be 'mask', 'skip' or 'error', got 'msk'; did you mean 'mask'?"),
+        ("features.frames_per_beat=0", "features.frames_per_beat must be >= 1, got 0"),
         ("data.missing_audio=error", "charts without audio"),
-        ("shards=0", "shards is 0; allowed: 1 or more"),
-        ("shards=3", "shards is 3, but shard says not which; allowed: shard=0 to shard=2"),
-        ("shard=1", "shard is 1, counted from 0, of shards=1; allowed: 0 to 0"),
-        ("shard=x", "shard: Value 'x' of type 'str' could not be converted to Integer"),
+        ("shards=0", "shards must be >= 1, got 0"),
+        ("shards=3", "shard must say which of shards=3: shard=0 to shard=2"),
+        ("shard=1", "shard must be < 1 (shards, counted from 0), got 1"),
+        ("shard=x", "shard must be a whole number, got 'x'"),
     ],
 )
 def test_a_mistake_is_one_line(songs, tmp_path, argument, text):

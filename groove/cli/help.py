@@ -16,7 +16,7 @@ _HOW = """\
 How to write them:
   key=value             one setting{nested}
   key=[a,b]             a list
-  key=null              none, where that is allowed
+  key=null              none, where the settings say so
   'key="x, y"'          a text with commas or brackets (paths and names of charts and packs need no such quotes)
   --cfg job             show the settings and do nothing"""
 _SWEEP = """

@@ -16,9 +16,9 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+from groove.config.schema import N_CONTRAST, N_MFCC, TEMPO_WINDOW_S, AudioConfig
 from groove.errors import AudioError, one_line
 from groove.features.frames import finite_float16
-from groove.features.settings import N_CONTRAST, N_MFCC, TEMPO_WINDOW_S, AudioSettings
 from groove.io.processes import alone
 
 AUDIO_FEATURES = (
@@ -78,7 +78,7 @@ def load_librosa() -> ModuleType:
     return librosa
 
 
-def song_features(samples: NDArray[np.float32], audio: AudioSettings) -> NDArray[np.float32]:
+def song_features(samples: NDArray[np.float32], audio: AudioConfig) -> NDArray[np.float32]:
     """Return the features `AUDIO_FEATURES` of every hop of `samples` (S,), shape (H, 23).
 
     Raises:

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from groove.config.schema import AudioConfig
 from groove.errors import AudioError
 from groove.features.audio import AUDIO_FEATURES, align, decode, local_tempo, onset_rate, song_features
 from groove.features.frames import FLOAT16_MAX, frame_times
-from groove.features.settings import AudioSettings
 from groove.io.processes import alone
 from tests.builders import chart_of, ssc_text, steady
 
-AUDIO = AudioSettings()
+AUDIO = AudioConfig()
 RATE = AUDIO.sample_rate
 HOP_S = AUDIO.hop_length / RATE
 ONSET = AUDIO_FEATURES.index("onset_strength")
@@ -123,7 +123,7 @@ def test_one_spectrogram_gives_what_librosas_functions_give_from_the_samples(set
     times = np.arange(len(samples)) / RATE
     samples += (0.2 * np.sin(2 * np.pi * 220 * times) * (times > 5)).astype(np.float32)
     samples[int(9 * RATE) :] = 0.0  # sound, more sound, silence
-    audio = AudioSettings(**settings)
+    audio = AudioConfig(**settings)
     found, expected = song_features(samples, audio), librosa_features(samples, audio)
     assert found.T.shape == expected.shape
     for name, column, wanted in zip(AUDIO_FEATURES, found.T, expected, strict=True):
