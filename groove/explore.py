@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from groove.embedding.embedded import EmbeddedLibrary
     from groove.explorer.layout import MapOfCharts
     from groove.explorer.page import LibraryPage
-    from groove.retrieval.neighbors import Neighbors
+    from groove.retrieval.search import Neighbors
 
 MOST_NEIGHBORS = 100
 SLOW = 10_000
@@ -66,7 +66,7 @@ def run(cfg: ExploreConfig) -> None:
     from groove.explorer.layout import map_of
     from groove.explorer.page import html
     from groove.io.files import write_bytes
-    from groove.retrieval.neighbors import nearest_of_other_songs
+    from groove.retrieval.search import nearest_of_other_songs
 
     start = time.perf_counter()
     check(cfg)

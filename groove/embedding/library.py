@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove.config.schema import EmbedConfig
+from groove.embedding.outside import the_simfile
 
 if TYPE_CHECKING:
     from groove.embedding.embedded import EmbeddedLibrary
@@ -49,11 +50,15 @@ def trained_and_catalogue(cfg: EmbedConfig) -> tuple[TrainedModel, Catalogue, Pa
     if cfg.songs is not None:
         check_folder(Path(cfg.songs))
     trained = model_of(cfg)
+    return trained, *catalogue_of(trained, cfg)
+
+
+def catalogue_of(trained: TrainedModel, cfg: EmbedConfig) -> tuple[Catalogue, Path]:
+    """Return the library of `cfg`, prepared as `trained` needs it, and its folder."""
     from groove.features.preparation import prepared
 
     data, features = library_settings(trained, cfg)
-    catalogue = prepared(data, features)
-    return trained, catalogue, Path(data.songs or data.generated.root)
+    return prepared(data, features), Path(data.songs or data.generated.root)
 
 
 def model_of(cfg: EmbedConfig) -> TrainedModel:
@@ -102,6 +107,20 @@ def embedded_catalogue(trained: TrainedModel, catalogue: Catalogue, songs: Path)
     with progress() as on_step:
         library = embed_library(trained, catalogue, songs, own, on_step)
     return library, save(library, folder)
+
+
+def embedded_simfile(cfg: EmbedConfig, simfile: Path, trained: TrainedModel | None = None) -> EmbeddedLibrary:
+    """Return the charts of `simfile` (or of the only one in that folder), embedded by ``cfg.run`` or by `trained`.
+
+    Raises:
+        GrooveError: if there is no such file, or none of its charts can be used.
+    """
+    simfile = the_simfile(simfile)
+    trained = trained or model_of(cfg)
+    from groove.embedding.apply import embed_simfile
+
+    data, features = library_settings(trained, cfg)
+    return embed_simfile(trained, simfile, Path(cfg.store), features, list(data.steps_types))
 
 
 def about(library: EmbeddedLibrary) -> str:

@@ -1,42 +1,14 @@
-"""A simfile that is in no library, as a model sees it."""
+"""Which simfile a path means: a file, or the only one of a song's folder. Nothing heavy is imported."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import pyarrow.compute as pc
 
 from groove.charts.library.scan import twins
 from groove.charts.library.walk import SIMFILE_SUFFIXES
-from groove.embedding.apply import embed_library
-from groove.embedding.embedded import EmbeddedLibrary
-from groove.embedding.trained import TrainedModel
 from groove.errors import LibraryError, SimfileError
-from groove.features.catalogue import Catalogue, prepare_library
 
 _SHOWN = 8
-
-
-def embed_simfile(
-    trained: TrainedModel, simfile: Path, store: Path, features: Any, steps_types: Sequence[str]
-) -> EmbeddedLibrary:
-    """Return the charts of the file `simfile`; its features go into `store`.
-
-    Raises:
-        LibraryError: if there is no such file, or it is a folder without a simfile, or with several.
-        SimfileError: if it is no simfile, or none of its charts can be used, with the reasons.
-    """
-    simfile = the_simfile(simfile)
-    catalogue = prepare_library(simfile.resolve().parent, store, features, steps_types)
-    names = [Path(name).name for name in catalogue.table["simfile"].to_pylist()]
-    if simfile.name not in names:
-        raise SimfileError(f"no chart of {simfile} can be used: {_reasons(catalogue, simfile)}")
-    own = pc.equal(catalogue.table["simfile"], simfile.name)
-    table = catalogue.table.filter(own)
-    part = Catalogue(table, catalogue.store, catalogue.fingerprint, catalogue.left_out)
-    return embed_library(trained, part, simfile.parent)
 
 
 def the_simfile(path: Path) -> Path:
@@ -66,8 +38,3 @@ def _only_simfile(folder: Path) -> Path:
         more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise LibraryError(f"simfile={folder} is a folder of {len(found)} simfiles; say which: {names}{more}")
     return found[0]
-
-
-def _reasons(catalogue: Catalogue, simfile: Path) -> str:
-    reasons = {f"{entry.chart} {entry.reason}".strip() for entry in catalogue.left_out if entry.path == simfile.name}
-    return "; ".join(sorted(reasons)[:5]) or "it holds no chart"
