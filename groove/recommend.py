@@ -30,18 +30,12 @@ from groove.retrieval.course import (
     preferred_refusal,
     preferred_text,
 )
-from groove.retrieval.filters import candidates, parse_filters, parse_level
+from groove.retrieval.filters import ANY, SAME, parse_filters, parse_level
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
-    from numpy.typing import NDArray
 
-    from groove.embedding.embedded import EmbeddedLibrary
-    from groove.retrieval.answers import Query
 
-SAME, ANY = "same", "any"
-FILTERS = ("meter", "bpm", "length", "pack")
 WRITERS = (".csv", ".json", ".crs", ".txt")
 """What `out` may be: a table, a StepMania course, or its preferred songs."""
 WIDE = 140
@@ -82,9 +76,13 @@ def run(cfg: RecommendConfig) -> None:
     check(cfg)
     library, _ = embedded(cfg)
     print(about(library))
-    from groove.retrieval.answers import answer_table, radar_text, recommend
+    from groove.retrieval.answers import answer_table, find_query, radar_text, recommend
 
-    query, among = _query(cfg, library)
+    other = embedded_simfile(cfg, Path(cfg.simfile)) if cfg.simfile else None
+    query, among = find_query(library, cfg.chart, other, radar_of(cfg), cfg.space, filters_of(cfg))
+    same = library.slots_like(query.slot) if query.slot and cfg.difficulty == SAME else []
+    if len(same) > 1:
+        print(f"difficulty=same: {' and '.join(same)}, one class of the model")
     table = answer_table(library, query, recommend(library, query, cfg.k, among, cfg.same_song))
     radar = "" if query.space == "radar" else f": {radar_text(query.radar, library.family)}"
     print(f"like {query.text}{radar}")
@@ -104,7 +102,8 @@ def check(cfg: RecommendConfig) -> None:
         raise ConfigError("both simfile= and radar.*= given; search by one of them")
     if cfg.out and Path(cfg.out).suffix not in WRITERS:
         raise ConfigError(f"out={cfg.out} must end in one of {', '.join(WRITERS)}")
-    parse_filters(_filters(cfg, None))
+    filters = filters_of(cfg)
+    parse_filters(filters | {"difficulty": None} if cfg.difficulty in (SAME, ANY) else filters)
     for axis, value in axes.items():
         parse_level(axis, str(value))
     if cfg.simfile is not None:
@@ -117,32 +116,9 @@ def radar_of(cfg: RecommendConfig) -> dict[str, Any]:
     return {axis: value for axis, value in values.items() if value is not None}
 
 
-def _filters(cfg: RecommendConfig, same: list[str] | None) -> dict[str, Any]:
-    """Return the filters; ``difficulty=same`` stands for the slots `same`."""
-    difficulty = same if cfg.difficulty == SAME else None if cfg.difficulty == ANY else cfg.difficulty
-    return {"difficulty": difficulty} | {key: getattr(cfg, key) for key in FILTERS}
-
-
-def _query(cfg: RecommendConfig, library: EmbeddedLibrary) -> tuple[Query, NDArray[np.bool_]]:
-    """Return the query and which charts are candidates."""
-    from groove.retrieval.answers import query_by_chart, query_by_radar, query_by_row
-    from groove.retrieval.lookup import chart_names, find_chart, only_chart
-
-    axes = radar_of(cfg)
-    if axes:
-        among = candidates(library, parse_filters(_filters(cfg, None)))
-        return query_by_radar(library, axes, among), among
-    other = embedded_simfile(cfg, Path(cfg.simfile)) if cfg.simfile else library
-    row = find_chart(other, cfg.chart) if cfg.chart else only_chart(other)
-    name = chart_names(other)[row]
-    if cfg.simfile:
-        query = query_by_chart(library, other, row, cfg.space, name)
-    else:
-        query = query_by_row(library, row, cfg.space, name)
-    same = library.slots_like(other.column("difficulty")[row])
-    if cfg.difficulty == SAME and len(same) > 1:
-        print(f"difficulty=same: {' and '.join(same)}, one class of the model")
-    return query, candidates(library, parse_filters(_filters(cfg, same)))
+def filters_of(cfg: RecommendConfig) -> dict[str, Any]:
+    """Return the filters by name."""
+    return {key: getattr(cfg, key) for key in ("difficulty", "meter", "bpm", "length", "pack")}
 
 
 def _show(table: pa.Table, family: str) -> None:

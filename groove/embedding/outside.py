@@ -11,6 +11,11 @@ from groove.errors import LibraryError, SimfileError
 _SHOWN = 8
 
 
+def is_of_one_song(path: Path) -> bool:
+    """Return whether `path` is a file, or a folder that itself holds simfiles; else it is a folder of songs."""
+    return path.is_file() or (path.is_dir() and any(_simfiles(path)))
+
+
 def the_simfile(path: Path) -> Path:
     """Return `path`, or the only simfile of the folder `path`; an .ssc file stands for the .sm file of its name.
 
@@ -27,8 +32,12 @@ def the_simfile(path: Path) -> Path:
     return path
 
 
+def _simfiles(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SIMFILE_SUFFIXES and path.is_file())
+
+
 def _only_simfile(folder: Path) -> Path:
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SIMFILE_SUFFIXES and path.is_file())
+    found = _simfiles(folder)
     gone = twins(path.name for path in found)
     found = [path for path in found if path.name not in gone]
     if not found:

@@ -16,6 +16,8 @@ from groove.errors import ConfigError, LibraryError, did_you_mean
 if TYPE_CHECKING:
     from groove.embedding.embedded import EmbeddedLibrary
 
+SAME, ANY = "same", "any"
+"""Words for a difficulty: the class of the query's chart; every slot."""
 RANGES = {"meter": "meter", "bpm": "bpm", "length": "length_s"}
 """Filters by a range, and the columns that they look at; length is in seconds."""
 LEVELS = {"low": 10.0, "medium": 50.0, "high": 90.0}
@@ -41,7 +43,7 @@ def parse_filters(values: Mapping[str, Any]) -> list[Filter]:
         values: `difficulty` and `pack` (a name, or a list of them), `meter`, `bpm`, `length` (ranges).
 
     Raises:
-        ConfigError: for a difficulty that does not exist, or a range that is none.
+        ConfigError: for a filter or a difficulty that does not exist, or a range that is none.
     """
     return [_parse(key, value) for key, value in values.items() if value not in (None, [])]
 
@@ -57,6 +59,8 @@ def _parse(key: str, value: Any) -> Filter:
             if name.casefold() not in slots:
                 raise ConfigError(f"difficulty={name} does not exist: {did_you_mean(name, DIFFICULTIES)}")
         names = [slots[name.casefold()] for name in names]
+    elif key != "pack":
+        raise ConfigError(f"filter '{key}' does not exist: {did_you_mean(key, ('difficulty', 'pack', *RANGES))}")
     return Filter(key, str(value), names=tuple(names))
 
 
