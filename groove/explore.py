@@ -91,7 +91,7 @@ def with_names(library: EmbeddedLibrary, cfg: ExploreConfig) -> EmbeddedLibrary:
     """Return `library` with the name of each chart's sub-style."""
     from threadpoolctl import threadpool_limits
 
-    from groove.styles.classes import with_substyles
+    from groove.styles.division import with_substyles
 
     with threadpool_limits(cfg.threads):
         return with_substyles(library, cfg.space, cfg.seed)

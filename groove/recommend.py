@@ -18,7 +18,6 @@ from groove.cli.entry import run_main
 from groove.config.ranges import between, one_of
 from groove.config.schema import EmbedConfig
 from groove.embedding.library import about, embedded, embedded_simfile
-from groove.embedding.outside import the_simfile
 from groove.errors import ConfigError
 from groove.io.files import csv_bytes, json_bytes, write_bytes, writing
 from groove.retrieval.course import (
@@ -107,6 +106,8 @@ def check(cfg: RecommendConfig) -> None:
     for axis, value in axes.items():
         parse_level(axis, str(value))
     if cfg.simfile is not None:
+        from groove.embedding.outside import the_simfile
+
         the_simfile(Path(cfg.simfile))
 
 

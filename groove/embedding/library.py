@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove.config.schema import EmbedConfig
-from groove.embedding.outside import the_simfile
 
 if TYPE_CHECKING:
     from groove.embedding.embedded import EmbeddedLibrary
@@ -115,6 +114,8 @@ def embedded_simfile(cfg: EmbedConfig, simfile: Path, trained: TrainedModel | No
     Raises:
         GrooveError: if there is no such file, or none of its charts can be used.
     """
+    from groove.embedding.outside import the_simfile
+
     simfile = the_simfile(simfile)
     trained = trained or model_of(cfg)
     from groove.embedding.apply import embed_simfile
