@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -102,7 +103,7 @@ def substyles(
     for index, name in enumerate(library.classes):
         rows = np.flatnonzero(library.label == index)
         rows = rows[np.argsort(ids[rows], kind="stable")]  # ties do not depend on the library's order
-        parts = partition(vectors[rows], seed, largest, lambda name=name: on_step(name)) if len(rows) else None
+        parts = partition(vectors[rows], seed, largest, partial(on_step, name)) if len(rows) else None
         if parts is None or parts.chosen is None:
             found.append(ClassStyles(name, rows, parts, [], [], None))
             continue
