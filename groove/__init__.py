@@ -65,12 +65,13 @@ def embed_charts(
     Raises:
         GrooveError: if there are no such songs, or none of their charts can be used.
     """
-    from groove.config.schema import EmbedConfig
+    from groove.config.schema import EmbedConfig, checked
     from groove.embedding.library import catalogue_of, embedded_catalogue, embedded_simfile
     from groove.embedding.outside import is_of_one_song
 
     where = None if songs is None else str(songs)
-    cfg = EmbedConfig(run=str(model.path), songs=where, store=str(store), workers=workers)
+    settings = {"run": str(model.path), "songs": where, "store": str(store), "workers": workers}
+    cfg = checked(settings, EmbedConfig)
     if songs is not None and is_of_one_song(Path(songs)):
         return embedded_simfile(cfg, Path(songs), model)
     return embedded_catalogue(model, *catalogue_of(model, cfg))[0]

@@ -8,15 +8,14 @@ Then come questions that the radar cannot answer well: which song, step artist, 
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from groove.cli.entry import run_main
-from groove.config.ranges import between
-from groove.config.schema import EmbedConfig
+from groove.config.schema import EvaluateConfig
 from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError
 from groove.io.files import write_json, writing
@@ -29,15 +28,6 @@ if TYPE_CHECKING:
     from groove.retrieval.intervals import Interval
 
 RESULT_FILE = "evaluation.json"
-
-
-@dataclass
-class EvaluateConfig(EmbedConfig):
-    """Schema of `conf/evaluate.yaml`."""
-
-    draws: int = between(1000, 1, 100_000)
-    technique: bool = True
-    out: str | None = None
 
 
 def run(cfg: EvaluateConfig) -> None:

@@ -8,15 +8,13 @@ are candidates. ``out=`` writes the answers: .csv, .json, a course (.crs) or pre
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove.charts.columns import chart_name, minutes
 from groove.charts.radar.groove_radar import RADAR_AXES, shown
 from groove.cli.entry import run_main
-from groove.config.ranges import between, one_of
-from groove.config.schema import EmbedConfig
+from groove.config.schema import RecommendConfig
 from groove.embedding.library import about, embedded, embedded_simfile
 from groove.errors import ConfigError
 from groove.io.files import csv_bytes, json_bytes, write_bytes, writing
@@ -39,35 +37,6 @@ WRITERS = (".csv", ".json", ".crs", ".txt")
 """What `out` may be: a table, a StepMania course, or its preferred songs."""
 WIDE = 140
 """Columns from which on the answers' table has room for everything in columns of its own."""
-
-
-@dataclass
-class RadarQueryConfig:
-    """A radar to look for: a number, ``low``, ``medium`` or ``high`` for each axis that matters."""
-
-    stream: Any = None
-    voltage: Any = None
-    air: Any = None
-    freeze: Any = None
-    chaos: Any = None
-
-
-@dataclass
-class RecommendConfig(EmbedConfig):
-    """Schema of `conf/recommend.yaml`."""
-
-    chart: str | None = None
-    simfile: str | None = None
-    radar: RadarQueryConfig = field(default_factory=RadarQueryConfig)
-    k: int = between(10, 1)
-    space: str = one_of("projection", "pooled")
-    difficulty: Any = SAME
-    meter: Any = None
-    bpm: Any = None
-    length: Any = None
-    pack: Any = None
-    same_song: bool = False
-    out: str | None = None
 
 
 def run(cfg: RecommendConfig) -> None:
@@ -113,8 +82,7 @@ def check(cfg: RecommendConfig) -> None:
 
 def radar_of(cfg: RecommendConfig) -> dict[str, Any]:
     """Return the radar axes that the query names."""
-    values = {axis: getattr(cfg.radar, axis) for axis in RADAR_AXES}
-    return {axis: value for axis, value in values.items() if value is not None}
+    return cfg.radar.model_dump(exclude_none=True)
 
 
 def filters_of(cfg: RecommendConfig) -> dict[str, Any]:

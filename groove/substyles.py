@@ -11,13 +11,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove.cli.entry import run_main
-from groove.config.ranges import between, one_of
-from groove.config.schema import EmbedConfig
+from groove.config.schema import SubstylesConfig
 from groove.embedding.library import about, embedded
 from groove.io.files import write_bytes, write_csv, write_json, writing
 
@@ -27,16 +25,6 @@ if TYPE_CHECKING:
 
 CSV_FILE, JSON_FILE, PREFERRED_FILE = "substyles.csv", "substyles.json", "substyles.txt"
 SHOWN_EXAMPLES = 3
-
-
-@dataclass
-class SubstylesConfig(EmbedConfig):
-    """Schema of `conf/substyles.yaml`."""
-
-    out: str = "outputs/substyles"
-    space: str = one_of("projection", "pooled")
-    largest: int = between(8, 2, 50)
-    seed: int = between(0, 0, 2**31 - 1)
 
 
 def run(cfg: SubstylesConfig) -> None:
