@@ -27,7 +27,7 @@ def test_the_card_says_what_the_model_takes_gives_and_knows(run):
     card = model_card(trained, {"a": b"abc"}, None)
     json.dumps(card, allow_nan=False)
     assert card["inputs"]["chart"] == list(CHART_FEATURES) and card["inputs"]["audio"] == list(AUDIO_FEATURES)
-    assert card["inputs"]["features"] == trained.settings["features"]
+    assert card["inputs"]["features"] == trained.settings.features.model_dump()
     assert list(card["classes"]) == trained.classes and card["config"] == trained.settings
     assert card["radar"]["scaler"] == trained.scaler.state()
     assert card["files"] == {"a": {"bytes": 3, "sha256": hashlib.sha256(b"abc").hexdigest()}}

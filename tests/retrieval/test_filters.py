@@ -57,7 +57,7 @@ def test_names_that_do_not_exist_are_refused():
     library = embedded_library(10)
     with pytest.raises(ConfigError, match="did you mean 'Hard'"):
         candidates(library, parse_filters({"difficulty": "Hrd"}))
-    with pytest.raises(LibraryError, match="allowed: Pack 0, Pack 1"):
+    with pytest.raises(LibraryError, match="must be one of Pack 0, Pack 1"):
         candidates(library, parse_filters({"pack": "Pak 3"}))
 
 
