@@ -46,7 +46,7 @@ def test_a_folder_may_be_given_as_text_and_the_card_says_how(exported, monkeypat
     monkeypatch.chdir(exported.parent)
     names: dict = {}
     exec(read_card(exported)["how_to_load"].replace("FOLDER", exported.name), names)  # as a reader would paste it
-    assert all(torch.equal(tensor, weights[name]) for name, tensor in names["network"].state_dict().items())
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in names["model"].model.state_dict().items())
 
 
 def test_an_exported_folder_is_as_good_as_the_run(run, exported):
