@@ -26,7 +26,7 @@ from groove.runs.layout import CARD_FILE, LAST, VERDICT
 LICENSE_NOTE = (
     "left to who passes this on: say here under which terms, and whether the songs it was trained on allow it"
 )
-HOW_TO_LOAD = "import groove; model = groove.load_run('FOLDER')  # no pickle; or: python -m groove.embed run=FOLDER songs=DIR"
+HOW_TO_LOAD = "import groove; model = groove.load_run('FOLDER')  # no pickle; or python -m groove.embed run=FOLDER"
 _LOGITS = {
     "classification": "one logit per class",
     "ordinal": "C - 1 logits 'harder than class k'",
