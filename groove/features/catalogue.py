@@ -26,8 +26,9 @@ from groove.errors import AudioError, ConfigError, LibraryError, did_you_mean
 from groove.features.record import SimfileTask
 from groove.features.settings import FeatureSettings
 from groove.features.sources import DigestCache, audio_sources, simfile_tasks, without_twins
-from groove.features.store import FeatureStore, write_if_changed
+from groove.features.store import FeatureStore
 from groove.features.workers import OnStep, compute_missing
+from groove.io.files import write_if_changed
 
 MISSING_AUDIO = ("error", "skip", "mask")
 CHART_COLUMNS = (

@@ -12,7 +12,8 @@ from groove.charts.library.scan import left_out_twin, twins
 from groove.charts.library.walk import LeftOut
 from groove.features.record import AudioSource, SimfileTask, content_digest
 from groove.features.settings import FeatureSettings
-from groove.features.store import record_key, write_if_changed
+from groove.features.store import record_key
+from groove.io.files import write_if_changed
 
 NO_AUDIO = "no audio file"
 _DIGESTS = "digests.json"

@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 from groove.errors import LibraryError
 from groove.features.settings import FeatureSettings
-from groove.io.files import write_bytes
 
 FEATURE_VERSION = 2
 """To be raised with every change to the numbers of `frames`, `audio`, `record` or `groove.charts.radar`."""
@@ -135,9 +134,3 @@ def _unreadable(path: Path, why: str) -> LibraryError:
         f"'{path}' of the feature store cannot be read: {why}; remove the folder '{path.parent}' and start again "
         "(a run goes on with ckpt_path=last): it is computed anew"
     )
-
-
-def write_if_changed(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all, unless it is there already."""
-    if not path.is_file() or path.read_bytes() != content:
-        write_bytes(path, content)

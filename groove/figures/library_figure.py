@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from groove.charts.library.summary import LibraryReport
 from groove.figures.texts import verbatim
 from groove.figures.training_curves import DPI, GREY
-from groove.runs.folder import write_atomically
+from groove.io.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

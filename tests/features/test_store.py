@@ -10,7 +10,7 @@ import pytest
 
 from groove.errors import LibraryError
 from groove.features.settings import AudioSettings, FeatureSettings
-from groove.features.store import STALE_S, FeatureStore, finite_array, load_array, record_key, write_if_changed
+from groove.features.store import STALE_S, FeatureStore, finite_array, load_array, record_key
 
 KEY = "ab" + "0" * 62
 ARRAYS = {"chart_0.npy": np.arange(6, dtype=np.float16).reshape(3, 2)}
@@ -89,17 +89,6 @@ def test_the_key_depends_on_everything_a_record_is_made_of():
         ),
     ]
     assert len({base, *others}) == 1 + len(others)
-
-
-def test_unchanged_content_is_not_written_again(tmp_path):
-    path = tmp_path / "folder" / "file"
-    write_if_changed(path, b"1")
-    os.utime(path, (1, 1))
-    write_if_changed(path, b"1")
-    assert path.stat().st_mtime == 1
-    write_if_changed(path, b"2")
-    assert path.read_bytes() == b"2"
-    assert files(tmp_path) == ["folder/file"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no array", b"half"])
