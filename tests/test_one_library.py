@@ -36,7 +36,7 @@ def by_chart(rows: list[dict]) -> dict[tuple[str, str], dict]:
 
 def both(songs: Path, tmp_path: Path) -> tuple[dict, dict]:
     """Return the rows of ``radar.csv`` and those of the catalogue, by simfile and difficulty."""
-    radar(RadarConfig(songs=str(songs), out=str(tmp_path / "radar.csv"), figure=False, **{"index": str(tmp_path / "index")}))
+    radar(RadarConfig(songs=str(songs), out=str(tmp_path / "radar.csv"), store=str(tmp_path / "store"), figure=False))
     with (tmp_path / "radar.csv").open(encoding="utf-8", newline="") as file:
         table = by_chart(list(csv.DictReader(file)))
     data = DataConfig(songs=str(songs), store=str(tmp_path / "store"), workers=1)

@@ -14,7 +14,8 @@ from groove.embedding.apply import embed_library
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.embedding.trained import TrainedModel
 from groove.errors import LibraryError, SimfileError
-from groove.features.catalogue import Catalogue, prepare_library
+from groove.features.catalogue import Catalogue
+from groove.features.preparation import prepare_library
 
 _SHOWN = 8
 

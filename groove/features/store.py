@@ -27,23 +27,22 @@ from numpy.typing import NDArray
 from groove.errors import LibraryError
 from groove.features.settings import FeatureSettings
 
-FEATURE_VERSION = 2
-"""To be raised with every change to the numbers of `frames`, `audio`, `record` or `groove.charts.radar`."""
+FEATURE_VERSION = 3
+"""To be raised with every change to the numbers of `frames`, `audio` or `record`."""
 STALE_S = 3600.0
 _RECORD = "record.json"
 _PARTS = ".part"
 
 
-def record_key(simfile: str, charts: Sequence[tuple[int, str]], audio: Sequence[str], settings: FeatureSettings) -> str:
+def record_key(charts: Sequence[tuple[int, str]], audio: Sequence[str], settings: FeatureSettings) -> str:
     """Return the name of a record: equal if and only if everything that it is made of is equal.
 
     Args:
-        simfile: digest of the simfile's bytes.
         charts: index and content digest of every chart, in order.
         audio: of each chart, the digest of its audio's bytes, or the reason why there is none.
         settings: all of them.
     """
-    parts = [FEATURE_VERSION, simfile, list(charts), list(audio), dataclasses.asdict(settings)]
+    parts = [FEATURE_VERSION, list(charts), list(audio), dataclasses.asdict(settings)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

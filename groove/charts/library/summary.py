@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from groove.charts.chart import DIFFICULTIES
+from groove.charts.radar.groove_radar import RADAR_AXES
+
 if TYPE_CHECKING:
+    import pyarrow as pa
     from rich.table import Table
 
 PERCENTILES = (10, 50, 90)
@@ -48,6 +52,20 @@ class LibraryReport:
         names = np.array(self.difficulty)
         masks = {slot: names == slot for slot in self.slots}
         return {slot: mask for slot, mask in masks.items() if mask.any()}
+
+
+def library_report(
+    title: str,
+    charts: pa.Table,
+    difficulty: list[str],
+    family: str,
+    has_audio: NDArray[np.bool_],
+    audio_means: str,
+    left_out: dict[str, int],
+) -> LibraryReport:
+    """Return the report of `charts` with the radar of `family`, whose columns they have."""
+    radar = np.column_stack([charts[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES])
+    return LibraryReport(title, family, RADAR_AXES, DIFFICULTIES, difficulty, radar, has_audio, audio_means, left_out)
 
 
 def distribution_table(report: LibraryReport) -> Table:

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from groove.charts.chart import Chart, NoteKind, Notes
 from groove.charts.generated.song import BAR
 from groove.charts.generated.ssc_text import notes_text
-from groove.charts.library.scan import scan
 from groove.charts.radar.groove_radar import GrooveRadar, groove_radar
 from groove.charts.simfile.reader import read_simfile
 from tests.builders import measures, sm_text, ssc_text
+from tests.scans import plain_scan
 from tests.shared import SHARED
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 48, 64, 192)
@@ -160,7 +160,7 @@ def test_holds_become_taps_and_only_freeze_and_hands_change(tmp_path_factory, ro
 def scanned(folder: Path, content: bytes) -> None:
     for name in ("a.sm", "b.ssc"):
         (folder / name).write_bytes(content)
-    library = scan(folder, ("dance-single", "dance-double"))
+    library = plain_scan(folder, ("dance-single", "dance-double"))
     assert {chart.simfile for chart in library.charts} | {entry.path for entry in library.left_out} == {"a.sm", "b.ssc"}
     for chart in library.charts:
         radar = groove_radar(chart)
