@@ -16,7 +16,7 @@ DIGESTS_FILE = "digests.json"
 
 
 class AudioDigests:
-    """Digests of the audio files below `root`, by path, size and time of change: an unchanged file is not read again."""
+    """Digests of the audio files below `root`; one of the same path, size and time of change is not read again."""
 
     def __init__(self, root: Path, cache: Path | None) -> None:
         """Read what the folder `cache` keeps."""

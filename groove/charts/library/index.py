@@ -1,6 +1,6 @@
 """What a scan knows of every folder, kept between runs: its charts with their radars, what it left out, its state.
 
-One Parquet file per library, `library-v<INDEX_VERSION>-<digest of the place>.parquet`, replaced as a whole: a killed run
+One Parquet file per library, ``library-v<version>-<digest of the place>.parquet``, replaced as a whole: a killed run
 leaves the old one, and of two that run at once the last one stays. A folder's state (names, sizes, times of change of
 its files) decides whether its rows still hold; so does that of audio elsewhere that its simfiles name. Folders are
 read in batches by worker processes that return finished tables: memory does not grow with the charts' notes.
@@ -49,13 +49,13 @@ COLUMNS: dict[str, pa.DataType] = {
     **dict.fromkeys(("folder", "kind", "state", "label", "reason"), pa.binary()),
     **dict.fromkeys((*CHART_COLUMNS, "description", "music", "norm_title", "norm_artist"), pa.binary()),
     **dict.fromkeys(("meter", "index", "rows"), pa.int64()),
-    **dict.fromkeys(("length_s", "bpm"), pa.float64()),
+    **dict.fromkeys(("length_s", "bpm", *RADAR_COLUMNS), pa.float64()),
     **dict.fromkeys(("notes", "content"), pa.string()),
     "length_known": pa.bool_(),
     "stored": pa.list_(pa.float64()),
     **dict.fromkeys(("outside_music", "outside_state"), pa.list_(pa.binary())),
 }
-"""All columns but numbers of the radar. Text is bytes: UTF-8, or what a file's name holds instead."""
+"""All columns but the raw elements of the radars. Text is bytes: UTF-8, or what a file's name holds instead."""
 Row = dict[str, Any]
 
 

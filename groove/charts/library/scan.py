@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from groove.charts.chart import PANELS, chart_label
 from groove.charts.library.digests import AudioDigests
 from groove.charts.library.identity import SongTraits, identities
-from groove.charts.library.index import COLUMNS, RADAR_COLUMNS, SONG_ENDS, Index, to_bytes, to_text
+from groove.charts.library.index import COLUMNS, SONG_ENDS, Index, to_bytes, to_text
 from groove.charts.library.walk import LeftOut, Tree, check_folder, walk
 from groove.errors import LibraryError, did_you_mean
 from groove.io.files import write_csv
@@ -54,7 +54,7 @@ class Library:
     @property
     def elements(self) -> list[str]:
         """Return the names of the columns that hold the raw elements of the radars."""
-        return [name for name in self.charts.column_names if name not in {*COLUMNS, *RADAR_COLUMNS}]
+        return [name for name in self.charts.column_names if name not in COLUMNS]
 
     def text(self, column: str, first: int = 0, count: int | None = None) -> list[str]:
         """Return a column of text, decoded: all of it, or `count` rows from `first` on."""

@@ -76,8 +76,8 @@ def official(path: Path, *lines: str) -> OfficialValues:
 def test_official_values_and_causes(tmp_path) -> None:
     root = library(tmp_path / "songs", "", "", "", notes=steady(4, 8))
     radars = scan(root)
-    ours = [radars.table[f"konami_{axis}"][0].as_py() for axis in ("stream", "voltage", "air", "freeze", "chaos")]
-    assert radars.table["konami_t_s"][0].as_py() == 18  # 16 s of music by its measures, and one more
+    ours = [radars.charts[f"konami_{axis}"][0].as_py() for axis in ("stream", "voltage", "air", "freeze", "chaos")]
+    assert radars.charts["konami_t_s"][0].as_py() == 18  # 16 s of music by its measures, and one more
     # T of 15.5 s, the last row: floor(60 * 32 / 15.5) / 3 = 41; with 18 s it is 35.
     lines = [
         f"0/song.sm,Hard,{','.join(f'{value:.0f}' for value in ours)}",
@@ -98,7 +98,7 @@ def test_official_values_and_causes(tmp_path) -> None:
 
 def test_floored_as_the_game_shows(tmp_path) -> None:
     radars = scan(library(tmp_path / "songs", "", notes=steady(4, 8)))
-    stream = radars.table["konami_stream"][0].as_py()
+    stream = radars.charts["konami_stream"][0].as_py()
     assert stream == pytest.approx(106 / 3)  # floor(60 * 32 / 18) = 106; 35.33
     found = compare_official(radars, official(tmp_path / "a.csv", "0/song.sm,Hard,34,0,0,0,0"))
     assert not found.agrees[0, 0] and found.floored().agrees[0, 0]
