@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,30 +20,26 @@ from groove.charts.library.scan import count_reasons
 from groove.charts.library.summary import LibraryReport, distribution_table, library_report
 from groove.cli.console import progress
 from groove.cli.entry import run_main
-from groove.config.checks import check_preparation
 from groove.config.schema import PrepareConfig
 from groove.errors import LibraryError
 from groove.features.catalogue import Catalogue
-from groove.features.preparation import Shard, check_settings, prepare, prepare_shard, songs_of
+from groove.features.preparation import Shard, prepare, prepare_shard, songs_of
 from groove.figures.library_figure import write_library_figure
 
 
-def run(cfg: Any) -> None:
-    """Prepare the library of `cfg` (a `PrepareConfig`), or one shard of it, and print what was found."""
+def run(cfg: PrepareConfig) -> None:
+    """Prepare the library of `cfg`, or one shard of it, and print what was found."""
     start = time.perf_counter()
-    check_preparation(cfg)
-    shard = Shard.of(cfg.shard, cfg.shards)
-    if shard is not None:
-        return _run_shard(cfg, shard, start)
+    if cfg.shard is not None:
+        return _run_shard(cfg, Shard(cfg.shard, cfg.shards), start)
     catalogue = prepare(cfg.data, cfg.features)
     _report(catalogue, cfg.data.missing_audio)
     _show(report_of(catalogue, cfg.data.radar), catalogue.figure_path if cfg.figure else None)
     print(f"{catalogue.computed} simfiles computed, {time.perf_counter() - start:.1f} s")
 
 
-def _run_shard(cfg: Any, shard: Shard, start: float) -> None:
+def _run_shard(cfg: PrepareConfig, shard: Shard, start: float) -> None:
     """Compute the records of `shard`, print how many, and which simfiles failed."""
-    check_settings(cfg.data.missing_audio, cfg.data.workers)
     with progress() as on_step:
         songs, workers = songs_of(cfg.data, on_step)
         steps_types = list(cfg.data.steps_types)

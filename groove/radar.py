@@ -9,12 +9,10 @@ simfiles, ``compare=FILE.csv`` with official ones.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from omegaconf import MISSING
 
 from groove.charts.library.index import CHART_COLUMNS, INDEX_FOLDER, RADAR_COLUMNS
 from groove.charts.library.scan import Library, count_reasons, reasons_line, scan, write_left_out
@@ -22,7 +20,7 @@ from groove.charts.library.summary import LibraryReport, distribution_table, lib
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES
 from groove.cli.console import progress, table_console
 from groove.cli.entry import run_main
-from groove.config.ranges import PROCESSES, between, one_of
+from groove.config.schema import RadarConfig
 from groove.errors import LibraryError
 from groove.figures.library_figure import write_library_figure
 from groove.io.files import write_bytes
@@ -39,20 +37,6 @@ NAMED = 3
 """How many of the charts without a match are named."""
 WIDE = 120
 """Columns of a table where no terminal says how many there are."""
-
-
-@dataclass
-class RadarConfig:
-    """Schema of `conf/radar.yaml`; paths are relative to the current directory."""
-
-    songs: str = MISSING
-    out: str = "radar.csv"
-    steps_types: list[str] = field(default_factory=lambda: ["dance-single"])
-    song_end: str = one_of("song", "last_row")
-    store: str | None = "outputs/store"
-    workers: int = between(2, 1, PROCESSES)
-    figure: bool = True
-    compare: str | None = None
 
 
 def run(cfg: RadarConfig) -> None:

@@ -10,9 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.config.schema import DataConfig, FeaturesConfig, PrepareConfig
+from groove.config.schema import DataConfig, PrepareConfig, RadarConfig
 from groove.prepare import run as prepare
-from groove.radar import RadarConfig
 from groove.radar import run as radar
 from tests.builders import measures, steady, write_clicks, write_song
 
@@ -40,7 +39,7 @@ def both(songs: Path, tmp_path: Path) -> tuple[dict, dict]:
     with (tmp_path / "radar.csv").open(encoding="utf-8", newline="") as file:
         table = by_chart(list(csv.DictReader(file)))
     data = DataConfig(songs=str(songs), store=str(tmp_path / "store"), workers=1)
-    prepare(PrepareConfig(data, FeaturesConfig(), figure=False))
+    prepare(PrepareConfig(data=data, figure=False))
     (path,) = (tmp_path / "store").glob("catalogue-*.parquet")
     return table, by_chart(pq.read_table(path).to_pylist())
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from groove.config.schema import EmbedConfig
+from groove.config.schema import DataConfig, EmbedConfig, FeaturesConfig
 
 if TYPE_CHECKING:
     from groove.embedding.embedded import EmbeddedLibrary
@@ -69,19 +69,14 @@ def model_of(cfg: EmbedConfig) -> TrainedModel:
     return load_trained(Path(cfg.run))
 
 
-def library_settings(trained: TrainedModel, cfg: EmbedConfig) -> tuple[Any, Any]:
+def library_settings(trained: TrainedModel, cfg: EmbedConfig) -> tuple[DataConfig, FeaturesConfig]:
     """Return data and feature settings: those the model was trained with, on the library and machine of `cfg`.
 
     Charts without audio are kept, as the model knows how to see them.
     """
-    from omegaconf import OmegaConf
-
-    from groove.config.schema import DataConfig, FeaturesConfig
-
-    data = OmegaConf.merge(OmegaConf.structured(DataConfig), trained.settings["data"])
-    data.songs = cfg.songs or data.songs
-    data.store, data.workers, data.missing_audio = cfg.store, cfg.workers, "mask"
-    return data, OmegaConf.merge(OmegaConf.structured(FeaturesConfig), trained.settings["features"])
+    own = trained.settings.data
+    where = {"songs": cfg.songs or own.songs, "store": cfg.store, "workers": cfg.workers}
+    return own.changed(**where, missing_audio="mask"), trained.settings.features
 
 
 def embedded_catalogue(trained: TrainedModel, catalogue: Catalogue, songs: Path) -> tuple[EmbeddedLibrary, Path]:

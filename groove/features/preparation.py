@@ -13,22 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from groove.charts.library.index import INDEX_FOLDER, NO_LENGTH
 from groove.charts.library.scan import Library, reasons_line, scan
 from groove.charts.library.walk import LeftOut
 from groove.cli.console import progress
 from groove.config.schema import DataConfig, FeaturesConfig
-from groove.errors import AudioError, ConfigError, LibraryError, did_you_mean
+from groove.errors import AudioError, LibraryError
 from groove.features.catalogue import Catalogue, Row, catalogue_table, content_fingerprint, printable
 from groove.features.record import AudioSource, SimfileTask
-from groove.features.settings import FeatureSettings
 from groove.features.store import FeatureStore, record_key
 from groove.features.workers import OnStep, compute_missing
 from groove.io.processes import usable_workers
 
-MISSING_AUDIO = ("error", "skip", "mask")
 NO_AUDIO = "no audio file"
 
 
@@ -71,7 +68,7 @@ def songs_of(data: DataConfig, on_step: OnStep) -> tuple[Path, int]:
 def prepare_library(
     root: Path,
     store: Path,
-    features: Any,
+    features: FeaturesConfig,
     steps_types: Sequence[str] = ("dance-single",),
     missing_audio: str = "mask",
     workers: int = 1,
@@ -93,16 +90,14 @@ def prepare_library(
         LibraryError: if there is no chart to use, or the store cannot be written.
         AudioError: if `missing_audio` is `error` and audio is missing.
     """
-    settings = FeatureSettings.of(features)
-    check_settings(missing_audio, workers)
     with _usable(store):
         library = _scanned(root, store, steps_types, workers, on_step)
         files = FeatureStore(store)
-        tasks = simfile_tasks(library, settings)
+        tasks = simfile_tasks(library, features)
         if missing_audio == "error":
             pairs = [pair for task, places in tasks for pair in zip(places, task.audio, strict=True)]
             _require_audio(library, [(place, audio.reason) for place, audio in pairs if audio.path is None])
-        failed, computed = compute_missing([task for task, _ in tasks], settings, files, workers, on_step)
+        failed, computed = compute_missing([task for task, _ in tasks], features, files, workers, on_step)
         rows, left_out = _rows(library, tasks, failed, files, missing_audio)
         if not rows:
             raise LibraryError(f"no chart to use in '{root}': {reasons_line(left_out)}")
@@ -129,7 +124,7 @@ def _scanned(root: Path, store: Path, steps_types: Sequence[str], workers: int, 
 
 
 def simfile_tasks(
-    library: Library, settings: FeatureSettings, shard: Shard | None = None
+    library: Library, features: FeaturesConfig, shard: Shard | None = None
 ) -> list[tuple[SimfileTask, list[int]]]:
     """Return what is to be computed of each simfile (in the `shard`), and the rows of its charts in `library`."""
     simfiles, music = library.text("simfile"), library.text("music")
@@ -144,7 +139,7 @@ def simfile_tasks(
         for name in {music[place] for place in places} - sources.keys():
             sources[name] = _source(library, name)
         audio = [sources[music[place]] for place in places]
-        key = record_key(charts, [source.digest or source.reason for source in audio], settings)
+        key = record_key(charts, [source.digest or source.reason for source in audio], features)
         tasks.append((SimfileTask(key, library.root, simfile, charts, audio), places))
     library.digests.save()
     return tasks
@@ -219,14 +214,6 @@ def _one_of_each(library: Library, rows: Sequence[Row]) -> tuple[list[Row], list
     return [row for row in rows if row.place in kept], copies
 
 
-def check_settings(missing_audio: str, workers: int) -> None:
-    """Raise a `ConfigError` if `missing_audio` is unknown or there are no workers."""
-    if missing_audio not in MISSING_AUDIO:
-        raise ConfigError(f"data.missing_audio is '{missing_audio}'; {did_you_mean(missing_audio, MISSING_AUDIO)}")
-    if workers < 1:
-        raise ConfigError(f"data.workers is {workers}; allowed: 1 or more")
-
-
 # ---- a part of it ----------------------------------------------------------------------------------
 
 
@@ -236,21 +223,6 @@ class Shard:
 
     number: int
     count: int
-
-    @classmethod
-    def of(cls, shard: int | None, shards: int) -> Shard | None:
-        """Return the shard that the settings name, or None for the whole library.
-
-        Raises:
-            ConfigError: if there is no such shard.
-        """
-        if shards < 1:
-            raise ConfigError(f"shards is {shards}; allowed: 1 or more")
-        if shard is None and shards > 1:
-            raise ConfigError(f"shards is {shards}, but shard says not which; allowed: shard=0 to shard={shards - 1}")
-        if shard is not None and not 0 <= shard < shards:
-            raise ConfigError(f"shard is {shard}, counted from 0, of shards={shards}; allowed: 0 to {shards - 1}")
-        return None if shard is None else cls(shard, shards)
 
     def holds(self, charts: Sequence[tuple[int, str]]) -> bool:
         """Return whether a simfile with these `charts` (index and content digest of each) is in the shard."""
@@ -273,7 +245,7 @@ class Part:
 def prepare_shard(
     root: Path,
     store: Path,
-    features: Any,
+    features: FeaturesConfig,
     shard: Shard,
     steps_types: Sequence[str] = ("dance-single",),
     workers: int = 1,
@@ -284,12 +256,11 @@ def prepare_shard(
     Raises:
         LibraryError: if there is no chart in the whole library, or the store cannot be written.
     """
-    settings = FeatureSettings.of(features)
     with _usable(store):
         library = _scanned(root, store, steps_types, workers, on_step)
         if not len(library.charts):
             raise LibraryError(f"no chart to use in '{root}': {reasons_line(library.left_out)}")
-        tasks = [task for task, _ in simfile_tasks(library, settings, shard)]
-        failed, computed = compute_missing(tasks, settings, FeatureStore(store), workers, on_step)
+        tasks = [task for task, _ in simfile_tasks(library, features, shard)]
+        failed, computed = compute_missing(tasks, features, FeatureStore(store), workers, on_step)
     reasons = [LeftOut(task.simfile, "", failed[task.key]) for task in tasks if task.key in failed]
     return Part(len(tasks), len(set(library.text("simfile"))), computed, reasons)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from groove.charts.chart import Chart
 from groove.charts.library.identity import content_digest, notes_digest, timing_digest
 from groove.charts.simfile.reader import read_simfile
+from groove.config.schema import AudioConfig, FeaturesConfig
 from groove.errors import AudioError, SimfileError
 from groove.features.audio import align, decode, song_features
 from groove.features.frames import chart_frames, frame_times, merged_rows
-from groove.features.settings import AudioSettings, FeatureSettings
 
 Arrays = dict[str, NDArray[np.float16]]
 
@@ -72,7 +72,7 @@ class _Song:
     reason: str
 
 
-def compute_record(task: SimfileTask, settings: FeatureSettings) -> tuple[list[dict[str, Any]], Arrays]:
+def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[dict[str, Any]], Arrays]:
     """Return the entries, one per chart, and the arrays that they name.
 
     A chart without a usable note has an entry with ``left_out``, the reason; audio that cannot be decoded is a reason
@@ -101,7 +101,7 @@ def compute_record(task: SimfileTask, settings: FeatureSettings) -> tuple[list[d
     return entries, arrays
 
 
-def _song(source: AudioSource, audio: AudioSettings) -> _Song:
+def _song(source: AudioSource, audio: AudioConfig) -> _Song:
     if source.path is None:
         return _Song(None, None, source.reason)
     try:
@@ -131,7 +131,7 @@ def _share_audio(
     places: list[int],
     entries: list[dict[str, Any]],
     arrays: Arrays,
-    settings: FeatureSettings,
+    settings: FeaturesConfig,
 ) -> None:
     """Align `song` once for the charts at `places`, which share a timing: as long as the longest needs."""
     if song.features is None:

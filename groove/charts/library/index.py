@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +36,7 @@ INDEX_VERSION = 1
 """Part of the file's name: raise it when reading, radars or columns change."""
 INDEX_FOLDER = "index"
 """Where in a store it lies."""
-SONG_ENDS = ("song", LAST_ROW := "last_row")
+SongEnd = Literal["song", "last_row"]
 """The konami radar's T ends with the song (`song_end.py`), or with the last row of each chart."""
 NO_LENGTH = "audio whose length cannot be read"
 FOLDERS_PER_JOB = 32
@@ -74,12 +74,12 @@ class Index:
     """The rows of one library and the file that keeps them, or None: of kind ``chart``, ``left_out`` and ``folder``."""
 
     root: Path
-    song_end: str
+    song_end: SongEnd
     path: Path | None
     table: pa.Table
 
     @classmethod
-    def load(cls, root: Path, song_end: str, cache: Path | None) -> Index:
+    def load(cls, root: Path, song_end: SongEnd, cache: Path | None) -> Index:
         """Return what the folder `cache` knows of the library at `root`; one that is broken is as good as none."""
         nothing = _table([])
         if cache is None:
@@ -141,7 +141,7 @@ class Index:
             write_atomically(self.path, lambda part: pq.write_table(self.table.combine_chunks(), part))
 
 
-def read_folders(root: Path, folders: Sequence[Folder], song_end: str) -> pa.Table:
+def read_folders(root: Path, folders: Sequence[Folder], song_end: SongEnd) -> pa.Table:
     """Return the rows of `folders`: one per chart, per thing left out, and one for each folder's state."""
     rows: list[Row] = []
     for folder in folders:
@@ -149,7 +149,7 @@ def read_folders(root: Path, folders: Sequence[Folder], song_end: str) -> pa.Tab
         left_out: list[LeftOut] = []
         for name in folder.simfiles:
             found, refused = read_simfile(root / folder.path / name, root)
-            charts += found if song_end != LAST_ROW else [replace(chart, song_end=None) for chart in found]
+            charts += found if song_end == "song" else [replace(chart, song_end=None) for chart in found]
             left_out += refused
         lengths = {music: audio_seconds(root / music) for music in {chart.music for chart in charts} if music}
         left_out += [LeftOut(music, "", NO_LENGTH) for music, seconds in sorted(lengths.items()) if seconds is None]

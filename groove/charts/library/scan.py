@@ -17,12 +17,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from groove.charts.chart import PANELS, chart_label
+from groove.charts.chart import chart_label
 from groove.charts.library.digests import AudioDigests
 from groove.charts.library.identity import SongTraits, identities
-from groove.charts.library.index import COLUMNS, SONG_ENDS, Index, to_bytes, to_text
+from groove.charts.library.index import COLUMNS, Index, SongEnd, to_bytes, to_text
 from groove.charts.library.walk import LeftOut, Tree, check_folder, walk
-from groove.errors import LibraryError, did_you_mean
+from groove.errors import LibraryError
 from groove.io.files import write_csv
 
 _TRAITS = ("simfile", "music", "norm_title", "norm_artist", "notes", "rows")
@@ -90,7 +90,7 @@ class Library:
 def scan(
     root: Path,
     steps_types: Sequence[str] = ("dance-single",),
-    song_end: str = SONG_ENDS[0],
+    song_end: SongEnd = "song",
     cache: Path | None = None,
     workers: int = 1,
     on_step: Callable[[int, int], None] = lambda done, total: None,
@@ -100,18 +100,16 @@ def scan(
     Args:
         root: the folder that holds the packs; links to folders are followed.
         steps_types: which charts to use, of `PANELS`; the others are listed as left out.
-        song_end: where the konami radar's T ends, of `SONG_ENDS`.
+        song_end: where the konami radar's T ends.
         cache: folder in which the index is kept, or None to read everything.
         workers: processes that read.
         on_step: told (folders read, folders to read).
 
     Raises:
-        LibraryError: if `root` is no folder or holds no simfile, or a setting is unknown.
+        LibraryError: if `root` is no folder or holds no simfile, or a process that reads ends.
         OSError: if the index cannot be written to `cache`.
     """
-    if song_end not in SONG_ENDS:
-        raise LibraryError(f"song_end is '{song_end}'; {did_you_mean(song_end, SONG_ENDS)}")
-    tree = walked(root, steps_types)
+    tree = walked(root)
     before = Index.load(root, song_end, cache)
     known = before.known(tree.folders)
     changed = [folder for folder in tree.folders if folder.path not in known]
@@ -136,15 +134,12 @@ def scan(
     return Library(root, charts, sorted({*left_out, *others, *gone}), digests, len(changed), len(tree.folders))
 
 
-def walked(root: Path, steps_types: Sequence[str]) -> Tree:
+def walked(root: Path) -> Tree:
     """Return what lies below `root`.
 
     Raises:
-        LibraryError: if `root` is no folder or holds no simfile, or a steps type is unknown.
+        LibraryError: if `root` is no folder or holds no simfile.
     """
-    for steps_type in steps_types:
-        if steps_type not in PANELS:
-            raise LibraryError(f"steps type '{steps_type}' cannot be read; {did_you_mean(steps_type, PANELS)}")
     check_folder(root)
     tree = walk(root)
     if not tree.folders:

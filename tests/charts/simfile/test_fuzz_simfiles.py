@@ -17,10 +17,10 @@ from groove.charts.library.index import RADAR_COLUMNS
 from groove.charts.library.scan import scan
 from groove.charts.radar.groove_radar import groove_radar
 from groove.charts.technique.counting import STEPS_TYPE, technique, technique_rates
+from groove.config.schema import FeaturesConfig
 from groove.errors import SimfileError
 from groove.features.frames import CHART_FEATURES, chart_frames, merged_rows
 from groove.features.record import AudioSource, SimfileTask, compute_record
-from groove.features.settings import FeatureSettings
 from tests.builders import measures, ssc_text
 from tests.scans import PlainLibrary, plain_scan
 from tests.simfile_strategies import charts, damaged, noise, real_simfiles, structured
@@ -76,7 +76,7 @@ def check_records(folder: Path, library: PlainLibrary) -> None:
         own = [chart for chart in library.charts if chart.simfile == simfile]
         parts = [(chart.index, content_digest(notes_digest(chart), chart.timing)) for chart in own]
         task = SimfileTask("key", folder, simfile, parts, [SILENT] * len(own))
-        entries, arrays = compute_record(task, FeatureSettings())
+        entries, arrays = compute_record(task, FeaturesConfig())
         assert [entry["index"] for entry in entries] == [chart.index for chart in own]
         for entry in entries:
             if "left_out" not in entry:
