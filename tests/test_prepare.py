@@ -54,7 +54,7 @@ def test_the_figure_is_drawn_only_if_it_changed_and_only_if_wanted(songs, tmp_pa
     run(PrepareConfig(data=settings(tmp_path, songs=str(songs)), features=FeaturesConfig(), figure=False))
     assert not list((tmp_path / "store").glob("library-*.png"))
     assert "figure:" not in capsys.readouterr().out
-    config = PrepareConfig(settings(tmp_path, songs=str(songs), radar="stepmania"), FeaturesConfig())
+    config = PrepareConfig(data=settings(tmp_path, songs=str(songs), radar="stepmania"))
     run(config)
     (figure,) = (tmp_path / "store").glob("library-*.png")
     assert "stepmania radar" in capsys.readouterr().out

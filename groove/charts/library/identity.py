@@ -7,9 +7,9 @@ change them.
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -89,7 +89,7 @@ def identities(charts: Sequence[SongTraits], audio_digests: Mapping[str, str] = 
 
 def _shared_keys(chart: SongTraits, audio_digests: Mapping[str, str]) -> Iterator[Hashable]:
     """Yield what two charts must share to be one song; one shared key is enough."""
-    yield "simfile", str(PurePosixPath(chart.simfile).with_suffix("")).casefold()
+    yield "simfile", os.path.splitext(chart.simfile)[0].casefold()
     if chart.music:
         yield "music", chart.music
         if chart.music in audio_digests:

@@ -81,16 +81,15 @@ class Index:
     @classmethod
     def load(cls, root: Path, song_end: SongEnd, cache: Path | None) -> Index:
         """Return what the folder `cache` knows of the library at `root`; one that is broken is as good as none."""
-        nothing = _table([])
         if cache is None:
-            return cls(root, song_end, None, nothing)
+            return cls(root, song_end, None, _table([]))
         place = hashlib.sha256(to_bytes("\0".join((os.path.realpath(root), song_end)))).hexdigest()[:16]
         path = cache / f"library-v{INDEX_VERSION}-{place}.parquet"
         try:
             table = pq.read_table(path)
         except (OSError, pa.ArrowException):
-            table = nothing
-        return cls(root, song_end, path, table if set(COLUMNS) <= set(table.column_names) else nothing)
+            return cls(root, song_end, path, _table([]))
+        return cls(root, song_end, path, table if set(COLUMNS) <= set(table.column_names) else _table([]))
 
     def known(self, folders: Sequence[Folder]) -> set[str]:
         """Return the paths of those `folders` whose rows still hold."""

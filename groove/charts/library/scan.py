@@ -6,12 +6,13 @@ that is not used has a line in `Library.left_out`. The order is by path, so that
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +27,6 @@ from groove.errors import LibraryError
 from groove.io.files import write_csv
 
 _TRAITS = ("simfile", "music", "norm_title", "norm_artist", "notes", "rows")
-_LABEL = ("index", "steps_type", "difficulty", "meter")
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,17 @@ class Library:
 
     def left_out_chart(self, place: int, reason: str) -> LeftOut:
         """Return the line for the chart in row `place` that is not used for `reason`."""
-        ((simfile, label),) = _labelled(self.charts.slice(place, 1))
-        return LeftOut(simfile, label, reason)
+        return LeftOut(*self._labels[place], reason)
+
+    @cached_property
+    def _labels(self) -> list[tuple[str, str]]:
+        return _labelled(self.charts)
 
     @cached_property
     def chart_id(self) -> list[str]:
         """Return ``simfile#index`` of each chart."""
-        return [
-            f"{simfile}#{index}" for simfile, index in zip(self.text("simfile"), self._column("index"), strict=True)
-        ]
+        places = zip(self.text("simfile"), self.charts["index"].to_pylist(), strict=True)
+        return [f"{simfile}#{index}" for simfile, index in places]
 
     @cached_property
     def identity(self) -> list[str]:
@@ -79,12 +81,9 @@ class Library:
         Raises:
             OSError: if the digests of the audio cannot be kept.
         """
-        columns = [self._column(name) for name in _TRAITS]
+        columns = [_plain(self.charts, name) for name in _TRAITS]
         traits = [SongTraits(*values) for values in zip(*columns, strict=True)]
         return identities(traits, self.digests.of_equal_sizes(chart.music for chart in traits if chart.music))
-
-    def _column(self, name: str) -> list:
-        return self.text(name) if pa.types.is_binary(self.charts[name].type) else self.charts[name].to_pylist()
 
 
 def scan(
@@ -166,7 +165,7 @@ def _without_twins(charts: pa.Table) -> tuple[pa.Table, list[LeftOut]]:
         return charts, []
     gone = np.array([simfile in found for simfile in simfiles])
     left_out = [
-        LeftOut(name, label, f"twin of an .ssc file, which StepMania prefers; kept: {PurePosixPath(found[name]).name}")
+        LeftOut(name, label, f"twin of an .ssc file, which StepMania prefers; kept: {os.path.basename(found[name])}")
         for name, label in _labelled(charts.filter(pa.array(gone)))
     ]
     return charts.filter(pa.array(~gone)), left_out
@@ -174,14 +173,14 @@ def _without_twins(charts: pa.Table) -> tuple[pa.Table, list[LeftOut]]:
 
 def _labelled(charts: pa.Table) -> list[tuple[str, str]]:
     """Return the simfile of each chart, and what ``left_out.csv`` calls it."""
-    rows = charts.select(["simfile", *_LABEL]).to_pylist()
-    return [
-        (
-            to_text(row["simfile"]),
-            chart_label(row["index"], to_text(row["steps_type"]), to_text(row["difficulty"]), row["meter"]),
-        )
-        for row in rows
-    ]
+    columns = [_plain(charts, name) for name in ("simfile", "index", "steps_type", "difficulty", "meter")]
+    return [(simfile, chart_label(*label)) for simfile, *label in zip(*columns, strict=True)]
+
+
+def _plain(charts: pa.Table, column: str) -> list:
+    """Return a column as a list, text decoded."""
+    values = charts[column].to_pylist()
+    return [to_text(value) for value in values] if pa.types.is_binary(charts[column].type) else values
 
 
 def twins(simfiles: Iterable[str]) -> dict[str, str]:
@@ -192,11 +191,11 @@ def twins(simfiles: Iterable[str]) -> dict[str, str]:
 
 
 def _stem(simfile: str) -> str:
-    return str(PurePosixPath(simfile).with_suffix("")).casefold()
+    return os.path.splitext(simfile)[0].casefold()
 
 
 def _suffix(simfile: str) -> str:
-    return PurePosixPath(simfile).suffix.lower()
+    return os.path.splitext(simfile)[1].lower()
 
 
 def _what_is_there(suffixes: Mapping[str, int]) -> str:
