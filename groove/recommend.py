@@ -123,11 +123,11 @@ def _same(library: EmbeddedLibrary, slot: str) -> list[str]:
 
 def _outside(cfg: RecommendConfig) -> EmbeddedLibrary:
     """Return the charts of ``cfg.simfile``, embedded."""
-    from groove.embedding.library import library_settings, model_of
+    from groove.embedding.library import known_of, library_settings, model_of
     from groove.embedding.outside import embed_simfile
 
     trained = model_of(cfg)
-    data, features = library_settings(trained, cfg)
+    data, features = library_settings(known_of(trained), cfg)
     return embed_simfile(trained, Path(str(cfg.simfile)), Path(cfg.store), features, list(data.steps_types))
 
 

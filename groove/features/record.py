@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from groove.charts.chart import Chart
 from groove.charts.library.identity import content_digest, notes_digest, timing_digest
-from groove.charts.simfile.reader import read_simfile
 from groove.config.schema import AudioConfig, FeaturesConfig
 from groove.errors import AudioError, SimfileError
 from groove.features.audio import align, decode, song_features
@@ -55,6 +54,8 @@ class SimfileTask:
         Raises:
             SimfileError: if they are not those of the scan: the record would stay under a name that is not its own.
         """
+        from groove.charts.simfile.reader import read_simfile
+
         found, _ = read_simfile(self.root / self.simfile, self.root)
         by_index = {chart.index: chart for chart in found}
         charts = [by_index[index] for index, _ in self.charts if index in by_index]

@@ -102,7 +102,7 @@ def test_a_second_run_computes_nothing_and_writes_nothing(songs, monkeypatch):
         raise AssertionError("computed again")
 
     monkeypatch.setattr(workers, "compute_record", fail)
-    monkeypatch.setattr("groove.charts.library.index.read_simfile", fail)
+    monkeypatch.setattr("groove.charts.simfile.reader.read_simfile", fail)
     monkeypatch.setattr("groove.charts.library.digests.audio_digest", fail)
     second = prepare(songs, workers=2)
     assert (first.computed, second.computed) == (2, 0)

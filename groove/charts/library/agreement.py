@@ -17,7 +17,6 @@ from groove.charts.library.scan import Library
 from groove.charts.radar.groove_radar import RADAR_AXES, groove_radar
 from groove.charts.radar.song_end import last_row
 from groove.charts.rows import EPSILON
-from groove.charts.simfile.reader import read_simfile
 from groove.errors import LibraryError
 
 STORED_TOLERANCE = 0.002
@@ -167,6 +166,8 @@ def read_official(path: Path) -> OfficialValues:
 
 def cause(library: Library, place: int, theirs: Sequence[float]) -> str:
     """Return why a chart disagrees with official values, as far as another end of the song can tell."""
+    from groove.charts.simfile.reader import read_simfile
+
     simfile = library.text("simfile", place, 1)[0]
     index = library.charts["index"][place].as_py()
     charts, _ = read_simfile(library.root / simfile, library.root)

@@ -28,7 +28,6 @@ from groove.charts.library.walk import Folder, LeftOut, file_state
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES, groove_radar
 from groove.charts.radar.song_end import last_row
 from groove.charts.simfile.music import audio_seconds
-from groove.charts.simfile.reader import read_simfile
 from groove.io.files import write_atomically
 from groove.io.processes import process_pool
 
@@ -142,6 +141,8 @@ class Index:
 
 def read_folders(root: Path, folders: Sequence[Folder], song_end: SongEnd) -> pa.Table:
     """Return the rows of `folders`: one per chart, per thing left out, and one for each folder's state."""
+    from groove.charts.simfile.reader import read_simfile  # the library simfile, which nothing known needs
+
     rows: list[Row] = []
     for folder in folders:
         charts: list[Chart] = []

@@ -18,6 +18,7 @@ import pytest
 from groove.charts.library import index
 from groove.charts.library.index import RADAR_COLUMNS, main_bpm
 from groove.charts.library.scan import Library, scan
+from groove.charts.simfile import reader
 from groove.charts.radar.groove_radar import groove_radar
 from groove.errors import LibraryError
 from tests.builders import settle, steady, write_song
@@ -62,7 +63,7 @@ def test_rows_are_those_of_the_charts(songs: Path) -> None:
 def test_a_second_run_reads_nothing(songs: Path, tmp_path, monkeypatch) -> None:
     first = scan(songs, cache=tmp_path / "cache")
     assert (first.read, first.folders) == (6, 6)
-    monkeypatch.setattr(index, "read_simfile", lambda *args: pytest.fail("read again"))
+    monkeypatch.setattr(reader, "read_simfile", lambda *args: pytest.fail("read again"))
     monkeypatch.setattr(index, "write_atomically", lambda *args: pytest.fail("written again"))
     second = scan(songs, cache=tmp_path / "cache")
     assert second.read == 0 and same(first, second)
