@@ -18,8 +18,8 @@ import pytest
 from groove.charts.library import index
 from groove.charts.library.index import RADAR_COLUMNS, main_bpm
 from groove.charts.library.scan import Library, scan
-from groove.charts.simfile import reader
 from groove.charts.radar.groove_radar import groove_radar
+from groove.charts.simfile import reader
 from groove.errors import LibraryError
 from tests.builders import settle, steady, write_song
 from tests.scans import plain_scan, song_identities
