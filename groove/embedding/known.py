@@ -1,7 +1,7 @@
 """Which libraries a model has embedded already, found without loading the model: torch takes seconds.
 
-Beside a run lie ``libraries/<key>/embeddings.parquet`` (the key names the weights and the library's content), and a note
-``libraries/<digest of the weights' file>.json`` of what must be known of the weights to find them.
+Beside a run lie ``libraries/<key>/embeddings.parquet`` (the key names the weights and the library's content), and a
+note ``libraries/<digest of the weights' file>.json`` of what must be known of the weights to find them.
 """
 
 from __future__ import annotations
