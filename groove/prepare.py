@@ -17,8 +17,8 @@ import numpy as np
 
 from groove.charts.chart import DIFFICULTIES
 from groove.charts.library.scan import count_reasons
-from groove.charts.library.summary import LibraryReport, distribution_table, library_report
-from groove.cli.console import progress
+from groove.charts.library.summary import LibraryReport, distribution_table
+from groove.cli.console import WIDE, progress, table_console
 from groove.cli.entry import run_main
 from groove.config.schema import PrepareConfig
 from groove.errors import LibraryError
@@ -71,17 +71,13 @@ def _report(catalogue: Catalogue, missing_audio: str) -> None:
 
 def report_of(catalogue: Catalogue, family: str) -> LibraryReport:
     """Return `catalogue` in numbers, with the radar of `family`."""
-    table = catalogue.table
-    has_audio = np.array(table["has_audio"].to_pylist(), dtype=bool)
-    difficulty, counts = table["difficulty"].to_pylist(), count_reasons(catalogue.left_out)
-    return library_report(catalogue.summary, table, difficulty, family, has_audio, "audio", counts)
+    has_audio = np.array(catalogue.table["has_audio"].to_pylist(), dtype=bool)
+    return LibraryReport.of(catalogue.summary, catalogue.table, family, has_audio, "audio", catalogue.left_out)
 
 
 def _show(report: LibraryReport, figure_path: Path | None) -> None:
     """Print the radar distributions, and draw everything into the file at `figure_path`."""
-    from rich.console import Console
-
-    Console(width=max(Console().width, 120)).print(distribution_table(report))
+    table_console(WIDE).print(distribution_table(report))
     if figure_path is not None:
         try:
             write_library_figure(report, figure_path)

@@ -16,9 +16,9 @@ import numpy as np
 
 from groove.charts.library.index import CHART_COLUMNS, INDEX_FOLDER, RADAR_COLUMNS
 from groove.charts.library.scan import Library, count_reasons, reasons_line, scan, write_left_out
-from groove.charts.library.summary import LibraryReport, distribution_table, library_report
+from groove.charts.library.summary import LibraryReport, distribution_table
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES
-from groove.cli.console import progress, table_console
+from groove.cli.console import WIDE, progress, table_console
 from groove.cli.entry import run_main
 from groove.config.schema import RadarConfig
 from groove.errors import LibraryError
@@ -35,8 +35,6 @@ WORST = 10
 """How many of the charts that disagree, and of the songs that lie in several folders, are listed."""
 NAMED = 3
 """How many of the charts without a match are named."""
-WIDE = 120
-"""Columns of a table where no terminal says how many there are."""
 
 
 def run(cfg: RadarConfig) -> None:
@@ -117,10 +115,7 @@ def as_csv(library: Library) -> bytes:
 def report_of(library: Library, family: str) -> LibraryReport:
     """Return the library in numbers, with the radar of `family`."""
     known = library.charts["length_known"].to_numpy()
-    counts = count_reasons(library.left_out)
-    return library_report(
-        _summary(library), library.charts, library.text("difficulty"), family, known, "audio or #MUSICLENGTH", counts
-    )
+    return LibraryReport.of(_summary(library), library.charts, family, known, "audio or #MUSICLENGTH", library.left_out)
 
 
 def _summary(library: Library) -> str:

@@ -65,10 +65,6 @@ class FeatureStore:
         assert isinstance(entries, list)
         return entries
 
-    def array(self, path: str) -> NDArray[np.float16]:
-        """Return the array at `path` (relative to `root`), mapped into memory."""
-        return load_array(self.root, path)
-
     def write(self, key: str, entries: list[dict[str, Any]], arrays: Mapping[str, NDArray[np.float16]]) -> None:
         """Write the record `key`, whole or not at all; one that another process finished first is left as it is."""
         parts = self.root / _PARTS
