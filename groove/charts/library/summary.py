@@ -59,7 +59,7 @@ class LibraryReport:
         """Return the report of `charts`, which have columns ``difficulty`` and those of the radar of `family`."""
         difficulty = [to_text(slot) if isinstance(slot, bytes) else slot for slot in charts["difficulty"].to_pylist()]
         radar = np.column_stack([charts[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES])
-        return cls(title, family, difficulty, radar, audio, means, count_reasons(left_out))
+        return cls(title, family, difficulty, radar, has_audio, means, count_reasons(left_out))
 
     def groups(self) -> dict[str, NDArray[np.bool_]]:
         """Return which charts (N,) are of each difficulty that occurs."""
