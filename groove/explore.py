@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from groove.embedding.embedded import EmbeddedLibrary
     from groove.explorer.layout import MapOfCharts
     from groove.explorer.page import LibraryPage
-    from groove.retrieval.neighbors import Neighbors
+    from groove.retrieval.search import Neighbors
 
 MOST_NEIGHBORS = 100
 SLOW = 10_000
@@ -52,7 +52,7 @@ def run(cfg: ExploreConfig) -> None:
     from groove.explorer.layout import map_of
     from groove.explorer.page import html
     from groove.io.files import write_bytes
-    from groove.retrieval.neighbors import nearest_of_other_songs
+    from groove.retrieval.search import nearest_of_other_songs
 
     start = time.perf_counter()
     check(cfg)
@@ -77,7 +77,7 @@ def with_names(library: EmbeddedLibrary, cfg: ExploreConfig) -> EmbeddedLibrary:
     """Return `library` with the name of each chart's sub-style."""
     from threadpoolctl import threadpool_limits
 
-    from groove.styles.classes import with_substyles
+    from groove.styles.division import with_substyles
 
     with threadpool_limits(cfg.threads):
         return with_substyles(library, cfg.space, cfg.seed)

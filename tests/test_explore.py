@@ -17,7 +17,7 @@ from groove.embedding.embedded import EmbeddedLibrary, save
 from groove.errors import ConfigError, RunError
 from groove.explore import RINGS, SEEN, ExploreConfig, easiest_first, library_page, run
 from groove.explorer.layout import map_of
-from groove.retrieval.neighbors import nearest_of_other_songs
+from groove.retrieval.search import nearest_of_other_songs
 from tests.embedding.libraries import embedded_library
 from tests.explorer.test_page import EVIL, data_of, unpacked
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from groove.embedding.embedded import EmbeddedLibrary, save
-from groove.substyles import CSV_COLUMNS, SubstylesConfig, csv_rows, run
+from groove.styles.output import CSV_COLUMNS, csv_rows
+from groove.substyles import SubstylesConfig, run
 from tests.embedding.libraries import embedded_library
 from tests.retrieval.planted import library_of
 

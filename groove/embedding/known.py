@@ -77,9 +77,8 @@ def library_folder(folder: Path, digest: str, catalogue: Catalogue) -> Path:
     """Return where the embeddings of `catalogue` lie: the same if and only if all of them would be the same."""
     charts, identities = (catalogue.table[name].to_pylist() for name in ("chart_id", "identity"))
     parts = [digest, catalogue.fingerprint, *charts, *identities]
-    return (
-        folder / LIBRARIES / hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
-    )
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:_DIGITS]
+    return folder / LIBRARIES / key
 
 
 def _is_of(library: EmbeddedLibrary, digest: str, catalogue: Catalogue) -> bool:

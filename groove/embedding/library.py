@@ -54,7 +54,7 @@ def trained_and_catalogue(cfg: EmbedConfig) -> tuple[TrainedModel, Catalogue, Pa
     if cfg.songs is not None:
         check_folder(Path(cfg.songs))
     trained = model_of(cfg)
-    return trained, *catalogue_of(known_of(trained), cfg)
+    return trained, *catalogue_of(trained.known, cfg)
 
 
 def catalogue_of(known: KnownModel, cfg: EmbedConfig) -> tuple[Catalogue, Path]:
@@ -77,15 +77,8 @@ def model_of(cfg: EmbedConfig) -> TrainedModel:
 
     torch.set_num_threads(cfg.threads)
     trained = load_trained(Path(cfg.run))
-    remember(trained.path, known_of(trained))
+    remember(trained.path, trained.known)
     return trained
-
-
-def known_of(trained: TrainedModel) -> KnownModel:
-    """Return what can be known of `trained` without loading it."""
-    from groove.embedding.known import KnownModel
-
-    return KnownModel(digest=trained.digest, data=trained.settings.data, features=trained.settings.features)
 
 
 def library_settings(known: KnownModel, cfg: EmbedConfig) -> tuple[DataConfig, FeaturesConfig]:
@@ -112,6 +105,22 @@ def embedded_catalogue(trained: TrainedModel, catalogue: Catalogue, songs: Path)
     with progress() as on_step:
         library = embed_library(trained, catalogue, songs, own_library(trained.folder), on_step)
     return library, save(library, library_folder(trained.folder, trained.digest, catalogue))
+
+
+def embedded_simfile(cfg: EmbedConfig, simfile: Path, trained: TrainedModel | None = None) -> EmbeddedLibrary:
+    """Return the charts of `simfile` (or of the only one in that folder), embedded by ``cfg.run`` or by `trained`.
+
+    Raises:
+        GrooveError: if there is no such file, or none of its charts can be used.
+    """
+    from groove.embedding.outside import the_simfile
+
+    simfile = the_simfile(simfile)
+    trained = trained or model_of(cfg)
+    from groove.embedding.apply import embed_simfile
+
+    data, features = library_settings(trained.known, cfg)
+    return embed_simfile(trained, simfile, Path(cfg.store), features, list(data.steps_types))
 
 
 def about(library: EmbeddedLibrary) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.errors import ConfigError, RunError, did_you_mean
-from groove.retrieval.neighbors import nearest
+from groove.retrieval.search import nearest, nearest_of_other_songs
 
 METHODS = ("tsne", "pca")
 PERPLEXITY = 30.0
@@ -72,15 +72,9 @@ def neighbors_kept(vectors: NDArray[np.float32], xy: NDArray[np.float64], thread
     k = min(COUNTED, len(vectors) - 1)
     if k < 1:
         return float("nan")
-    found = [nearest(space, space, k + 1, threads).rows for space in (vectors, xy.astype(np.float32))]
-    true, near = (_without_self(rows)[:, :k] for rows in found)
+    itself = np.arange(len(vectors))
+    true, near = (nearest_of_other_songs(space, itself, k, threads).rows for space in (vectors, xy))
     return float((true[:, :, None] == near[:, None, :]).any(axis=2).mean())
-
-
-def _without_self(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return `rows` (N, K) with each chart's own row put last, as it may be anywhere among charts that are alike."""
-    own = rows == np.arange(len(rows))[:, None]
-    return np.take_along_axis(rows, np.argsort(own, axis=1, kind="stable"), axis=1)
 
 
 def _placed(
@@ -133,7 +127,7 @@ def _between(
     vectors: NDArray[np.float32], sample: NDArray[np.float32], placed: NDArray[np.float64], threads: int
 ) -> NDArray[np.float64]:
     """Return a place (N, 2) for each of `vectors`: between its nearest of `sample` (S, E), weighted by 1 / distance."""
-    rows, distance = nearest(vectors, sample, min(_ANCHORS, len(sample)), threads)
+    rows, distance = nearest(vectors, sample, min(_ANCHORS, len(sample)), threads=threads)
     weight = 1 / np.maximum(distance, 1e-9)
     return (placed[rows] * (weight / weight.sum(axis=1, keepdims=True))[:, :, None]).sum(axis=1)
 
