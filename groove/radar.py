@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from groove.charts.library.index import CHART_COLUMNS, INDEX_FOLDER, RADAR_COLUMNS
-from groove.charts.library.scan import Library, count_reasons, reasons_line, scan, write_left_out
+from groove.charts.library.scan import Library, count_reasons, reasons_line, scan
 from groove.charts.library.summary import LibraryReport, distribution_table
+from groove.charts.library.walk import LeftOut
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES
 from groove.cli.console import WIDE, progress, table_console
 from groove.cli.entry import run_main
 from groove.config.schema import RadarConfig
 from groove.errors import LibraryError
 from groove.figures.library_figure import write_library_figure
-from groove.io.files import write_bytes
+from groove.io.files import write_bytes, write_csv
 
 if TYPE_CHECKING:
     from groove.charts.library.agreement import Comparison
@@ -59,7 +60,7 @@ def run(cfg: RadarConfig) -> None:
     left_out_path, figure_path = out.with_name("left_out.csv"), out.with_name(FIGURE_FILE)
     try:
         write_bytes(out, as_csv(library))
-        write_left_out(library.left_out, left_out_path)
+        write_csv(left_out_path, LeftOut._fields, library.left_out)
         if cfg.figure:
             write_library_figure(reports[0], figure_path)
     except OSError as error:

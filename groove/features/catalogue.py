@@ -7,7 +7,6 @@ is not used, with the reason.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groove.charts.library.index import RADAR_COLUMNS
-from groove.charts.library.scan import Library, write_left_out
+from groove.charts.library.scan import Library
 from groove.charts.library.walk import LeftOut
 from groove.errors import LibraryError
 from groove.features.store import FeatureStore
-from groove.io.files import write_if_changed
+from groove.io.files import csv_bytes, write_if_changed
 
 _TEXTS = ("simfile", "pack", "title", "artist", "steps_type", "difficulty", "description")
 _COLUMNS = (
@@ -82,8 +81,7 @@ class Catalogue:
         sink = pa.BufferOutputStream()
         pq.write_table(self.table, sink)
         write_if_changed(self.path, sink.getvalue().to_pybytes())
-        if not self.left_out_path.is_file() or _read_left_out(self.left_out_path) != self.left_out:
-            write_left_out(self.left_out, self.left_out_path)
+        write_if_changed(self.left_out_path, csv_bytes(LeftOut._fields, self.left_out))
 
 
 class Row(NamedTuple):
@@ -122,21 +120,13 @@ def content_fingerprint(table: pa.Table) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def load(store: Path, fingerprint: str) -> Catalogue:
-    """Return the catalogue that was saved.
+def load(store: Path, fingerprint: str) -> pa.Table:
+    """Return the table of the catalogue that was saved.
 
     Raises:
         LibraryError: if it is not there.
     """
-    catalogue = Catalogue(pa.table({}), store, fingerprint, [])
     try:
-        table = pq.read_table(catalogue.path)
-        left_out = _read_left_out(catalogue.left_out_path)
+        return pq.read_table(Catalogue(pa.table({}), store, fingerprint, []).path)
     except OSError as error:
         raise LibraryError(f"no catalogue '{fingerprint}' in the store '{store}': {error.strerror}") from error
-    return Catalogue(table, store, fingerprint, left_out)
-
-
-def _read_left_out(path: Path) -> list[LeftOut]:
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        return [LeftOut(*line) for line in csv.reader(file)][1:]

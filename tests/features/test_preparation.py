@@ -1,5 +1,6 @@
 """From a folder of songs to the catalogue, whole or in shards: what it holds, shares, leaves out, does not do again."""
 
+import csv
 import hashlib
 import itertools
 import os
@@ -147,9 +148,9 @@ def test_other_settings_have_other_records_and_the_first_remain(songs):
 def test_a_saved_catalogue_is_loaded(songs):
     (songs / "Pack" / "Mute" / "old.dwi").write_text("#TITLE:x;")
     catalogue = prepare(songs)
-    loaded = load(catalogue.store, catalogue.fingerprint)
-    assert loaded.table.equals(catalogue.table)
-    assert loaded.left_out == catalogue.left_out != []
+    assert load(catalogue.store, catalogue.fingerprint).equals(catalogue.table)
+    with catalogue.left_out_path.open(newline="") as file:
+        assert [LeftOut(*line) for line in csv.reader(file)][1:] == catalogue.left_out != []
     with pytest.raises(LibraryError, match="no catalogue 'x'"):
         load(catalogue.store, "x")
 

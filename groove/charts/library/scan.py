@@ -24,7 +24,6 @@ from groove.charts.library.identity import SongTraits, identities
 from groove.charts.library.index import COLUMNS, Index, SongEnd, to_bytes, to_text
 from groove.charts.library.walk import LeftOut, Tree, check_folder, walk
 from groove.errors import LibraryError
-from groove.io.files import write_csv
 
 _TRAITS = ("simfile", "music", "norm_title", "norm_artist", "notes", "rows")
 
@@ -218,8 +217,3 @@ def reasons_line(left_out: Iterable[LeftOut]) -> str:
     """Return the five most frequent reasons with their counts, for an error line about a library without charts."""
     counts = list(count_reasons(left_out).items())[:5]
     return "; ".join(f"{count} x {reason}" for reason, count in counts) or "nothing was left out either"
-
-
-def write_left_out(left_out: Iterable[LeftOut], path: Path) -> None:
-    """Write `left_out` to the CSV file `path` (columns path, chart, reason), whole or not at all."""
-    write_csv(path, LeftOut._fields, left_out)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import os
 
 import pytest
 
-from groove.charts.library.scan import count_reasons, scan, write_left_out
+from groove.charts.library.scan import count_reasons, scan
 from groove.charts.library.walk import LeftOut
 from groove.errors import LibraryError
 from tests.builders import write_song
@@ -93,28 +92,3 @@ def test_unreadable_folder_is_listed(tmp_path) -> None:
     write_song(tmp_path)
     (tmp_path / "closed").mkdir(mode=0)
     assert [entry.path for entry in scan(tmp_path).left_out] == ["closed"]
-
-
-# ---- left_out.csv -----------------------------------------------------------------------------------
-
-
-def test_write_left_out(tmp_path) -> None:
-    path = tmp_path / "new" / "left_out.csv"
-    entries = [LeftOut('a, "b"/ü.sm', "#0 dance-single Hard 9", "line 1\nline 2"), LeftOut("bad\udcff.sm", "", "x")]
-    write_left_out(entries, path)
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        assert list(csv.reader(file)) == [["path", "chart", "reason"], *map(list, entries)]
-    assert os.listdir(path.parent) == ["left_out.csv"]
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path) -> None:
-    path = tmp_path / "left_out.csv"
-    path.write_text("old")
-
-    def entries():
-        yield LeftOut("a", "", "b")
-        raise RuntimeError("stop")
-
-    with pytest.raises(RuntimeError):
-        write_left_out(entries(), path)
-    assert path.read_text() == "old" and os.listdir(tmp_path) == ["left_out.csv"]
