@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
+from groove.charts.chart import LeftOut
 from groove.errors import LibraryError
 
 SIMFILE_SUFFIXES = (".sm", ".ssc")
@@ -32,14 +32,6 @@ OTHER_FORMATS = {
 """Step files of other formats, which are listed as left out."""
 TICK_NS, COARSE_TICK_NS = 20_000_000, 2_000_000_000
 """How far apart two changes must be to differ in time, on most file systems and on those that count whole seconds."""
-
-
-class LeftOut(NamedTuple):
-    """Something a scan did not read: `chart` is empty where the whole file is meant; `path` is relative to the root."""
-
-    path: str
-    chart: str
-    reason: str
 
 
 @dataclass(frozen=True)
