@@ -131,10 +131,7 @@ def test_shards_side_by_side_and_as_a_sweep_and_then_a_plain_run(songs, tmp_path
     [
         ("data.songs=nowhere", "song folder 'nowhere' does not exist"),
         ("figure=maybe", "figure must be true or false, got 'maybe'"),
-        (
-            "data.missing_audio=msk",
-            "data.missing_audio must be 'mask', 'skip' or 'error', got 'msk'; did you mean 'mask'?",
-        ),
+        ("data.missing_audio=msk", "must be 'mask', 'skip' or 'error', got 'msk'; did you mean 'mask'?"),
         ("features.frames_per_beat=0", "features.frames_per_beat must be >= 1, got 0"),
         ("data.missing_audio=error", "charts without audio"),
         ("shards=0", "shards must be >= 1, got 0"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from groove.embedding.encode import OnStep, encode
 from groove.embedding.seen_songs import UNKNOWN, seen_before
 from groove.embedding.trained import TrainedModel
 from groove.errors import SimfileError
-from groove.features.catalogue import Catalogue, prepare_library
+from groove.features.catalogue import Catalogue
+from groove.features.preparation import prepare_library
 
 
 def embed_library(
@@ -83,18 +83,3 @@ def scaled_table(trained: TrainedModel, catalogue: pa.Table) -> ChartTable:
     table = chart_table(catalogue, slot_labels(data.classes), data.radar)
     labels = ChartLabels(trained.scaler(table.radar), table.labels.label, table.labels.song)
     return ChartTable(table.chart_id, table.chart_path, table.audio_path, table.frames, table.radar, labels)
-
-
-def is_of(library: EmbeddedLibrary, trained: TrainedModel, catalogue: Catalogue) -> bool:
-    """Return whether `library` is just what `embed_library` would make of `catalogue` with `trained`."""
-    origin = library.provenance
-    same = (origin.checkpoint_digest, origin.library) == (trained.digest, catalogue.fingerprint)
-    return same and all(library.table[name].equals(catalogue.table[name]) for name in ("chart_id", "identity"))
-
-
-def library_key(trained: TrainedModel, catalogue: Catalogue) -> str:
-    """Return the name of `catalogue` as embedded by `trained`: equal if and only if all of it would be equal."""
-    charts: Sequence[str] = catalogue.table["chart_id"].to_pylist()
-    names: Sequence[str] = catalogue.table["identity"].to_pylist()
-    parts = [trained.digest, catalogue.fingerprint, *charts, *names]
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from groove.config.schema import TrainConfig, checked
 from groove.data.scaler import RadarScaler
+from groove.embedding.known import KnownModel
 from groove.errors import CheckpointError, ConfigError, GrooveError
 from groove.model.fusion import LateFusionClassifier
 from groove.model.weights import read_checkpoint
@@ -51,6 +52,11 @@ class TrainedModel:
     classes: list[str]
     scaler: RadarScaler
     digest: str
+
+    @property
+    def known(self) -> KnownModel:
+        """Return what can be noted of the model, to need it less often."""
+        return KnownModel(digest=self.digest, data=self.settings.data, features=self.settings.features)
 
     @property
     def folder(self) -> Path:
