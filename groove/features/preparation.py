@@ -77,8 +77,7 @@ def prepare_library(
     """Scan the library at `root`, compute what `store` lacks, and save the catalogue.
 
     Args:
-        root: folder of packs.
-        store: folder of the feature store.
+        root, store: folders of packs, and of the feature store.
         features: settings that decide the numbers.
         steps_types: which charts to use.
         missing_audio: what happens to a chart without audio, or whose audio cannot be decoded: `mask` keeps it without

@@ -108,7 +108,17 @@ def scan(
         OSError: if the index cannot be written to `cache`.
     """
     tree = walked(root)
-    before = Index.load(root, song_end, cache)
+    index, read = _up_to_date(Index.load(root, song_end, cache), tree, workers, on_step)
+    refused = index.of_kind("left_out").select(["simfile", "label", "reason"]).to_pylist()
+    left_out = [LeftOut(*map(to_text, row.values())) for row in refused] + tree.left_out
+    charts, others = _of_types(index.of_kind("chart"), steps_types)
+    charts, gone = _without_twins(charts)
+    digests = AudioDigests(root, cache)
+    return Library(root, charts, sorted({*left_out, *others, *gone}), digests, read, len(tree.folders))
+
+
+def _up_to_date(before: Index, tree: Tree, workers: int, on_step: Callable[[int, int], None]) -> tuple[Index, int]:
+    """Return the index of what lies there now, saved if it changed, and the number of folders that were read."""
     known = before.known(tree.folders)
     changed = [folder for folder in tree.folders if folder.path not in known]
     index = before.only(known)
@@ -124,12 +134,7 @@ def scan(
     if changed or len(index.table) < len(before.table):
         index = index.with_parts(parts)
         index.save()
-    refused = index.of_kind("left_out").select(["simfile", "label", "reason"]).to_pylist()
-    left_out = [LeftOut(*map(to_text, row.values())) for row in refused] + tree.left_out
-    charts, others = _of_types(index.of_kind("chart"), steps_types)
-    charts, gone = _without_twins(charts)
-    digests = AudioDigests(root, cache)
-    return Library(root, charts, sorted({*left_out, *others, *gone}), digests, len(changed), len(tree.folders))
+    return index, len(changed)
 
 
 def walked(root: Path) -> Tree:
