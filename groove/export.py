@@ -100,8 +100,7 @@ def _usable(out: Path) -> Path:
 
 def _library_files(cfg: ExportConfig, what: Sequence[str], source: Source | None) -> dict[str, bytes]:
     """Return the files that hold the library's embeddings and radar; without `source` it is the run's own."""
-    from groove.exporting.arrays import embeddings_npz
-    from groove.exporting.radar_tables import radar_csv, radar_lua
+    from groove.exporting.tables import embeddings_npz, radar_csv, radar_lua
 
     library, path = embedded(cfg) if source is None else embedded_catalogue(*source)
     print(about(library))
