@@ -23,7 +23,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 from scipy.stats import binom
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
@@ -121,11 +120,6 @@ def fit(points: Points, k: int, starts: int, seed: int, init: Points | str = "k-
         return KMeans(k, init=init, n_init=starts, random_state=seed).fit(points)
 
 
-def nearest(points: Points, centres: Points) -> Labels:
-    """Return the index of the nearest centre of each point, (N,)."""
-    return cdist(points, centres).argmin(axis=1).astype(np.int64)
-
-
 def _by_size(labels: Labels, centres: Points) -> tuple[Labels, Points]:
     """Return labels and centres with the largest cluster first, equal ones by their coordinates."""
     counts = np.bincount(labels, minlength=len(centres))
@@ -140,7 +134,7 @@ def subsample_labels(points: Points, k: int, seed: int) -> list[Labels]:
     found = []
     for number in range(SUBSAMPLES):
         rows = np.sort(random.choice(len(points), size, replace=False))
-        found.append(nearest(points, fit(points[rows], k, SUBSAMPLE_STARTS, seed + number).cluster_centers_))
+        found.append(fit(points[rows], k, SUBSAMPLE_STARTS, seed + number).predict(points))
     return found
 
 
@@ -166,11 +160,11 @@ def window_counts(points: Points, centres: Points, seed: int) -> NDArray[np.int6
     fold = np.random.default_rng(seed).permutation(len(points)) % FOLDS
     counts = np.zeros((len(pairs), 3), dtype=np.int64)
     for number in range(FOLDS):
-        rest = fit(points[fold != number], len(centres), 1, seed, init=centres).cluster_centers_
+        rest = fit(points[fold != number], len(centres), 1, seed, init=centres)
         kept_out = points[fold == number]
-        label = nearest(kept_out, rest)
+        label = rest.predict(kept_out)
         for row, pair in enumerate(pairs):
-            counts[row] += _windows(kept_out[np.isin(label, pair)], *rest[list(pair)])
+            counts[row] += _windows(kept_out[np.isin(label, pair)], *rest.cluster_centers_[list(pair)])
     return counts
 
 

@@ -1,4 +1,4 @@
-"""Numpy arrays, and the radar as CSV and Lua; the Lua is read by a small parser here, and by Lua itself where it is installed."""
+"""Numpy arrays, and the radar as CSV and Lua; the Lua is read by a small parser here, and by Lua if installed."""
 
 from __future__ import annotations
 
