@@ -113,7 +113,7 @@ def _library_files(cfg: ExportConfig, what: Sequence[str], source: Source | None
 
 
 def _model_files(cfg: ExportConfig, what: Sequence[str], source: Source | None) -> dict[str, bytes]:
-    """Return the weights, the ONNX file if asked for, and the card of both."""
+    """Return the weights, the ONNX file if wanted, and the card of both."""
     from groove.embedding.trained import load_trained, weights_bytes
     from groove.exporting.card import model_card
 
