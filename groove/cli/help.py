@@ -16,7 +16,7 @@ _HOW = """\
 How to write them:
   key=value             one setting{nested}
   key=[a,b]             a list
-  key=null              none, where that is allowed
+  key=null              none, where the settings say so
   'key="x, y"'          a text with commas or brackets (paths and names of charts and packs need no such quotes)
   --cfg job             show the settings and do nothing"""
 _SWEEP = """
@@ -30,7 +30,8 @@ def help_text(config_name: str, about: str) -> str:
     path = CONF_DIR / f"{config_name}.yaml"
     groups = sorted(groups_of(path), key=lambda group: group[0] != "experiment")
     parts = [about.replace("``", "`").strip()]
-    parts.append(f"Settings of python -m groove.{config_name} (??? has to be given):\n{_indented(settings_of(path))}")
+    command = f"groove {config_name}, or python -m groove.{config_name}"
+    parts.append(f"Settings of {command} (??? must be given):\n{_indented(settings_of(path))}")
     parts += [_of_group(group, name) for group, name in groups]
     parts.append(_how(path, groups))
     return "\n\n".join(parts)
