@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from groove.config.modules import MODULES
 from groove.figures.texts import verbatim
 from groove.runs.columns import ACCURACY, BACKBONE, HEAD, KNN, MARGIN, POSITIVE, PROBE
 from groove.runs.folder import Phase, Run, write_atomically
@@ -35,16 +36,8 @@ if TYPE_CHECKING:
 FIGURE_FILE = "training_curves.png"
 SIZE_INCHES, DPI = (16.0, 9.0), 100
 PHASE_COLORS = ("#fde9c9", "#d9e8f7", "#dff0d8", "#ecdff2", "#f7dcdc")
-MODULE_COLORS = {
-    "audio_encoder": "tab:cyan",
-    "chart_encoder": "tab:olive",
-    "fusion_module": "tab:purple",
-    "backbone": "tab:blue",
-    "pooling": "tab:gray",
-    "classifier_head": "tab:red",
-    "projection_head": "tab:orange",
-    "radar_mlp": "tab:brown",
-}
+_COLORS = ("cyan", "olive", "purple", "blue", "gray", "red", "orange", "brown")
+MODULE_COLORS = {module: f"tab:{color}" for module, color in zip(MODULES, _COLORS, strict=True)}
 LAYER_COLORS = {"pooled": "tab:blue", "projection": "tab:orange"}
 GREEN, RED, GREY = "tab:green", "tab:red", "0.35"
 LEVEL, LEVEL_PLACES = "level", (0.99, 0.87, 0.75, 0.62, 0.5, 0.38, 0.26)

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from groove.config.modules import FRESH_MODULES, MODULES
 from groove.data.dataset import ChartBatch
 from groove.errors import CheckpointError, ConfigError, did_you_mean, one_line
 from groove.features.audio import AUDIO_FEATURES
@@ -33,7 +34,6 @@ from groove.features.frames import CHART_FEATURES
 from groove.model.chart_counts import chart_counts
 from groove.model.encoders import SECONDS, Backbone, BeatConv, FrameEncoder, chart_inputs, position_mask
 from groove.model.heads import CountedHead, make_head
-from groove.model.modules import MODULES
 from groove.model.pooling import make_pooling, masked_mean
 from groove.model.weights import LoadReport, load_weights, read_checkpoint
 
@@ -256,7 +256,7 @@ class LateFusionClassifier(nn.Module):
         cls,
         checkpoint_path: str | Path,
         selective_freeze: Sequence[str] = (),
-        new: Sequence[str] = ("projection_head",),
+        new: Sequence[str] = FRESH_MODULES,
         **config: Any,
     ) -> tuple[LateFusionClassifier, LoadReport]:
         """Build a model as `config` says (default: as the checkpoint's own) and load a checkpoint's weights into it.

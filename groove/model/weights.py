@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from groove.config.modules import SHARED_MODULES
 from groove.errors import CheckpointError
 
-SHARED_MODULES = ("audio_encoder", "chart_encoder", "fusion_module", "backbone", "pooling")
 _PREFIX = "model."
 
 

@@ -13,14 +13,13 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
+from groove.config.modules import HEADS
 from groove.data.dataset import ChartBatch
 from groove.errors import NonFiniteLossError
 from groove.model.fusion import LateFusionClassifier, ModelOutput
 
 if TYPE_CHECKING:
     from groove.training.monitor import DiagnosticsMonitor
-
-HEADS = ("classifier_head", "projection_head")
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from groove.config.modules import LOSSES, MODULES
 from groove.errors import ConfigError, did_you_mean
-from groove.model.modules import MODULES
-
-LOSSES = ("classification", "contrastive")
 
 
 def check_phases(phases: Sequence[Any], epochs: int) -> None:

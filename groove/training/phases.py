@@ -16,9 +16,10 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_only
 
+from groove.config.modules import LOSSES, OPTIONAL_MODULES, reached_by
 from groove.errors import ConfigError
 from groove.model.fusion import LateFusionClassifier
-from groove.training.phase_settings import LOSSES, check_one_list, check_weights, phase_lengths
+from groove.training.phase_settings import check_one_list, check_weights, phase_lengths
 
 _TITLES = {"finetune": "Fine-tune"}
 _LR_WARMUP = 0.05
@@ -70,14 +71,11 @@ def resolve_phases(phases: Sequence[Any], epochs: int, model: LateFusionClassifi
 def _frozen(phase: Any, model: LateFusionClassifier) -> list[str]:
     check_one_list(phase)
     if phase.train_only:
-        trained = model.matching(_present(phase.train_only, model), f"phase '{phase.name}': train_only")
+        absent = [name for name in OPTIONAL_MODULES if name not in model.module_names]
+        names = [name for name in phase.train_only if name not in absent]
+        trained = model.matching(names, f"phase '{phase.name}': train_only")
         return [module for module in model.module_names if module not in trained]
     return model.matching(phase.freeze, f"phase '{phase.name}': freeze")
-
-
-def _present(names: Sequence[str], model: LateFusionClassifier) -> list[str]:
-    """Drop `radar_mlp` where the model has none: the seed lists it as "if present"."""
-    return [name for name in names if name != "radar_mlp" or "radar_mlp" in model.module_names]
 
 
 def _check_weights(name: str, weights: dict[str, float], frozen: Sequence[str], model: LateFusionClassifier) -> None:
@@ -85,17 +83,11 @@ def _check_weights(name: str, weights: dict[str, float], frozen: Sequence[str], 
     if len(frozen) == len(model.module_names):
         raise ConfigError(f"phase '{name}' freezes every module: nothing is left to train")
     trained = [module for module in model.module_names if module not in frozen]
-    if not any(_reaches(loss, module, model) for loss, weight in weights.items() if weight for module in trained):
+    reached = [reached_by(loss, model.radar_in_projection) for loss, weight in weights.items() if weight]
+    if not set(trained) & set().union(*reached):
         raise ConfigError(
             f"phase '{name}' trains only {', '.join(trained)}, which no loss of its weights reaches: {weights}"
         )
-
-
-def _reaches(loss: str, module: str, model: LateFusionClassifier) -> bool:
-    """Return whether the gradient of `loss` reaches `module`: each loss sees its own head, and what both share."""
-    if module == "radar_mlp":
-        return loss == "classification" or model.radar_in_projection
-    return module != {"classification": "projection_head", "contrastive": "classifier_head"}[loss]
 
 
 def phase_at(phases: Sequence[Phase], epoch: int) -> Phase:

@@ -40,8 +40,6 @@ SCALAR_PANELS = {"groove": {title: ["Multiline", names] for title, names in colu
 """TensorBoard's page of custom scalars: the panels of the figure."""
 _PROJECTOR = ("title", "difficulty", "meter", "pack", "chart_id")
 """What TensorBoard's projector knows of a chart, beside its radar."""
-FRESH_MODULES = ("projection_head",)
-"""Modules that a fine-tuning starts anew: the classifier's checkpoint holds an untrained projection head."""
 
 
 def check_settings(cfg: Any) -> None:
@@ -99,7 +97,7 @@ def starting_model(cfg: Any, data: GrooveDataModule, catalogue: Catalogue, ranks
     constructor = {k: v for k, v in plain(cfg)["model"].items() if k != "_target_"}
     sizes = {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}
     build_model(cfg, len(data.classes))  # for torch's state after it: the new projection head is a function of the seed
-    model, report = LateFusionClassifier.from_pretrained(path, new=FRESH_MODULES, **constructor, **sizes)
+    model, report = LateFusionClassifier.from_pretrained(path, **constructor, **sizes)
     print_load(path, report)
     return model
 

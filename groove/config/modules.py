@@ -1,0 +1,27 @@
+"""The model's modules: what a freeze list, a log key or a plot legend may name, and what training does with each.
+
+Every other list of module names derives from these. Nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+SHARED_MODULES = ("audio_encoder", "chart_encoder", "fusion_module", "backbone", "pooling")
+"""In order of the data's flow: what both losses train, and what a checkpoint must hold."""
+HEAD_OF = {"classification": "classifier_head", "contrastive": "projection_head"}
+"""The head that each loss alone trains."""
+LOSSES = tuple(HEAD_OF)
+HEADS = tuple(HEAD_OF.values())
+OPTIONAL_MODULES = ("radar_mlp",)
+"""What a model may lack; naming it in `train_only` is then no mistake."""
+MODULES = (*SHARED_MODULES, *HEADS, *OPTIONAL_MODULES)
+FRESH_MODULES = ("projection_head",)
+"""What a fine-tuning starts anew: a classifier's checkpoint holds an untrained projection head."""
+
+
+def reached_by(loss: str, radar_in_projection: bool) -> set[str]:
+    """Return the modules that the gradient of `loss` reaches: what both losses share, and its own head.
+
+    `radar_mlp` feeds the classifier, and the projection head only in the ablation `model.radar_in_projection`.
+    """
+    radar_too = loss == "classification" or radar_in_projection
+    return {*SHARED_MODULES, HEAD_OF[loss], *(OPTIONAL_MODULES if radar_too else ())}
