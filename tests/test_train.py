@@ -136,7 +136,7 @@ def test_charts_of_a_song_are_told_together(work, songs, run_a):
         right += (min(allowed, key=lambda labels: ((own - labels) ** 2).sum()) == label).sum()
     assert float(rows(run_a)[-1]["val/joint_accuracy"]) == pytest.approx(right / len(simfile))
     info = json.loads((run_a / "run.json").read_text())
-    assert set(info["references_by_song"]) == set(info["references"])
+    assert set(info["references_joint"]) == set(info["references"])
 
 
 def test_epoch_0_is_the_pretrained_model(run_a, pretrained_checkpoint):

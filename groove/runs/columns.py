@@ -11,7 +11,7 @@ from groove.config.modules import LOSSES
 EPOCH, PHASE = "epoch", "phase"
 
 TRAIN_LOSS = "train/loss"
-TRAIN_CLASSIFICATION_LOSS, TRAIN_CONTRASTIVE_LOSS = (f"train/{objective}_loss" for objective in LOSSES)
+TRAIN_CLASSIFICATION_LOSS, TRAIN_CONTRASTIVE_LOSS = (f"train/{loss}_loss" for loss in LOSSES)
 TRAIN_ACCURACY = "train/accuracy"
 TRAIN_ACTIVE_FRACTION = "train/active_fraction"
 TRAIN_MARGIN = "train/margin"
@@ -22,7 +22,8 @@ JOINT_ACCURACY = "val/joint_accuracy"
 """Joint prediction per simfile: each slot is used once."""
 PROBE = "val/probe_accuracy"
 KNN = "val/knn_accuracy"
-CLASSIFICATION_LOSS, CONTRASTIVE_LOSS = (f"val/{objective}_loss" for objective in LOSSES)
+HELD_OUT_LOSS = {loss: f"val/{loss}_loss" for loss in LOSSES}
+CLASSIFICATION_LOSS, CONTRASTIVE_LOSS = HELD_OUT_LOSS.values()
 AP_DISTANCE, AN_DISTANCE = "val/ap_dist", "val/an_dist"
 MARGIN = "val/triplet_margin"
 """Measured d(a,n) - d(a,p)."""
@@ -44,9 +45,9 @@ GRADIENT, WEIGHT_CHANGE = "grad_norm", "weight_change"
 """Families with a column per module: ``grad_norm/backbone``."""
 
 
-def objective_weight(objective: str) -> str:
-    """Return the column of the weight of `objective` in the loss."""
-    return f"weight/{objective}"
+def loss_weight(loss: str) -> str:
+    """Return the column of the weight of `loss`."""
+    return f"weight/{loss}"
 
 
 def gain(layer: str) -> str:
@@ -59,13 +60,13 @@ def gradient(module: str) -> str:
     return f"{GRADIENT}/{module}"
 
 
-def objective_gradient(objective: str, module: str) -> str:
-    """Return the column of the gradient norm of one unweighted objective at `module`, on the fixed gradient batch."""
-    return f"{GRADIENT}_{objective}/{module}"
+def loss_gradient(loss: str, module: str) -> str:
+    """Return the column of the gradient norm of one unweighted loss at `module`, on the fixed gradient batch."""
+    return f"{GRADIENT}_{loss}/{module}"
 
 
 def gradient_cosine(module: str) -> str:
-    """Return the column of the cosine between the gradients of both objectives at `module`."""
+    """Return the column of the cosine between the gradients of both losses at `module`."""
     return f"grad_cosine/{module}"
 
 
@@ -84,7 +85,7 @@ BACKBONE, HEAD = gradient("backbone"), gradient("classifier_head")
 LEADING = (
     EPOCH,
     PHASE,
-    *map(objective_weight, LOSSES),
+    *map(loss_weight, LOSSES),
     *(TRAIN_LOSS, TRAIN_CLASSIFICATION_LOSS, TRAIN_CONTRASTIVE_LOSS, TRAIN_ACCURACY),
     *(TRAIN_ACTIVE_FRACTION, TRAIN_MARGIN, TRAIN_NORM),
     *(ACCURACY, JOINT_ACCURACY, PROBE, KNN, CLASSIFICATION_LOSS, CONTRASTIVE_LOSS),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from groove.runs.columns import CONTRASTIVE_LOSS
 from groove.runs.folder import Run
@@ -60,6 +61,11 @@ def points(run: Run, column: str, value: float | None, epochs: Sequence[int]) ->
     return Measured(above, run.why_missing(column, (0, *epochs)))
 
 
+def final_points(run: Run, column: str) -> Measured:
+    """Return by how many accuracy points `column` ends above epoch 0."""
+    return points(run, column, run.final(column), (run.last_epoch,))
+
+
 def loss_fall(run: Run, first: int, last: int) -> Measured:
     """Return by which fraction the held-out contrastive loss fell from epoch `first` to epoch `last`."""
     before, after = run.at(CONTRASTIVE_LOSS, first), run.at(CONTRASTIVE_LOSS, last)
@@ -76,7 +82,7 @@ def whole_fall(run: Run) -> Measured:
 
 def average(values: Sequence[float] | None) -> float | None:
     """Return the mean of `values`, `None` of none."""
-    return sum(values) / len(values) if values else None
+    return fmean(values) if values else None
 
 
 def number(value: float | None) -> str:
@@ -84,6 +90,6 @@ def number(value: float | None) -> str:
     return "not measured" if value is None else f"{value + 0.0:.4g}"  # + 0.0: no "-0"
 
 
-def arrow(run: Run, column: str) -> str:
-    """Return `column` at epoch 0 and at the last epoch, as ``before -> after``."""
-    return f"{number(run.at(column, 0))} -> {number(run.final(column))}"
+def arrow(run: Run, column: str, first: int = 0, last: int | None = None) -> str:
+    """Return `column` at epochs `first` and `last`, else the last one, as ``before -> after``."""
+    return f"{number(run.at(column, first))} -> {number(run.at(column, run.last_epoch if last is None else last))}"

@@ -278,7 +278,10 @@ def write_run_json(fit: Fit) -> None:
         "split_seed": fit.cfg.data.split_seed,
         "fold": fit.cfg.data.fold,
         "lr": fit.cfg.optimizer.lr,
+        "processes": fit.trainer.world_size,
         "loss": loss_name(fit.cfg.loss),
+        "loss_uses_triplets": fit.module.contrastive_loss.uses_triplets,
+        "loss_uses_margin": fit.module.contrastive_loss.uses_margin,
         "triplet_margin": fit.cfg.loss.triplet_margin,
         "warmup_epochs": experiment.warmup_epochs,
         "radar_in_projection": fit.module.model.radar_in_projection,
@@ -294,7 +297,7 @@ def write_run_json(fit: Fit) -> None:
             "pair_counts": fit.data.pair_counts,
         },
         "references": trees.by_chart,
-        "references_by_song": trees.by_song,
+        "references_joint": trees.by_song,
     }
     write_json(fit.folder / INFO_FILE, content)
 

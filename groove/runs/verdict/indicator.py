@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from groove.runs.measured import Measured
 
@@ -43,9 +43,9 @@ class Verdict:
     experiment: str
     state: str
     passed: bool
-    indicators: list[Indicator]
     summary: str
-    causes: list[Cause] = field(default_factory=list)
+    indicators: list[Indicator]
+    causes: list[Cause]
 
     @property
     def counted(self) -> list[Indicator]:
@@ -108,7 +108,5 @@ def judged(name: str, measured: Measured, bound: Bound, hint: str = "") -> Indic
 def advisory(indicator: Indicator) -> Indicator:
     """Return `indicator` as one that informs and does not decide."""
     return (
-        indicator
-        if not indicator.required
-        else replace(indicator, required=False, bound=f"{indicator.bound} (advisory)")
+        replace(indicator, required=False, bound=f"{indicator.bound} (advisory)") if indicator.required else indicator
     )

@@ -1,10 +1,10 @@
-"""The conservative experiment (b): accuracy stays, the loss falls steadily, and what is frozen stays as it was."""
+"""Experiment b: accuracy stays, the loss falls steadily, and what is frozen stays as it was."""
 
 from __future__ import annotations
 
 import itertools
 
-from groove.runs.columns import ACCURACY, BACKBONE, CONTRASTIVE_LOSS
+from groove.runs.columns import ACCURACY, BACKBONE, CONTRASTIVE_LOSS, GRADIENT, WEIGHT_CHANGE, weight_change
 from groove.runs.folder import Run
 from groove.runs.measured import Measured, absent, arrow, lowest, number, points, whole_fall
 from groove.runs.verdict.indicator import Bound, Indicator, at_least, judged, zero
@@ -13,7 +13,6 @@ from groove.runs.verdict.rules_evidence import stale_or_lost
 from groove.runs.verdict.thresholds import STABLE_POINTS, UPWARD_CHANGE, UPWARD_SHARE
 
 WITHOUT_WEIGHTS = ("pooling",)  # mean_max pooling has no parameters, so nothing of it can be measured
-NOTHING_FROZEN = absent("nothing is frozen in any phase")
 
 
 def accuracy_stable(run: Run) -> Indicator:
@@ -34,17 +33,17 @@ def contrastive_steady(run: Run) -> Indicator:
     Steadily = lower at the end than at epoch 0, and at most a third of the changes from one epoch to the next are
     upward by more than 1 % of the earlier value.
     """
-    values = run.over(CONTRASTIVE_LOSS, (0, *run.training_epochs)) or []
+    values = run.over(CONTRASTIVE_LOSS, run.epochs) or []
     steps = list(itertools.pairwise(values))
     share = sum(after > before * (1 + UPWARD_CHANGE) for before, after in steps) / len(steps) if steps else None
-    missing = run.why_missing(CONTRASTIVE_LOSS, (0, *run.training_epochs)) if run.last_epoch else "no epoch was trained"
-    fell = bool(values) and values[-1] < values[0]
+    missing = run.why_missing(CONTRASTIVE_LOSS, run.epochs) if run.last_epoch else "no epoch was trained"
+    fell, went = bool(values) and values[-1] < values[0], arrow(run, CONTRASTIVE_LOSS)
     bound = Bound(
-        f"<= {UPWARD_SHARE:.2f} of epochs up by > {UPWARD_CHANGE:.0%}, and a fall ({arrow(run, CONTRASTIVE_LOSS)})",
+        f"<= {UPWARD_SHARE:.2f} of epochs up by > {UPWARD_CHANGE:.0%}, and a fall ({went})",
         lambda upward: fell and upward <= UPWARD_SHARE,
     )
-    measured = f"{CONTRASTIVE_LOSS} {arrow(run, CONTRASTIVE_LOSS)}, {number(share)} of its changes went up"
-    hint = loss_hint(run, whole_fall(run).value, measured, run.last_epoch)
+    text = f"{CONTRASTIVE_LOSS} {went}, {number(share)} of its changes went up"
+    hint = loss_hint(run, whole_fall(run).value, text, run.last_epoch)
     return judged("training/contrastive_steady", Measured(share, missing), bound, hint)
 
 
@@ -56,17 +55,18 @@ def frozen_gradients(run: Run) -> Indicator:
     """
     trained = [epoch for epoch in run.training_epochs if not run.is_frozen("backbone", epoch)]
     missing = run.why_missing(BACKBONE, trained) if run.over(BACKBONE, trained) is None else ""
-    return _still(run, "training/frozen_gradients", "grad_norm", "gradient norm", missing)
+    return _still(run, "training/frozen_gradients", GRADIENT, "gradient norm", missing)
 
 
 def frozen_weights(run: Run) -> Indicator:
     """Frozen modules keep their weights to the bit."""
-    missing = ""
-    for module, epochs in _frozen_epochs(run).items():
-        column = f"weight_change/{module}"
-        if run.over(column, epochs) is None and module not in WITHOUT_WEIGHTS:
-            missing = missing or run.why_missing(column, epochs)
-    return _still(run, "training/frozen_weights", "weight_change", "weight change since epoch 0", missing)
+    unmeasured = (
+        run.why_missing(weight_change(module), epochs)
+        for module, epochs in _frozen_epochs(run).items()
+        if module not in WITHOUT_WEIGHTS and run.over(weight_change(module), epochs) is None
+    )
+    words = "weight change since epoch 0"
+    return _still(run, "training/frozen_weights", WEIGHT_CHANGE, words, next(unmeasured, ""))
 
 
 def _still(run: Run, name: str, prefix: str, words: str, missing: str) -> Indicator:
@@ -74,7 +74,7 @@ def _still(run: Run, name: str, prefix: str, words: str, missing: str) -> Indica
     frozen = _frozen_epochs(run)
     bound = zero(f" in {', '.join(frozen) or 'the frozen modules'}")
     if not frozen or missing:
-        return judged(name, absent(missing) if frozen else NOTHING_FROZEN, bound)
+        return judged(name, absent(missing if frozen else "nothing is frozen in any phase"), bound)
     cells = ((module, epoch) for module, epochs in frozen.items() for epoch in epochs)
     values = {cell: abs(run.at(f"{prefix}/{cell[0]}", cell[1]) or 0.0) for cell in cells}
     module, epoch = max(values, key=lambda cell: values[cell])

@@ -1,8 +1,8 @@
 """What every run must satisfy: it is whole and sound, its loss falls, and the pooled features move with it.
 
 The scale of the state is the cosine of pooled features with those of epoch 0. On unit vectors L2 = sqrt(2 - 2 cos), so
-the two bounds the seed gives (cosine 0.95, L2 0.1) lie far apart; L2 is judged by its own bounds and always shown with
-the cosine it implies.
+the two bounds of the source document (cosine 0.95, L2 0.1) lie far apart; L2 is judged by its own bounds and always
+shown with the cosine it implies.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from groove.runs.columns import CONTRASTIVE_LOSS, COSINE, L2
+from groove.config.modules import LOSSES
+from groove.runs.columns import CONTRASTIVE_LOSS, COSINE, HELD_OUT_LOSS, L2, TRAIN_LOSS, TRAINABLE, drift
 from groove.runs.folder import Run
 from groove.runs.measured import Measured, absent, arrow, final, number, whole_fall
 from groove.runs.verdict.advice import frozen_text, gentler, loss_questions, stronger
@@ -38,7 +39,7 @@ def run_complete(run: Run) -> Indicator:
 def loss_finite(run: Run) -> Indicator:
     """No loss is NaN, infinite, or blank where its weight is above zero."""
     bad = _non_finite(run, lambda name: name.endswith("loss"))
-    bad += [f"{name} blank at epoch {epoch}" for name, epoch in _expected_losses(run) if _is_blank(run, name, epoch)]
+    bad += [f"{name} blank at epoch {epoch}" for name, epoch in _blank_losses(run)]
     return _no_mistakes("loss/finite", bad, "loss values NaN, infinite or blank")
 
 
@@ -60,36 +61,30 @@ def _no_mistakes(name: str, bad: list[str], text: str) -> Indicator:
 def _non_finite(run: Run, wanted: Callable[[str], bool]) -> list[str]:
     return [
         f"{name} is {cell} at epoch {epoch}"
-        for name, cells in run.metrics.columns.items()
+        for name, cells in run.columns.items()
         if wanted(name)
         for epoch, cell in enumerate(cells)
         if cell is not None and not math.isfinite(cell)
     ]
 
 
-def _expected_losses(run: Run) -> list[tuple[str, int]]:
-    """Return each (column, epoch) that must hold a loss: the total, and the held-out value of each weighted loss."""
-    expected = [("train/loss", epoch) for epoch in run.training_epochs]
-    for loss in ("classification", "contrastive"):
+def _blank_losses(run: Run) -> list[tuple[str, int]]:
+    """Return each (column, epoch) that lacks a loss: the total, and the held-out value of each weighted loss."""
+    expected = [(TRAIN_LOSS, epoch) for epoch in run.training_epochs]
+    for loss in LOSSES:
         if any(phase.weights.get(loss, 0.0) > 0 for phase in run.phases):
-            expected += [(f"val/{loss}_loss", epoch) for epoch in run.metrics.epochs]
-    return expected
-
-
-def _is_blank(run: Run, name: str, epoch: int) -> bool:
-    cells = run.metrics.columns.get(name)
-    return cells is None or cells[epoch] is None
+            expected += [(HELD_OUT_LOSS[loss], epoch) for epoch in run.epochs]
+    return [(name, epoch) for name, epoch in expected if name not in run.columns or run.columns[name][epoch] is None]
 
 
 def no_radar_leak(run: Run) -> Indicator:
     """The radar defines the triplets; as an input of the projection head it makes them trivial."""
     flag = run.info.get("radar_in_projection")
-    missing = absent("run.json does not say whether the radar was an input")
     hint = (
         "RADAR IN PROJECTION (model.radar_in_projection=true): the projection head sees the labels, so margins and "
         "retrieval prove nothing and the backbone has no reason to move. An ablation, not a result: set it to false"
     )
-    leak = missing if flag is None else Measured(float(bool(flag)))
+    leak = Measured(None if flag is None else float(bool(flag)), "run.json does not say whether the radar was an input")
     return judged("leak/radar_in_projection", leak, zero(" (false)"), hint)
 
 
@@ -165,8 +160,8 @@ def projection_only(run: Run) -> Indicator:
     weight = max((phase.weights.get("contrastive", 0.0) for phase in run.phases), default=None)
     hint = (
         f"only the projection head moves: loss -{fall.value or 0:.1%}, pooled cosine {number(cosine.value)}, L2 "
-        f"{number(run.final(L2))} (projection cosine {number(run.final('drift/projection/cosine'))}). Are backbone and "
-        f"fusion_module trained: trainable count ({number(run.final('parameters/trainable'))}), frozen: "
+        f"{number(run.final(L2))} (projection cosine {number(run.final(drift('projection', 'cosine')))}). Are backbone and "
+        f"fusion_module trained: trainable count ({number(run.final(TRAINABLE))}), frozen: "
         f"{', '.join(frozen) or 'nothing'}? Unfreeze the top 50 % of the encoders; weight 3.0 "
         f"(it is {number(weight)})"
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from groove.runs.columns import ACCURACY, KNN, MARGIN, NORM, POSITIVE, PROBE
+from groove.runs.columns import ACCURACY, KNN, MARGIN, NORM, POSITIVE, PROBE, gain
 from groove.runs.folder import Run
-from groove.runs.measured import Measured, arrow, change, final, number, points
+from groove.runs.measured import Measured, arrow, change, final, final_points, number, points
 from groove.runs.verdict.advice import easy_triplets, weak_retrieval
 from groove.runs.verdict.indicator import Indicator, above, at_least, at_most, judged
 from groove.runs.verdict.thresholds import (
@@ -55,7 +55,7 @@ def _margin_per_norm(run: Run, epoch: int) -> float | None:
 
 def retrieval(run: Run, layer: str) -> Indicator:
     """Held-out neighbours by `layer` got better than at epoch 0: the evidence that learning happened."""
-    column = f"retrieval/gain/{layer}"
+    column = gain(layer)
     bound = above(0, f" over epoch 0 ({arrow(run, column)})")
     hint = (
         f"held-out retrieval by {layer} did not improve ({arrow(run, column)}; 0 = random, 1 = perfect): whatever the "
@@ -71,11 +71,11 @@ def accuracy_kept(run: Run, name: str, column: str) -> Indicator:
         f"{column} went {arrow(run, column)}: read afresh from the pooled features, difficulty is harder to tell than "
         "before. Lower optimizer.lr or raise the classification weight"
     )
-    return judged(name, points(run, column, run.final(column), (run.last_epoch,)), bound, hint)
+    return judged(name, final_points(run, column), bound, hint)
 
 
 def accuracy_reached(run: Run, name: str, column: str) -> Indicator:
-    """The pretrained classifier that everything starts from ends near the seed's 80 %."""
+    """The pretrained classifier that everything starts from ends near the 80 % of the source document."""
     end = final(run, column)
     hint = (
         f"{column} ends at {number(end.value)} (epoch 0: {number(run.at(column, 0))}), short of {PRETRAIN_ACCURACY:g}: "
@@ -85,13 +85,9 @@ def accuracy_reached(run: Run, name: str, column: str) -> Indicator:
 
 
 def trees_beaten(run: Run) -> Indicator:
-    """A network that reads every note tells more charts right than tree models that know twenty counts of a chart."""
-    end, trees = run.final(ACCURACY), run.references
-    why = (
-        run.why_missing(ACCURACY, (run.last_epoch,))
-        if trees
-        else "run.json has no references: an older version wrote it"
-    )
+    """A network that reads every note predicts more charts right than tree models that know twenty counts of a chart."""
+    end, trees = run.final(ACCURACY), run.references()
+    why = run.why_missing(ACCURACY, (run.last_epoch,)) if trees else "run.json has no references"
     value = None if end is None or not trees else round(100.0 * (end - max(trees.values())), 6)
     known = ", ".join(f"{name.replace('_', ' ')} {number(accuracy)}" for name, accuracy in trees.items())
     hint = (

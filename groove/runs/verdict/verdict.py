@@ -6,33 +6,29 @@ rules judge which kind of run; the rules are in ``rules_*.py``, their bounds in 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from groove.io.files import write_json
 from groove.runs.columns import ACCURACY, COSINE, KNN, L2, PROBE
-from groove.runs.folder import Run, write_atomically
+from groove.runs.folder import Run
+from groove.runs.layout import VERDICT_FILE
 from groove.runs.measured import number
+from groove.runs.verdict import rules_aggressive as aggressive
 from groove.runs.verdict import rules_conservative as conservative
 from groove.runs.verdict import rules_everyone as everyone
 from groove.runs.verdict import rules_evidence as evidence
-from groove.runs.verdict import rules_finetune as finetune
 from groove.runs.verdict import rules_gradient as gradient
 from groove.runs.verdict import rules_recipe as recipe
-from groove.runs.verdict import rules_warmup as warmup
-from groove.runs.verdict.causes import causes_of
 from groove.runs.verdict.indicator import Indicator, Verdict, advisory
 from groove.runs.verdict.thresholds import state_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Indicator", "Verdict", "judge", "state_of", "verdict_table", "write_verdict"]
-
-VERDICT_FILE = "verdict.json"
 Rule = Callable[[Run], Indicator]
 
 
@@ -58,8 +54,8 @@ _INFORM: tuple[Rule, ...] = (
 )
 _RECIPE_GAINS = tuple(partial(recipe.gain_reached, layer=layer) for layer in ("pooled", "projection"))
 _OF_A = (
-    *(warmup.accuracy_dip, warmup.contrastive_drop, warmup.drift_l2, warmup.backbone_gradient),
-    *(finetune.accuracy_recovery, finetune.contrastive_falling, finetune.gradient_balance),
+    *(aggressive.accuracy_dip, aggressive.contrastive_drop, aggressive.drift_l2, aggressive.backbone_gradient),
+    *(aggressive.accuracy_recovery, aggressive.contrastive_falling, aggressive.gradient_balance),
 )
 _OF_B = (
     *(conservative.accuracy_stable, conservative.contrastive_steady),
@@ -72,13 +68,8 @@ RULES: dict[str, Rules] = {
     "baseline": Rules(_EVERYONE, (*_TRIPLETS, gradient.whole_balance, *_INFORM)),
     "c": Rules(
         (
-            recipe.accuracy_kept,
-            *_RECIPE_GAINS,
-            recipe.blind,
-            *_SOUND,
-            everyone.contrastive_drop,
-            *_GRADIENTS,
-            *_RETRIEVAL,
+            *(recipe.accuracy_kept, *_RECIPE_GAINS, recipe.blind),
+            *(*_SOUND, everyone.contrastive_drop, *_GRADIENTS, *_RETRIEVAL),
         ),
         (*_TRIPLETS, everyone.pooled_cosine, *_INFORM),
     ),
@@ -101,7 +92,7 @@ def judge(run: Run) -> Verdict:
     rules = RULES[run.kind]
     indicators = [rule(run) for rule in rules.required] + [advisory(rule(run)) for rule in rules.advisory]
     passed = all(indicator.passed is True for indicator in indicators if indicator.required)
-    verdict = Verdict(run.experiment, state_of(run.final(COSINE)), passed, indicators, "", causes_of(run))
+    verdict = Verdict(run.experiment, state_of(run.final(COSINE)), passed, "", indicators, gradient.causes_of(run))
     return replace(verdict, summary=_summary(run, verdict))
 
 
@@ -135,19 +126,12 @@ def _what_it_means(run: Run, state: str) -> str:
 
 def write_verdict(verdict: Verdict, folder: Path) -> Path:
     """Write ``verdict.json`` into `folder`, atomically, as strict JSON (no NaN), and return its path."""
-    content = {
-        "experiment": verdict.experiment,
-        "state": verdict.state,
-        "passed": verdict.passed,
-        "summary": verdict.summary,
-        "indicators": [
-            {key: value for key, value in asdict(indicator).items() if key != "required"}
-            for indicator in verdict.indicators
-        ],
-        "causes": [asdict(cause) for cause in verdict.causes],
-    }
-    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    return write_atomically(Path(folder) / VERDICT_FILE, lambda path: path.write_text(text, encoding="utf-8"))
+    content = asdict(verdict)
+    content["indicators"] = [
+        {key: value for key, value in indicator.items() if key != "required"} for indicator in content["indicators"]
+    ]
+    write_json(folder / VERDICT_FILE, content)
+    return folder / VERDICT_FILE
 
 
 def verdict_table(verdict: Verdict) -> Table:

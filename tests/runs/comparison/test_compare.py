@@ -81,6 +81,21 @@ def test_other_settings_are_another_group(tmp_path: Path) -> None:
     assert rows[0]["settings"] == "loss.margin_scale=0.1" and rows[4]["settings"] == "loss.margin_scale=0.5"
 
 
+def test_more_processes_are_another_group(tmp_path: Path) -> None:
+    """The batch is that of one process: two and four of them train on batches of other sizes."""
+    runs = []
+    for devices, nodes, seed in ((1, 1, 0), (2, 1, 0), (4, 1, 0), (1, 4, 1), (1, 1, 1)):
+        folder = good_a(tmp_path / f"{devices}_{nodes}_{seed}", seed=seed, processes=devices * nodes)
+        overrides = (f"trainer.devices={devices}", f"trainer.num_nodes={nodes}", "trainer.strategy=ddp")
+        runs.append(load_run(with_settings(folder, *overrides[: 1 if devices * nodes == 1 else 3])))
+    rows = comparison_rows(runs)
+    kinds = [(row["row"], row["processes"]) for row in rows]
+    group = [("run", 1), ("run", 1), ("mean", 1), ("spread", 1)]
+    assert kinds == [*group, ("run", 2), *((kind, 4) for kind, _ in group)], "4 of one machine are 1 of 4 machines"
+    text = shown(comparison_table(runs, 220))
+    assert "devices=2" in text and "devices=4" in text and "strategy" not in text
+
+
 def test_a_seed_met_twice_is_no_spread(tmp_path: Path) -> None:
     runs = [load_run(good_a(tmp_path / str(number), seed=seed)) for number, seed in enumerate((0, 1, 0))]
     assert [(row["row"], row["seed"]) for row in comparison_rows(runs) if row["row"] == "run"] == [
