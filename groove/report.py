@@ -9,26 +9,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove.cli.entry import run_main
+from groove.config.schema import ReportConfig
 from groove.errors import RunError
 from groove.runs.folder import Run, find_runs, load_run
 from groove.runs.layout import COMPARISON_FIGURE, COMPARISON_MARKDOWN, CURVES_FILE, PLANE_FIGURE
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-@dataclass
-class ReportConfig:
-    """Schema of `conf/report.yaml`; `runs` is a folder or a list of folders."""
-
-    runs: Any = "outputs"
-    out: str = "outputs"
 
 
 def report(cfg: ReportConfig) -> None:

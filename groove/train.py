@@ -9,14 +9,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from groove.cli.entry import run_main
 from groove.config.schema import TrainConfig
 
 
-def run(cfg: Any) -> None:
-    """Run one experiment as `cfg` (a `TrainConfig`) says, into Hydra's output folder."""
+def run(cfg: TrainConfig) -> None:
+    """Run one experiment as `cfg` says, into Hydra's output folder."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
@@ -25,24 +24,24 @@ def run(cfg: Any) -> None:
     set_environment(cfg.trainer)
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
+    wanted: TrainConfig | None = cfg
     if hydra.mode == RunMode.MULTIRUN:
         from groove.training.resume import continued
 
-        cfg = continued(cfg, folder)
-    if cfg is not None:
-        train(cfg, folder, hydra.overrides.task)
+        wanted = continued(cfg, folder)
+    if wanted is not None:
+        train(wanted, folder, hydra.overrides.task)
 
 
-def train(cfg: Any, folder: Path, overrides: Sequence[str] = ()) -> None:
+def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None:
     """Run one experiment into `folder`: check, prepare, pretrain if needed, fit, judge, draw.
 
     `overrides` are the command line's words, of which those that change nothing are named.
     """
-    from groove.config.checks import check_songs, check_training
+    from groove.config.files import check_files
     from groove.training.distributed import Ranks, first_rank, quiet
 
-    check_training(cfg)  # before torch is imported
-    check_songs(cfg.data)
+    check_files(cfg)  # before torch is imported
 
     with quiet():
         from groove.training.pipeline import check_settings, fit_experiment, load_data, report_run, starting_model

@@ -16,21 +16,20 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.config.schema import DataConfig
 from groove.data.augment import Augmenter
 from groove.data.dataset import ChartBatch, ChartDataset, ChartTable, EpochSampler, InOrderSampler
 from groove.data.mine import split_triplets
 from groove.data.partners import class_counts
 from groove.data.scaler import RadarScaler
-from groove.data.settings import check_data_settings, slot_labels
-from groove.data.slots import SimfileSlots
+from groove.data.slots import SimfileSlots, slot_labels
 from groove.data.splits import held_out
 from groove.data.triplets import ChartLabels, PairRule
-from groove.errors import ConfigError, LibraryError, did_you_mean
+from groove.errors import LibraryError
 from groove.features.frames import CHART_FEATURES
 
 EVALUATION_BATCH = 64
 VAL_TRIPLETS_PER_ANCHOR = 16
-RADAR_FAMILIES = ("konami", "stepmania")
 
 
 class GrooveDataModule(L.LightningDataModule):
@@ -49,15 +48,13 @@ class GrooveDataModule(L.LightningDataModule):
         pair_counts: per split and class, the number of charts and of anchors without a pair.
     """
 
-    def __init__(self, catalogue: pa.Table, store: Path, data: Any, max_frames: int | None, seed: int) -> None:
-        """Split `catalogue` as `data` (a `DataConfig`) says.
+    def __init__(self, catalogue: pa.Table, store: Path, data: DataConfig, max_frames: int | None, seed: int) -> None:
+        """Split `catalogue` as `data` says.
 
         Raises:
-            ConfigError: for a slot or radar family that does not exist, or a number that cannot work.
             LibraryError: if a split has no chart of any class.
         """
         super().__init__()
-        check_data_settings(data)
         self.data, self.store, self.max_frames, self.seed = data, store, max_frames, seed
         self.classes = list(data.classes)
         label_of = slot_labels(data.classes)
@@ -121,7 +118,7 @@ class GrooveDataModule(L.LightningDataModule):
             "classes": [[name, list(slots)] for name, slots in data.classes.items()],  # their order is the label
             "radar": data.radar,  # an input of the classifier with model.radar_mlp
             "split": [data.split_seed, data.val_fraction, data.fold],
-            "augment": dict(data.augment),
+            "augment": data.augment.model_dump(),
             "max_frames": self.max_frames,
         }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
@@ -172,8 +169,6 @@ def _loader(dataset: ChartDataset, sampler: Any) -> DataLoader[ChartBatch]:
 
 def chart_table(catalogue: pa.Table, label_of: Mapping[str, int], family: str) -> ChartTable:
     """Return `catalogue` as a `ChartTable` with unscaled radars of `family` (konami or stepmania)."""
-    if family not in RADAR_FAMILIES:
-        raise ConfigError(f"data.radar is '{family}': {did_you_mean(family, RADAR_FAMILIES)}")
     radar = np.stack([catalogue[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES], axis=1).astype(np.float64)
     _, song = np.unique(catalogue["identity"].to_pylist(), return_inverse=True)
     label: NDArray[np.int64] = np.array(

@@ -32,8 +32,9 @@ TREES = ["random_forest", "boosted_trees"]
 """Models without a network, trained and tested on the charts of the same run (``run.json``'s ``references``)."""
 JOINT = ["joint_accuracy_final", *(f"{name}_joint" for name in TREES)]
 """The final accuracy, and that of the trees, by joint prediction per simfile."""
+WHEN = ("epoch0", "lowest", "final")
 NUMBERS = [
-    *("accuracy_epoch0", "accuracy_lowest", "accuracy_final", *TREES, *JOINT),
+    *(*(f"accuracy_{when}" for when in WHEN), *TREES, *JOINT),
     *("pooled_cosine", "margin_before", "margin_after", "positive_fraction"),
     *("gain_pooled_before", "gain_pooled_after", "gain_projection_before", "gain_projection_after"),
     "indicators_passed",
@@ -88,7 +89,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def comparison_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of ``comparison.csv``: those of `frame` and, after each group of several, ``mean`` and ``spread``.
+    """Return the rows of ``comparison.csv``: those of `frame`, and ``mean`` and ``spread`` after a group of several.
 
     A group with runs of the baseline's seeds and folds ends in ``paired``: the mean differences to the baseline's runs.
     """
@@ -207,10 +208,7 @@ def markdown(frame: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-WHEN = ("epoch0", "lowest", "final")
-
-
 def _difference(values: pd.Series) -> str:
     """Return `values` in words, with their number where not every run has a partner."""
-    text, pairs = mean_spread(values, sign="+"), values.count()
+    text, pairs = mean_spread(values, sign="+"), int(values.count())
     return text if pairs in (0, len(values)) else f"{text} ({pairs} pair{'s' * (pairs > 1)})"

@@ -18,9 +18,9 @@ _STATED = (
 
 
 def settings_of(folder: Path, processes: int = 1) -> tuple[str, ...]:
-    """Return the overrides of the run in `folder`, sorted, without those that change no result or stand in ``run.json``.
+    """Return the overrides of the run in `folder`, sorted, without what changes no result or stands in ``run.json``.
 
-    The batch is per process. So `processes`, of one machine or several, are a setting where there are more than one.
+    The batch is per process, so `processes`, of one machine or several, are a setting where there is more than one.
 
     Raises:
         RunError: the file that holds them cannot be read.

@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
-from groove.config.schema import plain
+from groove.config.schema import LossConfig, PhaseConfig, TrainConfig
 from groove.data.datamodule import GrooveDataModule
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError, one_line
 from groove.features.audio import AUDIO_FEATURES
@@ -55,7 +55,7 @@ _COUNT_SAMPLE = 4096
 """Charts by whose counts the counts of every chart are ranked."""
 
 
-def build_model(cfg: Any, classes: int) -> LateFusionClassifier:
+def build_model(cfg: TrainConfig, classes: int) -> LateFusionClassifier:
     """Return an untrained model of `cfg.model`, its weights a function of `cfg.seed`.
 
     Raises:
@@ -63,11 +63,11 @@ def build_model(cfg: Any, classes: int) -> LateFusionClassifier:
     """
     L.seed_everything(cfg.seed, verbose=False)
     try:
-        model = instantiate(cfg.model, classes=classes, frames_per_beat=cfg.features.frames_per_beat)
+        model = instantiate(cfg.model.model_dump(), classes=classes, frames_per_beat=cfg.features.frames_per_beat)
     except Exception as error:  # Hydra wraps whatever the constructor raised
         raise ConfigError(f"model: {one_line(error.__cause__ or error)}") from error
     if not isinstance(model, LateFusionClassifier):
-        raise ConfigError(f"model._target_ is {cfg.model._target_}; allowed: a LateFusionClassifier")
+        raise ConfigError(f"model._target_ must be a LateFusionClassifier, got {cfg.model.target}")
     warn_of_leak(model)
     return model
 
@@ -82,7 +82,12 @@ class Fit:
     """
 
     def __init__(
-        self, cfg: Any, model: LateFusionClassifier, data: GrooveDataModule, folder: Path, ranks: Ranks | None = None
+        self,
+        cfg: TrainConfig,
+        model: LateFusionClassifier,
+        data: GrooveDataModule,
+        folder: Path,
+        ranks: Ranks | None = None,
     ) -> None:
         """Prepare trainer and callbacks for `cfg.experiment` in `folder`; `ranks` are those that train with this one.
 
@@ -91,9 +96,9 @@ class Fit:
         """
         self.cfg, self.folder, self.data = cfg, folder, data
         folder.mkdir(parents=True, exist_ok=True)
-        self.phases = resolve_phases(cfg.experiment.phases, cfg.experiment.epochs, model)
+        self.phases = resolve_phases(cfg.experiment, model)
         weights = class_weights(data) if cfg.optimizer.class_weights else None
-        self.module = GrooveModule(model, plain(cfg), data.classes, data.scaler.state(), weights)
+        self.module = GrooveModule(model, cfg, data.classes, data.scaler.state(), weights)
         scheduler = PhaseScheduler(self.phases, cfg.optimizer.schedule)
         self.monitor = DiagnosticsMonitor(folder, data, scheduler, cfg.diagnostics.gradient_charts)
         self.identity, self.crash = DataIdentity(data), CrashSaver(folder / CHECKPOINTS)
@@ -167,15 +172,13 @@ class EpochSeed(L.Callback):
         torch.manual_seed(hash((self.seed, trainer.current_epoch, trainer.global_rank)) % 2**31)
 
 
-def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger: Any) -> L.Trainer:
+def make_trainer(cfg: TrainConfig, folder: Path, callbacks: Sequence[L.Callback], logger: Any) -> L.Trainer:
     """Return the Lightning trainer of `cfg.trainer`."""
     silence()
     torch.set_num_threads(cfg.trainer.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     extra: list[L.Callback] = [TQDMProgressBar(leave=False)] if _interactive(cfg) else []
-    given = {
-        key: value for key, value in plain(cfg.trainer).items() if key not in ("threads", "progress_bar", "strategy")
-    }
+    given = cfg.trainer.model_dump(exclude={"threads", "progress_bar", "strategy"})
     try:
         return L.Trainer(
             **given,
@@ -198,8 +201,8 @@ def make_trainer(cfg: Any, folder: Path, callbacks: Sequence[L.Callback], logger
         raise ConfigError(f"trainer: {one_line(error)} ({asked}; trainer=default works everywhere)") from error
 
 
-def _interactive(cfg: Any) -> bool:
-    return bool(cfg.trainer.progress_bar) and os.isatty(2)
+def _interactive(cfg: TrainConfig) -> bool:
+    return cfg.trainer.progress_bar and os.isatty(2)
 
 
 def _strategy(name: str) -> Any:
@@ -239,7 +242,7 @@ def training_counts(data: GrooveDataModule, frames_per_beat: int) -> Tensor:
     return torch.cat([chart_counts(batch.chart, batch.lengths, frames_per_beat) for batch in batches])
 
 
-def untrained_model(cfg: Any, data: GrooveDataModule) -> LateFusionClassifier:
+def untrained_model(cfg: TrainConfig, data: GrooveDataModule) -> LateFusionClassifier:
     """Return an untrained model that knows the training split's audio statistics, and its counts where it reads any."""
     model = build_model(cfg, len(data.classes))
     model.set_audio_statistics(*audio_statistics(data))
@@ -302,14 +305,14 @@ def write_run_json(fit: Fit) -> None:
     write_json(fit.folder / INFO_FILE, content)
 
 
-def loss_name(loss: Any) -> str:
+def loss_name(loss: LossConfig) -> str:
     """Return the name of the class of `loss`; of one of pytorch-metric-learning also what its pairs are made from."""
     if loss.name is None:
-        return str(loss._target_).rpartition(".")[2]
+        return loss.target.rpartition(".")[2]
     return f"{loss.name} of {loss.pairs or 'triplets'}"
 
 
-def _phase_json(phase: Phase, configured: Any) -> dict[str, Any]:
+def _phase_json(phase: Phase, configured: Sequence[PhaseConfig]) -> dict[str, Any]:
     """Return `phase` with its place among the `configured` ones, of which those without an epoch are not run."""
     return {
         "name": phase.name,

@@ -14,6 +14,7 @@ import torch
 from hydra.utils import get_class, instantiate
 from torch import Tensor
 
+from groove.config.schema import LossConfig, TrainConfig, plain
 from groove.data.dataset import ChartBatch
 from groove.errors import ConfigError, GrooveError, one_line
 from groove.model.fusion import LateFusionClassifier, ModelOutput, full_precision
@@ -23,28 +24,29 @@ from groove.training.finite import nonfinite
 from groove.training.gather import gather_output, world_size
 
 
-def make_loss(settings: Mapping[str, Any]) -> ContrastiveLoss:
-    """Return the loss of `settings` (a `LossConfig`); what its class does not take (a margin, say) is not passed on."""
-    target = get_class(settings["_target_"])
+def make_loss(settings: LossConfig) -> ContrastiveLoss:
+    """Return the loss of `settings`; what its class does not take (a margin, say) is not passed on."""
+    target = get_class(settings.target)
     accepted = inspect.signature(target).parameters
-    return target(**{name: value for name, value in settings.items() if name in accepted and value is not None})
+    given = settings.model_dump(exclude_none=True)
+    return target(**{name: value for name, value in given.items() if name in accepted})
 
 
-def make_objective(config: Mapping[str, Any]) -> tuple[ContrastiveLoss, Any]:
-    """Return the contrastive loss and the miner of `config` (a `TrainConfig`, plain).
+def make_objective(cfg: TrainConfig) -> tuple[ContrastiveLoss, Any]:
+    """Return the contrastive loss and the miner of `cfg`.
 
     Raises:
         ConfigError: if one of them is no class that can be made, or the loss is none.
     """
     try:
-        loss, miner = make_loss(config["loss"]), instantiate(config["mining"])
+        loss, miner = make_loss(cfg.loss), instantiate(cfg.mining.model_dump())
     except GrooveError:
         raise
     except Exception as error:  # a user's own class may raise anything; Hydra wraps it
         raise ConfigError(f"loss and mining cannot be made: {one_line(error.__cause__ or error)}") from error
     if not isinstance(loss, ContrastiveLoss) or not callable(miner):
-        what = f"loss._target_ is {config['loss']['_target_']}, mining._target_ is {config['mining']['_target_']}"
-        raise ConfigError(f"{what}; allowed: a ContrastiveLoss, and a miner of groove.model.mining")
+        wanted = "loss._target_ must be a ContrastiveLoss, mining._target_ a miner of groove.model.mining"
+        raise ConfigError(f"{wanted}, got {cfg.loss.target} and {cfg.mining.target}")
     return loss, miner
 
 
@@ -60,28 +62,27 @@ class GrooveModule(L.LightningModule):
     def __init__(
         self,
         model: LateFusionClassifier,
-        config: Mapping[str, Any],
+        cfg: TrainConfig,
         classes: Sequence[str],
         scaler: Mapping[str, Sequence[float]],
         class_weights: Tensor | None = None,
     ) -> None:
-        """Train `model` as `config` (plain containers of a `TrainConfig`) says.
+        """Train `model` as `cfg` says.
 
         `classes` and `scaler` go into the checkpoint, with the model's own constructor arguments.
         """
         super().__init__()
         self.model = model
-        self.config = dict(config)
-        self.contrastive_loss, self.miner = make_objective(self.config)
-        self.base_lr: float = self.config["optimizer"]["lr"]
+        self.config = cfg
+        self.contrastive_loss, self.miner = make_objective(cfg)
+        self.base_lr = cfg.optimizer.lr
         self.loss_weights: dict[str, float] = {}
         self.classes = list(classes)
         self.register_buffer("class_weights", class_weights, persistent=False)
-        model_config = {k: v for k, v in self.config["model"].items() if k != "_target_"}
         self.save_hyperparameters(
             {
-                "model": model_config | {"classes": len(self.classes)},
-                "config": self.config,
+                "model": cfg.model.arguments | {"classes": len(self.classes)},
+                "config": plain(cfg),
                 "classes": self.classes,
                 "radar_scaler": {key: list(value) for key, value in scaler.items()},
             }
@@ -97,7 +98,7 @@ class GrooveModule(L.LightningModule):
 
     def objectives(self, output: ModelOutput, batch: ChartBatch, triplets: Tensor) -> tuple[Tensor, ContrastiveOutput]:
         """Return the classification loss and the contrastive loss of one encoded batch, unweighted."""
-        smoothing = self.config["optimizer"]["label_smoothing"]
+        smoothing = self.config.optimizer.label_smoothing
         weights: Any = self.class_weights
         targets = ContrastiveTargets(triplets, batch.radar, batch.label)
         with full_precision(output.pooled):
@@ -161,9 +162,9 @@ class GrooveModule(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW over all parameters from the start, one named group per module: phases only change flags and rates."""
-        settings = self.config["optimizer"]
+        settings = self.config.optimizer
         groups = [
             {"params": list(self.model.module(name).parameters()), "name": name} for name in self.model.module_names
         ]
         groups = [group for group in groups if group["params"]]
-        return torch.optim.AdamW(groups, lr=settings["lr"], weight_decay=settings["weight_decay"])
+        return torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)

@@ -168,7 +168,7 @@ class DiagnosticsMonitor(L.Callback):
         """Return the losses and triplet distances on the fixed held-out triplets."""
         labels = self.data.val.labels
         label, radar = torch.from_numpy(labels.label), torch.from_numpy(labels.radar).float()
-        smoothing = module.config["optimizer"]["label_smoothing"]
+        smoothing = module.config.optimizer.label_smoothing
         row = {columns.CLASSIFICATION_LOSS: float(module.model.classifier_head.loss(logits, label, None, smoothing))}
         row[columns.NORM] = float(self.held_out["projection"].norm(dim=1).mean())
         triplets = torch.from_numpy(self.data.val_triplets)

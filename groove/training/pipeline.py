@@ -6,27 +6,24 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from hydra import compose
-from omegaconf import OmegaConf
 
 from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.config.checks import check_training
-from groove.config.schema import TrainConfig, checked, plain
+from groove.config.schema import NO_EFFECT, TrainConfig, checked, flat, plain
 from groove.data.datamodule import GrooveDataModule
 from groove.embedding.embedded import save
 from groove.embedding.encode import Vectors, encode
 from groove.errors import GrooveError
 from groove.features.catalogue import Catalogue
+from groove.features.preparation import prepared
 from groove.io.processes import alone
 from groove.model.fusion import LateFusionClassifier
 from groove.model.weights import LoadReport, read_checkpoint
-from groove.prepare import prepared
 from groove.runs import columns
 from groove.runs.layout import CHECKPOINTS, LAST, VERDICT_FILE
 from groove.training.distributed import Ranks, first_rank
@@ -41,25 +38,29 @@ SCALAR_PANELS = {"groove": {title: ["Multiline", names] for title, names in colu
 _PROJECTOR = ("title", "difficulty", "meter", "pack", "chart_id")
 """What TensorBoard's projector knows of a chart, beside its radar."""
 
+_NOT_OF_THE_CLASSIFIER = (
+    *(*NO_EFFECT, "data", "loss", "mining", "diagnostics", "pretrain", "pretrained"),
+    *("trainer.devices", "trainer.num_nodes"),
+)
+"""Settings that do not decide a pretrained classifier, or are in its key otherwise."""
 
-def check_settings(cfg: Any) -> None:
+
+def check_settings(cfg: TrainConfig) -> None:
     """Check everything that needs no song: model, loss, trainer, phases, checkpoints. A typo costs no epoch.
 
     Raises:
         GrooveError: with the first mistake.
     """
-    check_training(cfg)
     with torch.device("meta"):  # sizes without weights: nothing is allocated
         model = build_model(cfg, len(cfg.data.classes))
-    resolve_phases(cfg.experiment.phases, cfg.experiment.epochs, model)
-    make_objective(plain(cfg))
+    resolve_phases(cfg.experiment, model)
+    make_objective(cfg)
     make_trainer(cfg, Path(), [], False)  # an accelerator that is not there, a precision that it lacks
-    for key in ("pretrained", "ckpt_path"):
-        if cfg[key]:
-            read_checkpoint(Path(cfg[key]))
+    for path in filter(None, (cfg.pretrained, cfg.ckpt_path)):
+        read_checkpoint(Path(path))
 
 
-def load_data(cfg: Any) -> tuple[GrooveDataModule, Catalogue]:
+def load_data(cfg: TrainConfig) -> tuple[GrooveDataModule, Catalogue]:
     """Prepare the library, split it, and print what there is to learn from."""
     catalogue = prepared(cfg.data, cfg.features)
     data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, cfg.model.max_frames, cfg.seed)
@@ -89,15 +90,16 @@ def print_data(data: GrooveDataModule) -> None:
     sys.stdout.flush()
 
 
-def starting_model(cfg: Any, data: GrooveDataModule, catalogue: Catalogue, ranks: Ranks) -> LateFusionClassifier:
+def starting_model(
+    cfg: TrainConfig, data: GrooveDataModule, catalogue: Catalogue, ranks: Ranks
+) -> LateFusionClassifier:
     """Return the model that the experiment starts from: untrained, from `pretrained`, or pretrained now and cached."""
     if cfg.ckpt_path or (not cfg.experiment.needs_pretrained and not cfg.pretrained):
         return untrained_model(cfg, data)
     path = Path(cfg.pretrained) if cfg.pretrained else pretrained_checkpoint(cfg, data, catalogue, ranks)
-    constructor = {k: v for k, v in plain(cfg)["model"].items() if k != "_target_"}
-    sizes = {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}
+    sizes = cfg.model.arguments | {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}
     build_model(cfg, len(data.classes))  # for torch's state after it: the new projection head is a function of the seed
-    model, report = LateFusionClassifier.from_pretrained(path, **constructor, **sizes)
+    model, report = LateFusionClassifier.from_pretrained(path, **sizes)
     print_load(path, report)
     return model
 
@@ -109,7 +111,7 @@ def print_load(path: Path, report: LoadReport) -> None:
         print(line, flush=True)
 
 
-def pretrained_checkpoint(cfg: Any, data: GrooveDataModule, catalogue: Catalogue, ranks: Ranks) -> Path:
+def pretrained_checkpoint(cfg: TrainConfig, data: GrooveDataModule, catalogue: Catalogue, ranks: Ranks) -> Path:
     """Return the classifier of this data and model, pretraining it if it is not there; an interrupted one goes on."""
     pretrain_cfg = pretraining_config(cfg)
     key = pretraining_key(pretrain_cfg, data.fingerprint(catalogue.fingerprint))
@@ -121,7 +123,12 @@ def pretrained_checkpoint(cfg: Any, data: GrooveDataModule, catalogue: Catalogue
 
 
 def _pretrained(
-    cfg: Any, pretrain_cfg: Any, data: GrooveDataModule, catalogue: Catalogue, folder: Path, ranks: Ranks
+    cfg: TrainConfig,
+    pretrain_cfg: TrainConfig,
+    data: GrooveDataModule,
+    catalogue: Catalogue,
+    folder: Path,
+    ranks: Ranks,
 ) -> Path:
     done = folder / CHECKPOINTS / LAST
     if (folder / VERDICT_FILE).is_file() and done.is_file():
@@ -146,29 +153,30 @@ def _readable(path: Path) -> str | None:
     return str(path)
 
 
-def pretraining_config(cfg: Any) -> Any:
+def pretraining_config(cfg: TrainConfig) -> TrainConfig:
     """Return the settings of ``experiment=pretrain`` with this run's data, features, model, trainer and seed."""
-    base = compose(config_name="train", overrides=["experiment=pretrain"])
-    base.data.split_seed = cfg.data.split_seed
-    merged: Any = OmegaConf.merge(OmegaConf.structured(TrainConfig), base)
-    for key in ("features", "model", "trainer", "pretrain", "diagnostics", "seed"):
-        merged[key] = cfg[key]
-    merged.model = OmegaConf.merge(cfg.model, {"projection_dim": base.model.projection_dim})  # a fine-tuning's is new
-    own = {"batch_size": cfg.pretrain.batch_size, "passes_per_epoch": 1, "triplets": merged.data.triplets}
-    merged.data = OmegaConf.merge(cfg.data, own)
-    return checked(merged, TrainConfig)
+    own = cfg.pretrain.model_dump(exclude={"root"})
+    overrides = ["experiment=pretrain", *(f"pretrain.{key}={value}" for key, value in own.items())]
+    base = checked(compose(config_name="train", overrides=overrides), TrainConfig)
+    batches = {"batch_size": base.data.batch_size, "passes_per_epoch": base.data.passes_per_epoch}
+    return cfg.changed(
+        data=cfg.data.changed(triplets=base.data.triplets, **batches),
+        model=cfg.model.changed(projection_dim=base.model.projection_dim),  # a fine-tuning's is new
+        **{key: getattr(base, key) for key in ("loss", "mining", "optimizer", "experiment", "pretrained", "ckpt_path")},
+    )
 
 
-def pretraining_key(cfg: Any, data_fingerprint: str) -> str:
+def pretraining_key(cfg: TrainConfig, data_fingerprint: str) -> str:
     """Return a name for the classifier: a hash of everything that decides its weights."""
-    settings = plain(cfg)
-    parts = {key: settings[key] for key in ("features", "model", "optimizer", "experiment", "seed")}
+    decides = flat(plain(cfg), _NOT_OF_THE_CLASSIFIER)
     batch_size = cfg.data.batch_size * cfg.trainer.devices * cfg.trainer.num_nodes
-    parts |= {"data": data_fingerprint, "batch_size": batch_size, "precision": cfg.trainer.precision}
+    parts = decides | {"data": data_fingerprint, "batch_size": batch_size}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def fit_experiment(cfg: Any, model: LateFusionClassifier, data: GrooveDataModule, folder: Path, ranks: Ranks) -> Fit:
+def fit_experiment(
+    cfg: TrainConfig, model: LateFusionClassifier, data: GrooveDataModule, folder: Path, ranks: Ranks
+) -> Fit:
     """Train; on the way out of an interruption say how to go on."""
     fit = Fit(cfg, model, data, folder, ranks)
     print(f"run folder: {folder}", flush=True)
@@ -231,7 +239,9 @@ def log_to_tensorboard(fit: Fit, verdict: Any, run: Any, vectors: Vectors) -> No
     last = fit.monitor.rows[-1]
     shown = (columns.ACCURACY, columns.gain("pooled"), columns.COSINE)
     final = {f"final/{name}": last[name] for name in shown if name in last}
-    fit.logger.log_hyperparams(_flat(plain(fit.cfg)), final)
+    values = flat(plain(fit.cfg)).items()
+    settings = {key: str(value) if isinstance(value, list) else value for key, value in values}
+    fit.logger.log_hyperparams(settings, final)
     fit.logger.save()
     writer.flush()
 
@@ -252,14 +262,3 @@ def add_projector(data: GrooveDataModule, vectors: Vectors, writer: Any, epoch: 
             tag=name,
             global_step=epoch,
         )
-
-
-def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
-    """Return nested settings as one level of dotted keys, lists as text."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = str(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
-    return flat

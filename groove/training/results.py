@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from groove.config.schema import plain
 from groove.embedding.embedded import EmbeddedLibrary, Provenance
 from groove.embedding.encode import Vectors, blinded, encode
 from groove.embedding.reference import raw_features
@@ -60,15 +59,15 @@ def _without_nan(value: Any) -> Any:
 def own_library(fit: Fit, fingerprint: str, vectors: Vectors) -> EmbeddedLibrary:
     """Return all charts of the library that `fit` trained on, embedded as `vectors`; `fingerprint` names it."""
     data = fit.data
-    settings = plain(fit.cfg)["data"]
+    settings = fit.cfg.data
     last = fit.folder / CHECKPOINTS / LAST
     provenance = Provenance(
         checkpoint=str(last),
         checkpoint_digest=weights_digest(fit.module.model.state_dict()),
         experiment=fit.cfg.experiment.name,
-        songs=settings["songs"] or settings["generated"]["root"],
+        songs=settings.songs or settings.generated.root,
         library=fingerprint,
         trained_on=fingerprint,
     )
     table = data.catalogue.append_column("split", pa.array(data.split, pa.string()))
-    return EmbeddedLibrary(table, vectors, settings["radar"], settings["classes"], data.scaler, provenance)
+    return EmbeddedLibrary(table, vectors, settings.radar, settings.classes, data.scaler, provenance)

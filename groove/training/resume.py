@@ -7,14 +7,12 @@ them leaves a ``last.ckpt`` of the epoch before; that epoch is repeated bit for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
-from groove.config.checks import LAST_WORD
-from groove.config.schema import plain
+from groove.config.files import LAST_WORD
+from groove.config.schema import NO_EFFECT, TrainConfig, flat, plain
 from groove.errors import CheckpointError, ConfigError, GrooveError
 from groove.io.files import remove_parts, write_bytes
 from groove.model.weights import Checkpoint, read_checkpoint
@@ -31,16 +29,11 @@ from groove.runs.layout import (
 )
 
 _RESULTS = (METRICS_FILE, RETRIEVAL_FILE, EMBEDDINGS_FILE, CURVES_FILE)
-_NO_EFFECT = (
-    *("ckpt_path", "data.store", "data.workers", "pretrain.root"),
-    *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar"),
-)
-"""Settings that cannot change a result."""
-_ELSEWHERE = (*_NO_EFFECT, "data.songs", "data.generated", "pretrain", "pretrained")
+_ELSEWHERE = (*NO_EFFECT, "data.songs", "data.generated", "pretrain", "pretrained")
 """Settings that a resumed run does not look at: the songs are known by their content, the start is behind it."""
 
 
-def with_checkpoint(cfg: Any, folder: Path) -> Any:
+def with_checkpoint(cfg: TrainConfig, folder: Path) -> TrainConfig:
     """Return `cfg` with the path in place of ``ckpt_path=last``; null, said in one line, where there is none yet.
 
     `pretrained` may stay on the command line of a run that goes on in its own folder: it is the start, where needed.
@@ -59,24 +52,18 @@ def with_checkpoint(cfg: Any, folder: Path) -> Any:
         return cfg
     last = checkpoints / LAST
     if last.is_file():
-        return _from(cfg, str(last))
+        return cfg.changed(ckpt_path=str(last))
     print(
         f"ckpt_path=last: no epoch was finished in {folder} (hydra.run.dir names it): begun from the start", flush=True
     )
-    return _from(cfg, None)
+    return cfg.changed(ckpt_path=None)
 
 
 def _in(folder: Path, file: str) -> bool:
     return Path(file).resolve().parent == folder.resolve()
 
 
-def _from(cfg: Any, path: str | None) -> Any:
-    merged = OmegaConf.merge(cfg, {"ckpt_path": path})
-    OmegaConf.set_readonly(merged, True)
-    return merged
-
-
-def continued(cfg: Any, folder: Path) -> Any:
+def continued(cfg: TrainConfig, folder: Path) -> TrainConfig | None:
     """Return `cfg` for one job of a sweep whose `folder` may hold an earlier try of the same settings.
 
     A finished one is not run again (None), one that was killed goes on from its last checkpoint. Anything else there,
@@ -87,48 +74,35 @@ def continued(cfg: Any, folder: Path) -> Any:
         stored = read_checkpoint(last).content["hyper_parameters"]["config"]
     except GrooveError:
         stored = None
-    same = stored is not None and difference(stored, plain(cfg), _NO_EFFECT) is None
+    same = stored is not None and difference(stored, plain(cfg), NO_EFFECT) is None
     if same and (folder / VERDICT_FILE).is_file():
         print(f"{folder} is finished: not run again", flush=True)
         return None
     (folder / VERDICT_FILE).unlink(missing_ok=True)  # its presence says that the run is complete
     if same:
         print(f"{folder} was interrupted: going on from {last}", flush=True)
-        return _from(cfg, str(last))
+        return cfg.changed(ckpt_path=str(last))
     if stored is not None:
         print(f"{folder} holds a run with other settings: begun anew", flush=True)
-    return _from(cfg, None) if cfg.ckpt_path == LAST_WORD else cfg
+    return cfg.changed(ckpt_path=None) if cfg.ckpt_path == LAST_WORD else cfg
 
 
-def difference(there: Mapping[str, Any], here: Mapping[str, Any], but: tuple[str, ...]) -> str | None:
-    """Return the first setting that differs and is not in `but`, with both values; None if there is none.
-
-    A setting that `there`, of an older version, does not have does not count.
-    """
-    old, new = _two_levels(there), _two_levels(here)
-    for name, value in old.items():
-        if name not in but and name.split(".")[0] not in but and new.get(name) != value:
-            return f"{name}={value}, this run has {new.get(name)}"
+def difference(there: Mapping[str, Any], here: Mapping[str, Any], but: Sequence[str]) -> str | None:
+    """Return the first setting that differs and is not in `but`, with both values; None if there is none."""
+    old, new = flat(there, but), flat(here, but)
+    for name in old | new:
+        if old.get(name) != new.get(name):
+            return f"{name}={old.get(name)}, this run has {new.get(name)}"
     return None
 
 
-def _two_levels(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``group.name`` -> value of nested settings; what is nested deeper is a value."""
-    flat: dict[str, Any] = {}
-    for group, value in settings.items():
-        flat |= (
-            {f"{group}.{name}": inner for name, inner in value.items()} if isinstance(value, dict) else {group: value}
-        )
-    return flat
-
-
-def check_settings_of(checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:
-    """Check that `checkpoint` was trained with the settings `config`, as far as they decide a result.
+def check_settings_of(checkpoint: Checkpoint, cfg: TrainConfig) -> None:
+    """Check that `checkpoint` was trained with the settings `cfg`, as far as they decide a result.
 
     Raises:
         CheckpointError: otherwise, with the first difference.
     """
-    found = difference(checkpoint.content["hyper_parameters"]["config"], config, _ELSEWHERE)
+    found = difference(checkpoint.content["hyper_parameters"]["config"], plain(cfg), _ELSEWHERE)
     if found:
         raise CheckpointError(
             f"{checkpoint.path} was trained with {found}; "

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from groove.config.schema import plain
+from groove.config.schema import TrainConfig
 from groove.model.losses import ContrastiveLoss
 from groove.training.module import make_objective
 
@@ -19,13 +18,13 @@ MEASURED = "triplet_margin"
 """What the verdict holds the triplet margin against, whatever the loss."""
 
 
-def unused_settings(overrides: Sequence[str], cfg: Any) -> list[str]:
-    """Return a line for each of the words `overrides` that cannot change what `cfg` (a `TrainConfig`) trains."""
+def unused_settings(overrides: Sequence[str], cfg: TrainConfig) -> list[str]:
+    """Return a line for each of the words `overrides` that cannot change what `cfg` trains."""
     given = [(word, key) for word, key in _keys_of(overrides) if key.partition(".")[0] in ("loss", "mining")]
     if not any(phase.weights.contrastive for phase in cfg.experiment.phases):
         silent = f"no phase of experiment={cfg.experiment.name} weighs the contrastive loss"
         return [f"{word} changes nothing that is trained, only what is measured: {silent}" for word, _ in given]
-    loss, _ = make_objective(plain(cfg))
+    loss, _ = make_objective(cfg)
     reasons = ((word, _reason(key, loss)) for word, key in given)
     return [f"{word} {reason}" for word, reason in reasons if reason]
 
@@ -34,7 +33,7 @@ def _keys_of(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield each word that sets something, and its key; what is set to null is not set."""
     for word, override in zip(overrides, OverridesParser.create().parse_overrides(list(overrides)), strict=True):
         if not override.is_delete() and override.value() is not None:
-            yield word, override.key_or_group
+            yield word.lstrip("+"), override.key_or_group
 
 
 def _reason(key: str, loss: ContrastiveLoss) -> str | None:

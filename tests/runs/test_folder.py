@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from groove.errors import RunError
-from groove.runs.folder import find_runs, load_run, write_atomically
+from groove.runs.folder import find_runs, load_run
 from tests.runs.builders import PHASES_B, good_a, good_b, write_csv
 
 
 def test_reads_columns_phases_and_retrieval(tmp_path: Path) -> None:
     run = load_run(good_a(tmp_path))
-    assert run.metrics.epochs == tuple(range(21))
-    assert run.metrics.phases[0] == "initial" and run.metrics.phases[5:7] == ("warmup", "finetune")
+    assert run.epochs == range(21)
     assert run.at("val/accuracy", 0) == 0.81 and run.final("val/accuracy") == pytest.approx(0.805)
     assert run.at("grad_norm/classifier_head", 3) is None, "an empty cell is not measured"
     assert [phase.name for phase in run.phases] == ["warmup", "finetune"]
@@ -44,18 +43,24 @@ def test_a_phase_without_last_epoch_lasts_to_the_end_and_one_without_epochs_is_d
 
 def test_references_are_the_finite_ones(tmp_path: Path) -> None:
     given = {"random_forest": 0.8, "boosted_trees": float("nan"), "other": None}
-    new = load_run(good_b(tmp_path / "new", references=given, references_by_song={"random_forest": 0.9, "other": None}))
-    assert (new.references, new.references_by_song) == ({"random_forest": 0.8}, {"random_forest": 0.9})
-    old = load_run(good_b(tmp_path / "old"))
-    assert old.references == old.references_by_song == {}
+    run = load_run(good_b(tmp_path / "run", references=given, references_joint={"random_forest": 0.9, "other": None}))
+    assert (run.references(), run.references(joint=True)) == ({"random_forest": 0.8}, {"random_forest": 0.9})
+    without = load_run(good_b(tmp_path / "without"))
+    assert without.references() == without.references(joint=True) == {}
 
 
-@pytest.mark.parametrize("key", ["references", "references_by_song"])
+@pytest.mark.parametrize("key", ["references", "references_joint"])
 @pytest.mark.parametrize("references", ["0.8", [0.8], {"random_forest": "0.8"}, {"random_forest": True}])
 def test_references_that_are_no_numbers_are_one_line(tmp_path: Path, key: str, references: object) -> None:
     with pytest.raises(RunError, match=rf"run\.json: '{key}' must be an object of numbers, found .*") as caught:
         load_run(good_b(tmp_path, **{key: references}))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["seed", "split_seed", "fold", "processes"])
+def test_a_seed_that_is_no_number_is_one_line(tmp_path: Path, key: str) -> None:
+    with pytest.raises(RunError, match=rf"run\.json: '{key}' must be a whole number, found '3'"):
+        load_run(good_b(tmp_path, **{key: "3"}))
 
 
 @pytest.mark.parametrize("name", ["metrics.csv", "run.json"])
@@ -94,7 +99,7 @@ def test_corrupt_csv_is_one_line_with_its_place(tmp_path: Path, case: str) -> No
     ("text", "expected"),
     [
         ("{", "not readable JSON"),
-        ("[]", "holds a list, not an object"),
+        ("[]", "must be an object, found a list"),
         ('{"experiment": "a", "verdict": "a"}', "no 'phases'"),
         ('{"experiment": "a", "verdict": "basline", "phases": []}', "did you mean 'baseline'"),
         ('{"experiment": "a", "verdict": "a", "phases": {}}', "must be a list"),
@@ -118,19 +123,6 @@ def test_find_runs_also_lists_incomplete_folders_and_skips_hidden_ones(tmp_path:
     assert find_runs(tmp_path / "sweep" / "0") == [tmp_path / "sweep" / "0"]
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    target = tmp_path / "x.txt"
-    target.write_text("old")
-
-    def fail(path: Path) -> None:
-        path.write_text("half")
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        write_atomically(target, fail)
-    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
-
-
 def test_csv_of_one_epoch_is_a_run(tmp_path: Path) -> None:
     good_b(tmp_path)
     write_csv(tmp_path / "metrics.csv", {"val/accuracy": [0.8]}, PHASES_B)
@@ -139,7 +131,7 @@ def test_csv_of_one_epoch_is_a_run(tmp_path: Path) -> None:
 
 def test_reading_and_judging_load_neither_torch_nor_matplotlib() -> None:
     code = (
-        "import sys, groove.runs.verdict.verdict, groove.runs.comparison.compare;"
+        "import sys, groove.runs.verdict.verdict, groove.runs.comparison;"
         "print([m for m in ('torch', 'lightning', 'matplotlib', 'rich') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

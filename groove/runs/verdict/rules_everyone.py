@@ -74,7 +74,7 @@ def _blank_losses(run: Run) -> list[tuple[str, int]]:
     for loss in LOSSES:
         if any(phase.weights.get(loss, 0.0) > 0 for phase in run.phases):
             expected += [(HELD_OUT_LOSS[loss], epoch) for epoch in run.epochs]
-    return [(name, epoch) for name, epoch in expected if name not in run.columns or run.columns[name][epoch] is None]
+    return [(name, epoch) for name, epoch in expected if not run.columns.get(name) or run.columns[name][epoch] is None]
 
 
 def no_radar_leak(run: Run) -> Indicator:
@@ -110,7 +110,7 @@ def pooled_cosine(run: Run) -> Indicator:
     cosine = final(run, COSINE)
     text = f" (rigid > {RIGID_ABOVE}, moving > {MOVING_ABOVE}, healthy > {HEALTHY_ABOVE})"
     if cosine.value is not None and cosine.value > RIGID_ABOVE:
-        hint = f"cosine {number(cosine.value)} is rigid: the backbone did not move. {_aggressive(run)}"
+        hint = f"cosine {number(cosine.value)} is rigid: the backbone did not move. A more aggressive approach is needed: {stronger(run)}"
     else:
         hint = (
             f"cosine {number(cosine.value)} is disrupted: what pretraining learned may be gone "
@@ -118,14 +118,6 @@ def pooled_cosine(run: Run) -> Indicator:
             f"{gentler(run)}"
         )
     return judged("drift/pooled_cosine", cosine, between(HEALTHY_ABOVE, RIGID_ABOVE, text), hint)
-
-
-def _aggressive(run: Run) -> str:
-    weights = (
-        f"{phase.name} {' and '.join(f'{loss} {weight:g}' for loss, weight in phase.weights.items())}"
-        for phase in run.phases
-    )
-    return f"A more aggressive approach is needed: {stronger(run)} (loss weights: {'; '.join(weights)})"
 
 
 def pooled_l2(run: Run) -> Indicator:
@@ -158,9 +150,10 @@ def projection_only(run: Run) -> Indicator:
         return judged(name, cosine, bound)
     frozen = sorted({module for phase in run.phases for module in phase.frozen})
     weight = max((phase.weights.get("contrastive", 0.0) for phase in run.phases), default=None)
+    head = run.final(drift("projection", "cosine"))
     hint = (
         f"only the projection head moves: loss -{fall.value or 0:.1%}, pooled cosine {number(cosine.value)}, L2 "
-        f"{number(run.final(L2))} (projection cosine {number(run.final(drift('projection', 'cosine')))}). Are backbone and "
+        f"{number(run.final(L2))} (projection cosine {number(head)}). Are backbone and "
         f"fusion_module trained: trainable count ({number(run.final(TRAINABLE))}), frozen: "
         f"{', '.join(frozen) or 'nothing'}? Unfreeze the top 50 % of the encoders; weight 3.0 "
         f"(it is {number(weight)})"

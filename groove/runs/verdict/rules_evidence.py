@@ -85,7 +85,7 @@ def accuracy_reached(run: Run, name: str, column: str) -> Indicator:
 
 
 def trees_beaten(run: Run) -> Indicator:
-    """A network that reads every note predicts more charts right than tree models that know twenty counts of a chart."""
+    """A network that reads every note predicts better than tree models that know twenty counts of a chart."""
     end, trees = run.final(ACCURACY), run.references()
     why = run.why_missing(ACCURACY, (run.last_epoch,)) if trees else "run.json has no references"
     value = None if end is None or not trees else round(100.0 * (end - max(trees.values())), 6)

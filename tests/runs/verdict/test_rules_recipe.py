@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.runs.builders import good_a
 
 def run_of(folder: Path, change=None, **retrieval) -> Run:
     run = load_run(good_a(folder, change))
-    return Run(run.folder, run.metrics, run.info, {"within_difficulty": retrieval} if retrieval else None)
+    return replace(run, retrieval={"within_difficulty": retrieval} if retrieval else None)
 
 
 @pytest.mark.parametrize(("end", "passed"), [(0.83, True), (0.792, True), (0.785, False)])
