@@ -110,12 +110,14 @@ def pooled_cosine(run: Run) -> Indicator:
     cosine = final(run, COSINE)
     text = f" (rigid > {RIGID_ABOVE}, moving > {MOVING_ABOVE}, healthy > {HEALTHY_ABOVE})"
     if cosine.value is not None and cosine.value > RIGID_ABOVE:
-        hint = f"cosine {number(cosine.value)} is rigid: the backbone did not move. A more aggressive approach is needed: {stronger(run)}"
+        hint = (
+            f"cosine {number(cosine.value)} is rigid: the backbone did not move. A more aggressive approach is needed: "
+            f"{stronger(run)}"
+        )
     else:
         hint = (
             f"cosine {number(cosine.value)} is disrupted: what pretraining learned may be gone "
-            f"({stale_or_lost(run, run.last_epoch)}). Lower optimizer.lr or the contrastive weight, "
-            f"{gentler(run)}"
+            f"({stale_or_lost(run, run.last_epoch)}). Lower optimizer.lr or the contrastive weight, {gentler(run)}"
         )
     return judged("drift/pooled_cosine", cosine, between(HEALTHY_ABOVE, RIGID_ABOVE, text), hint)
 
