@@ -28,7 +28,8 @@ from groove.runs.columns import (
     drift,
     gradient,
 )
-from groove.runs.folder import RecordedPhase, Run
+from groove.runs.folder import Run
+from groove.runs.info import RecordedPhase
 from groove.runs.layout import CURVES_FILE
 from groove.runs.verdict.thresholds import (
     BALANCED_RATIO,
@@ -80,10 +81,10 @@ def _title(run: Run) -> str:
     names = {"head": ACCURACY, "probe": PROBE, "k-NN": KNN}
     finals = ", ".join(f"{name} {text(run.final(column))}" for name, column in names.items())
     outcome = f"{'pass' if verdict.passed else 'FAIL'} {verdict.passed_count}/{len(verdict.counted)}"
-    leak = "RADAR IN PROJECTION   " if run.info.get("radar_in_projection") else ""
-    state = "" if run.kind == "pretrain" else f"{verdict.state}, "  # which says little of a random start
+    leak = "RADAR IN PROJECTION   " if run.info.radar_in_projection else ""
+    state = "" if run.info.verdict == "pretrain" else f"{verdict.state}, "  # which says little of a random start
     return (
-        f"{leak}experiment {run.experiment}: {state}{outcome}   "
+        f"{leak}experiment {run.info.experiment}: {state}{outcome}   "
         f"final accuracy: {finals} (head at epoch 0: {text(run.at(ACCURACY, 0))})"
     )
 
@@ -120,8 +121,7 @@ def _margin(axes: Axes, run: Run) -> None:
     _line(axes, run.column(MARGIN), "triplet_margin", "tab:blue")
     if axes.lines:
         axes.axhline(0.0, color=GREY, linewidth=1)
-        if run.target_margin is not None:
-            draw_bound(axes, run.target_margin, f"target {run.target_margin:g}")
+        draw_bound(axes, run.info.triplet_margin, f"target {run.info.triplet_margin:g}")
     _finish(axes, run)
 
 
@@ -188,7 +188,7 @@ def _ratio(axes: Axes, run: Run) -> None:
     if axes.lines:
         axes.set_yscale("log")
         draw_bound(axes, BALANCED_RATIO, f"balanced > {BALANCED_RATIO}")
-    for phase in run.phases:
+    for phase in run.info.phases:
         if "classifier_head" in phase.frozen and phase.first_epoch <= run.last_epoch:
             _frozen_band(axes, run, phase)
     _finish(axes, run)
@@ -223,7 +223,7 @@ def _finish(axes: Axes, run: Run, columns: int = 1) -> None:
     """Add the legend, below the names of the phases, or say that nothing was measured."""
     axes.grid(alpha=0.3)
     if any(not str(line.get_label()).startswith("_") for line in axes.lines):
-        headroom = TURNED_HEADROOM if any(_is_turned(run, phase) for phase in run.phases) else HEADROOM
+        headroom = TURNED_HEADROOM if any(_is_turned(run, phase) for phase in run.info.phases) else HEADROOM
         low, high = axes.get_ylim()
         grown = high * (high / low) ** headroom if axes.get_yscale() == "log" else high + (high - low) * headroom
         axes.set_ylim(low, grown)
@@ -236,7 +236,7 @@ def _finish(axes: Axes, run: Run, columns: int = 1) -> None:
 
 def _phase_bands(axes: Axes, run: Run) -> None:
     """Colour the epochs of each phase and name it at the top."""
-    for number, phase in enumerate(run.phases):
+    for number, phase in enumerate(run.info.phases):
         start, end = _span(run, phase)
         if end <= start:
             continue

@@ -45,7 +45,7 @@ GRADIENT, WEIGHT_CHANGE = "grad_norm", "weight_change"
 """Families with a column per module: ``grad_norm/backbone``."""
 
 
-def loss_weight(loss: str) -> str:
+def objective_weight(loss: str) -> str:
     """Return the column of the weight of `loss`."""
     return f"weight/{loss}"
 
@@ -60,7 +60,7 @@ def gradient(module: str) -> str:
     return f"{GRADIENT}/{module}"
 
 
-def loss_gradient(loss: str, module: str) -> str:
+def objective_gradient(loss: str, module: str) -> str:
     """Return the column of the gradient norm of one unweighted loss at `module`, on the fixed gradient batch."""
     return f"{GRADIENT}_{loss}/{module}"
 
@@ -85,7 +85,7 @@ BACKBONE, HEAD = gradient("backbone"), gradient("classifier_head")
 LEADING = (
     EPOCH,
     PHASE,
-    *map(loss_weight, LOSSES),
+    *map(objective_weight, LOSSES),
     *(TRAIN_LOSS, TRAIN_CLASSIFICATION_LOSS, TRAIN_CONTRASTIVE_LOSS, TRAIN_ACCURACY),
     *(TRAIN_ACTIVE_FRACTION, TRAIN_MARGIN, TRAIN_NORM),
     *(ACCURACY, JOINT_ACCURACY, PROBE, KNN, CLASSIFICATION_LOSS, CONTRASTIVE_LOSS),

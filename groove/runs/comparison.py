@@ -47,10 +47,8 @@ COLUMNS = [
 
 def comparison_frame(runs: Sequence[Run]) -> pd.DataFrame:
     """Return a row per run: its numbers, and the number of its `group`, in whose order the rows stand."""
-    frame = pd.DataFrame([_row(run) for run in runs]).astype(
-        dict.fromkeys(CHANCE, "Int64") | dict.fromkeys(NUMBERS, "float64")
-    )
-    frame["repetition"] = frame.groupby(["identity", *CHANCE], dropna=False).cumcount()
+    frame = pd.DataFrame([_row(run) for run in runs]).astype(dict.fromkeys(NUMBERS, float))
+    frame["repetition"] = frame.groupby(["identity", *CHANCE]).cumcount()
     frame["group"] = frame.groupby(["identity", "repetition"], sort=False).ngroup()
     return frame.sort_values(["group", *CHANCE], kind="stable", ignore_index=True)
 
@@ -58,15 +56,15 @@ def comparison_frame(runs: Sequence[Run]) -> pd.DataFrame:
 def _row(run: Run) -> dict[str, Any]:
     verdict = judge(run)
     trained = [value for value in run.column(ACCURACY)[1:] if value is not None]
-    alone, joint = run.references(), run.references(joint=True)
+    alone, joint = run.info.references, run.info.references_joint
     figure = run.folder / CURVES_FILE
-    keys = ("experiment", "verdict", "triplet_margin", "radar_in_projection", "phases", "parameters")
+    same = run.info.model_dump(include={"experiment", "verdict", "triplet_margin", "phases", "parameters"})
     return {
-        "identity": json.dumps([[run.info.get(key) for key in keys], run.settings], sort_keys=True),
-        "experiment": run.experiment,
+        "identity": json.dumps([same, run.settings], sort_keys=True),
+        "experiment": run.info.experiment,
         "settings": run.settings,
-        "phases": " + ".join(f"{phase.name} {len(phase.epochs)}" for phase in run.phases),
-        **{key: run.info.get(key) for key in CHANCE},
+        "phases": " + ".join(f"{phase.name} {len(phase.epochs)}" for phase in run.info.phases),
+        **run.info.model_dump(include={*CHANCE}),
         "runs": 1,
         "state": verdict.state,
         "passed": verdict.passed,

@@ -16,33 +16,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from groove.errors import RunError, did_you_mean
+from groove.errors import RunError
 from groove.runs.columns import EPOCH, PHASE
+from groove.runs.info import RecordedPhase, RunInfo, read_info
 from groove.runs.layout import INFO_FILE, METRICS_FILE, RETRIEVAL_FILE
 from groove.runs.settings import settings_of
 
-KINDS = ("a", "b", "c", "baseline", "pretrain", "control")
 Cells = tuple[float | None, ...]
-
-
-@dataclass(frozen=True)
-class RecordedPhase:
-    """A phase as ``run.json`` holds it: epochs `first_epoch`..`last_epoch`, both included.
-
-    `index` is its place in ``experiment.phases``, of which ``run.json`` leaves out those without an epoch.
-    """
-
-    index: int
-    name: str
-    first_epoch: int
-    last_epoch: int
-    frozen: tuple[str, ...]
-    weights: dict[str, float]
-
-    @property
-    def epochs(self) -> range:
-        """Return the epochs of the phase."""
-        return range(self.first_epoch, self.last_epoch + 1)
 
 
 @dataclass(frozen=True)
@@ -60,18 +40,8 @@ class Run:
     folder: Path
     columns: dict[str, Cells]
     last_epoch: int
-    info: dict[str, Any]
+    info: RunInfo
     retrieval: dict[str, Any] | None
-
-    @property
-    def experiment(self) -> str:
-        """Return the name of the experiment."""
-        return str(self.info["experiment"])
-
-    @property
-    def kind(self) -> str:
-        """Return the rules the run is judged by, one of `KINDS`."""
-        return str(self.info["verdict"])
 
     @property
     def epochs(self) -> range:
@@ -83,42 +53,14 @@ class Run:
         """Return the epochs that trained: all but epoch 0."""
         return self.epochs[1:]
 
-    @property
-    def target_margin(self) -> float | None:
-        """Return ``triplet_margin``, the target of the triplet margin."""
-        value = self.info.get("triplet_margin")
-        return float(value) if _is_number(value) else None
-
-    @property
-    def uses_triplets(self) -> bool:
-        """Return whether the loss trains on triplets, whose negatives are mined."""
-        return bool(self.info.get("loss_uses_triplets"))
-
-    @property
-    def uses_margin(self) -> bool:
-        """Return whether the loss has a margin."""
-        return bool(self.info.get("loss_uses_margin"))
-
-    def references(self, joint: bool = False) -> dict[str, float]:
-        """Return the accuracy of each model without a network on the same held-out charts; `joint`: per simfile."""
-        given = self.info.get("references_joint" if joint else "references") or {}
-        return {name: float(value) for name, value in given.items() if _finite(value)}
-
-    @cached_property
-    def phases(self) -> tuple[RecordedPhase, ...]:
-        """Return the phases that have an epoch; one without `last_epoch` lasts to the end of the run."""
-        path = self.folder / INFO_FILE
-        phases = (_phase(place, entry, self.last_epoch, path) for place, entry in enumerate(self.info["phases"]))
-        return tuple(phase for phase in phases if phase.epochs)
-
     @cached_property
     def settings(self) -> tuple[str, ...]:
         """Return the settings of the command line that decide a result and do not stand in ``run.json``."""
-        return settings_of(self.folder, self.info.get("processes") or 1)
+        return settings_of(self.folder, self.info.processes)
 
     def phase_at(self, epoch: int) -> RecordedPhase | None:
         """Return the phase of `epoch`; none trains at epoch 0."""
-        return next((phase for phase in self.phases if epoch in phase.epochs), None)
+        return next((phase for phase in self.info.phases if epoch in phase.epochs), None)
 
     def is_frozen(self, module: str, epoch: int) -> bool:
         """Return whether `module` is frozen by the phase of `epoch`."""
@@ -169,11 +111,10 @@ def load_run(folder: Path) -> Run:
     for name in (METRICS_FILE, INFO_FILE):
         if not (folder / name).is_file():
             raise RunError(f"{folder} is not a run folder: it has no {name}")
-    info = _checked_info(_read_json(folder / INFO_FILE), folder / INFO_FILE)
-    retrieval = folder / RETRIEVAL_FILE
+    info = read_info(folder / INFO_FILE)
     columns, last_epoch = _read_metrics(folder / METRICS_FILE)
-    run = Run(folder, columns, last_epoch, info, _read_json(retrieval) if retrieval.is_file() else None)
-    _ = run.phases, run.settings  # a malformed one is an error of loading
+    run = Run(folder, columns, last_epoch, info, _read_retrieval(folder / RETRIEVAL_FILE))
+    _ = run.settings  # a malformed file of them is an error of loading
     return run
 
 
@@ -189,51 +130,16 @@ def _finite(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_retrieval(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is not readable JSON: {error}") from error
     if not isinstance(content, dict):
         raise RunError(f"{path} must be an object, found a {type(content).__name__}")
     return content
-
-
-def _checked_info(info: dict[str, Any], path: Path) -> dict[str, Any]:
-    for key in ("experiment", "verdict", "phases"):
-        if key not in info:
-            raise RunError(f"{path} has no '{key}'")
-    if info["verdict"] not in KINDS:
-        raise RunError(f"{path}: verdict '{info['verdict']}' is unknown; {did_you_mean(str(info['verdict']), KINDS)}")
-    if not isinstance(info["phases"], list):
-        raise RunError(f"{path}: 'phases' must be a list, found {type(info['phases']).__name__}")
-    for key in ("seed", "split_seed", "fold", "processes"):
-        if not isinstance(info.get(key), int | None):
-            raise RunError(f"{path}: '{key}' must be a whole number, found {info[key]!r}")
-    for key in ("references", "references_joint"):
-        given = info.get(key) or {}
-        if not isinstance(given, dict) or not all(value is None or _is_number(value) for value in given.values()):
-            raise RunError(f"{path}: '{key}' must be an object of numbers, found {given!r}")
-    return info
-
-
-def _phase(place: int, entry: Any, last_epoch: int, path: Path) -> RecordedPhase:
-    try:
-        last = entry.get("last_epoch")
-        return RecordedPhase(
-            index=int(entry.get("index", place)),
-            name=str(entry["name"]),
-            first_epoch=int(entry["first_epoch"]),
-            last_epoch=last_epoch if last is None else int(last),
-            frozen=tuple(map(str, entry.get("frozen") or ())),
-            weights={str(loss): float(weight) for loss, weight in (entry.get("weights") or {}).items()},
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path}: a phase needs name, first_epoch, frozen, weights; found {entry!r}") from error
 
 
 def _read_metrics(path: Path) -> tuple[dict[str, Cells], int]:

@@ -63,7 +63,7 @@ def objective_gradients(module: GrooveModule, batch: ChartBatch) -> dict[str, fl
             loss: _flatten([g[i] for i in chosen], [parameters[i] for i in chosen]) for loss, g in gradients.items()
         }
         norms = {loss: float(vector.norm()) for loss, vector in flat.items()}
-        row |= {columns.loss_gradient(loss, name): norm for loss, norm in norms.items() if norm > 0}
+        row |= {columns.objective_gradient(loss, name): norm for loss, norm in norms.items() if norm > 0}
         if all(norm > 0 for norm in norms.values()):
             row[columns.gradient_cosine(name)] = float(
                 functional.cosine_similarity(flat["classification"], flat["contrastive"], dim=0)

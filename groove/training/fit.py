@@ -26,6 +26,7 @@ from groove.io.files import write_json
 from groove.model.chart_counts import chart_counts
 from groove.model.fusion import LateFusionClassifier, warn_of_leak
 from groove.model.weights import Checkpoint, read_checkpoint
+from groove.runs.info import RunInfo
 from groove.runs.layout import CHECKPOINTS, EPOCH_0, INFO_FILE, TENSORBOARD
 from groove.training.checkpoint_io import AtomicCheckpointIO
 from groove.training.checkpoints import CrashSaver, EpochLine, checkpoint_callbacks, epoch_line
@@ -302,7 +303,7 @@ def write_run_json(fit: Fit) -> None:
         "references": trees.by_chart,
         "references_joint": trees.by_song,
     }
-    write_json(fit.folder / INFO_FILE, content)
+    write_json(fit.folder / INFO_FILE, RunInfo(**content).model_dump())
 
 
 def loss_name(loss: LossConfig) -> str:

@@ -217,7 +217,7 @@ class DiagnosticsMonitor(L.Callback):
     def _record(self, trainer: L.Trainer, module: L.LightningModule, epoch: int, row: dict[str, float]) -> None:
         phase = phase_at(self.scheduler.phases, epoch)
         # before the first step no weight has acted yet
-        weights = {columns.loss_weight(name): weight for name, weight in phase.weights.items()} if epoch else {}
+        weights = {columns.objective_weight(name): weight for name, weight in phase.weights.items()} if epoch else {}
         trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
         rate = trainer.optimizers[0].param_groups[0]["lr"] if trainer.optimizers else module.base_lr
         finite = {name: value for name, value in row.items() if value == value}

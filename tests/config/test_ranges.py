@@ -89,7 +89,7 @@ def test_the_words_are_those_of_the_code():
     from groove.features.catalogue import MISSING_AUDIO
     from groove.model.heads import HEADS
     from groove.model.pooling import POOLINGS
-    from groove.runs.folder import KINDS
+    from groove.runs.info import KINDS
 
     assert allowed_words("model.pooling") == set(POOLINGS) and allowed_words("model.head") == set(HEADS)
     assert allowed_words("data.radar") == set(RADAR_FAMILIES)

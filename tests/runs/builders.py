@@ -23,6 +23,7 @@ WARMUP, LAST = 5, 20
 
 PHASES_A = [
     {
+        "index": 0,
         "name": "warmup",
         "first_epoch": 1,
         "last_epoch": WARMUP,
@@ -30,6 +31,7 @@ PHASES_A = [
         "weights": {"classification": 0.0, "contrastive": 2.0},
     },
     {
+        "index": 1,
         "name": "finetune",
         "first_epoch": WARMUP + 1,
         "last_epoch": LAST,
@@ -39,6 +41,7 @@ PHASES_A = [
 ]
 PHASES_B = [
     {
+        "index": 0,
         "name": "training",
         "first_epoch": 1,
         "last_epoch": LAST,
@@ -48,6 +51,7 @@ PHASES_B = [
 ]
 PHASES_BASELINE = [
     {
+        "index": 0,
         "name": "training",
         "first_epoch": 1,
         "last_epoch": LAST,
@@ -57,6 +61,7 @@ PHASES_BASELINE = [
 ]
 PHASES_PRETRAIN = [
     {
+        "index": 0,
         "name": "pretrain",
         "first_epoch": 1,
         "last_epoch": LAST,
@@ -134,6 +139,8 @@ def write_run(
         "experiment": kind,
         "verdict": kind,
         "seed": 0,
+        "split_seed": 0,
+        "fold": 0,
         "triplet_margin": 2.0,
         "loss": "AdaptiveTripletLoss",
         "loss_uses_triplets": True,
@@ -143,6 +150,8 @@ def write_run(
         "classes": ["Beginner", "Easy", "Medium", "Hard"],
         "phases": phases,
         "parameters": {"total": 1000},
+        "references": {},
+        "references_joint": {},
         "data": {"charts": 100, "train": 80, "val": 20, "songs": 25},
     }
     (folder / "run.json").write_text(json.dumps(content | dict(info or {})))

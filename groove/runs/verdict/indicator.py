@@ -8,10 +8,13 @@ and never decide.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from groove.runs.measured import Measured
+
+RELATIONS: dict[str, Callable[[float, float], bool]] = {">": operator.gt, ">=": operator.ge, "<=": operator.le}
 
 
 @dataclass(frozen=True)
@@ -71,19 +74,9 @@ class Bound:
     holds: Callable[[float], bool]
 
 
-def above(limit: float, text: str = "") -> Bound:
-    """Return the bound ``value > limit``; `text` is appended and says of what."""
-    return Bound(f"> {limit:g}{text}", lambda value: value > limit)
-
-
-def at_least(limit: float, text: str = "") -> Bound:
-    """Return the bound ``value >= limit``."""
-    return Bound(f">= {limit:g}{text}", lambda value: value >= limit)
-
-
-def at_most(limit: float, text: str = "") -> Bound:
-    """Return the bound ``value <= limit``."""
-    return Bound(f"<= {limit:g}{text}", lambda value: value <= limit)
+def bound(relation: str, limit: float, text: str = "") -> Bound:
+    """Return the bound ``value relation limit``; `text` is appended and says of what."""
+    return Bound(f"{relation} {limit:g}{text}", lambda value: RELATIONS[relation](value, limit))
 
 
 def between(low: float, high: float, text: str = "") -> Bound:

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from groove.config.modules import LOSSES
 from groove.runs.columns import CONTRASTIVE_LOSS, COSINE, HELD_OUT_LOSS, L2, TRAIN_LOSS, TRAINABLE, drift
 from groove.runs.folder import Run
-from groove.runs.measured import Measured, absent, arrow, final, number, whole_fall
+from groove.runs.measured import Measured, arrow, final, number, whole_fall
 from groove.runs.verdict.advice import frozen_text, gentler, loss_questions, stronger
-from groove.runs.verdict.indicator import Bound, Indicator, above, at_least, between, judged, zero
+from groove.runs.verdict.indicator import Bound, Indicator, between, bound, judged, zero
 from groove.runs.verdict.rules_evidence import stale_or_lost
 from groove.runs.verdict.thresholds import (
     HEALTHY_ABOVE,
@@ -30,10 +30,9 @@ from groove.runs.verdict.thresholds import (
 
 def run_complete(run: Run) -> Indicator:
     """The run reached the last epoch of its last phase; half a run proves nothing."""
-    planned = max((phase.last_epoch for phase in run.phases), default=0)
-    reached = Measured(float(run.last_epoch)) if planned else absent("run.json plans no epoch")
+    planned = max(phase.last_epoch for phase in run.info.phases)
     hint = f"the run ended at epoch {run.last_epoch} of {planned}: resume it with ckpt_path=.../checkpoints/last.ckpt"
-    return judged("run/complete", reached, at_least(planned, " epochs"), hint)
+    return judged("run/complete", Measured(float(run.last_epoch)), bound(">=", planned, " epochs"), hint)
 
 
 def loss_finite(run: Run) -> Indicator:
@@ -72,28 +71,27 @@ def _blank_losses(run: Run) -> list[tuple[str, int]]:
     """Return each (column, epoch) that lacks a loss: the total, and the held-out value of each weighted loss."""
     expected = [(TRAIN_LOSS, epoch) for epoch in run.training_epochs]
     for loss in LOSSES:
-        if any(phase.weights.get(loss, 0.0) > 0 for phase in run.phases):
+        if any(phase.weights.get(loss, 0.0) > 0 for phase in run.info.phases):
             expected += [(HELD_OUT_LOSS[loss], epoch) for epoch in run.epochs]
     return [(name, epoch) for name, epoch in expected if not run.columns.get(name) or run.columns[name][epoch] is None]
 
 
 def no_radar_leak(run: Run) -> Indicator:
     """The radar defines the triplets; as an input of the projection head it makes them trivial."""
-    flag = run.info.get("radar_in_projection")
     hint = (
         "RADAR IN PROJECTION (model.radar_in_projection=true): the projection head sees the labels, so margins and "
         "retrieval prove nothing and the backbone has no reason to move. An ablation, not a result: set it to false"
     )
-    leak = Measured(None if flag is None else float(bool(flag)), "run.json does not say whether the radar was an input")
+    leak = Measured(float(run.info.radar_in_projection))
     return judged("leak/radar_in_projection", leak, zero(" (false)"), hint)
 
 
 def contrastive_drop(run: Run) -> Indicator:
     """The held-out contrastive loss fell over the whole run by more than next to nothing."""
     fall = whole_fall(run)
-    bound = at_least(LOSS_BARELY_FALLS, ", relative fall by the last epoch")
+    limit = bound(">=", LOSS_BARELY_FALLS, ", relative fall by the last epoch")
     hint = loss_hint(run, fall.value, f"{CONTRASTIVE_LOSS} {arrow(run, CONTRASTIVE_LOSS)}", run.last_epoch)
-    return judged("loss/contrastive_drop", fall, bound, hint)
+    return judged("loss/contrastive_drop", fall, limit, hint)
 
 
 def loss_hint(run: Run, fall: float | None, measured: str, epoch: int) -> str:
@@ -125,8 +123,8 @@ def pooled_cosine(run: Run) -> Indicator:
 def pooled_l2(run: Run) -> Indicator:
     """Mean L2 distance of the normalised pooled features from epoch 0; the red flag is also b's bound."""
     moved = final(run, L2)
-    bound = above(L2_RED_FLAG, f" at the last epoch{implied(moved.value)}")
-    return judged("drift/pooled_l2", moved, bound, drift_hint(run, moved.value, run.last_epoch))
+    limit = bound(">", L2_RED_FLAG, f" at the last epoch{implied(moved.value)}")
+    return judged("drift/pooled_l2", moved, limit, drift_hint(run, moved.value, run.last_epoch))
 
 
 def implied(l2: float | None) -> str:
@@ -144,14 +142,14 @@ def projection_only(run: Run) -> Indicator:
     """The loss must not fall by the projection head alone; the value is the fall of the held-out loss."""
     name, cosine, fall = "drift/projection_only", final(run, COSINE), whole_fall(run)
     rigid = cosine.value is not None and cosine.value > RIGID_ABOVE
-    bound = Bound(
+    limit = Bound(
         f"if the loss falls by > {LOSS_BARELY_FALLS:g}, pooled cosine <= {RIGID_ABOVE}",
         lambda fallen: not rigid or fallen <= LOSS_BARELY_FALLS,
     )
     if cosine.value is None:
-        return judged(name, cosine, bound)
-    frozen = sorted({module for phase in run.phases for module in phase.frozen})
-    weight = max((phase.weights.get("contrastive", 0.0) for phase in run.phases), default=None)
+        return judged(name, cosine, limit)
+    frozen = sorted({module for phase in run.info.phases for module in phase.frozen})
+    weight = max(phase.weights.get("contrastive", 0.0) for phase in run.info.phases)
     head = run.final(drift("projection", "cosine"))
     hint = (
         f"only the projection head moves: loss -{fall.value or 0:.1%}, pooled cosine {number(cosine.value)}, L2 "
@@ -160,4 +158,4 @@ def projection_only(run: Run) -> Indicator:
         f"{', '.join(frozen) or 'nothing'}? Unfreeze the top 50 % of the encoders; weight 3.0 "
         f"(it is {number(weight)})"
     )
-    return judged(name, fall, bound, hint)
+    return judged(name, fall, limit, hint)

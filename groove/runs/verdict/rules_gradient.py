@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from statistics import pstdev
 
 from groove.config.modules import LOSSES
-from groove.runs.columns import BACKBONE, HEAD, gradient_cosine, loss_gradient
+from groove.runs.columns import BACKBONE, HEAD, gradient_cosine, objective_gradient
 from groove.runs.folder import Run
 from groove.runs.measured import Measured, absent, average, lowest, mean, number
-from groove.runs.verdict.indicator import Cause, Indicator, above, advisory, at_least, at_most, between, judged
+from groove.runs.verdict.indicator import Cause, Indicator, advisory, between, bound, judged
 from groove.runs.verdict.thresholds import (
     BACKBONE_RED_FLAG,
     BALANCED_RATIO,
@@ -34,8 +34,8 @@ def backbone_alive(run: Run) -> Indicator:
         f"the backbone's gradient norm is {number(low)} at epoch {worst}: gradients do not reach it. Check the "
         "freezing logic: is backbone frozen, or detached from the losses?"
     )
-    bound = at_least(BACKBONE_RED_FLAG, ", lowest epoch")
-    return judged("gradient/backbone_alive", Measured(low, missing), bound, hint)
+    limit = bound(">=", BACKBONE_RED_FLAG, ", lowest epoch")
+    return judged("gradient/backbone_alive", Measured(low, missing), limit, hint)
 
 
 def backbone_good_range(run: Run) -> Indicator:
@@ -54,16 +54,16 @@ def classifier_to_backbone(run: Run) -> Indicator:
 
     Where the head never learns (frozen, or classification silent) the ratio is undefined and the line advisory.
     """
-    name, bound = "gradient/classifier_to_backbone", at_most(CLASSIFIER_RED_FLAG, ", highest epoch")
+    name, limit = "gradient/classifier_to_backbone", bound("<=", CLASSIFIER_RED_FLAG, ", highest epoch")
     if run.last_epoch and all(_head_idle(run, epoch) for epoch in run.training_epochs):
-        return advisory(judged(name, absent("the classifier head never learns in this run"), bound))
+        return advisory(judged(name, absent("the classifier head never learns in this run"), limit))
     ratios, missing = _ratios(run, HEAD, BACKBONE, run.training_epochs)
     value = max(ratios, default=None)
     hint = (
         f"classifier_head's gradient is up to {number(value)} x the backbone's: imbalanced, the head learns and the "
         "backbone hardly does. Lower the classification weight"
     )
-    return judged(name, Measured(value, missing), bound, hint)
+    return judged(name, Measured(value, missing), limit, hint)
 
 
 def whole_balance(run: Run) -> Indicator:
@@ -79,8 +79,8 @@ def balance(run: Run, name: str, epochs: Iterable[int]) -> Indicator:
         f"backbone / classifier_head is {number(value)} on average (lowest {number(min(ratios, default=None))}): the "
         "head takes the gradient. Lower the classification weight or raise the contrastive weight"
     )
-    bound = above(BALANCED_RATIO, " backbone / head, mean while the head learns")
-    return judged(name, Measured(value, missing), bound, hint)
+    limit = bound(">", BALANCED_RATIO, " backbone / head, mean while the head learns")
+    return judged(name, Measured(value, missing), limit, hint)
 
 
 def _ratios(run: Run, top: str, bottom: str, epochs: Iterable[int]) -> tuple[list[float], str]:
@@ -112,12 +112,13 @@ def _head_idle(run: Run, epoch: int) -> bool:
 
 def causes_of(run: Run) -> list[Cause]:
     """Return which of the three causes the run bears out; a pretraining run, which starts from random, has none."""
-    return [] if run.kind == "pretrain" else [_classification_tiny(run), _contrastive_weak(run), _no_conflict(run)]
+    rules = () if run.info.verdict == "pretrain" else (_classification_tiny, _contrastive_weak, _no_conflict)
+    return [rule(run) for rule in rules]
 
 
 def _classification_tiny(run: Run) -> Cause:
     """Tiny = below the good range; stable = its standard deviation over the epochs is under half of its mean."""
-    name, column = "classification_gradient_tiny_and_stable", loss_gradient("classification", "backbone")
+    name, column = "classification_gradient_tiny_and_stable", objective_gradient("classification", "backbone")
     values = [value for value in run.column(column) if value is not None]
     mean = average(values)
     if mean is None:
@@ -151,7 +152,7 @@ def _weighted(run: Run, loss: str, epoch: int) -> float:
     """Return the gradient norm of `loss` times its weight; epoch 0 is weighed as epoch 1."""
     phase = run.phase_at(max(epoch, 1))
     weight = phase.weights.get(loss, 0.0) if phase else 0.0
-    return weight * (run.at(loss_gradient(loss, "backbone"), epoch) or 0.0)
+    return weight * (run.at(objective_gradient(loss, "backbone"), epoch) or 0.0)
 
 
 def _no_conflict(run: Run) -> Cause:

@@ -6,7 +6,7 @@ from groove.runs.columns import ACCURACY, gain
 from groove.runs.folder import Run
 from groove.runs.measured import Measured, arrow, final, final_points, number
 from groove.runs.verdict.advice import contrastive_weight
-from groove.runs.verdict.indicator import Indicator, at_least, at_most, judged
+from groove.runs.verdict.indicator import Indicator, bound, judged
 from groove.runs.verdict.thresholds import BLIND_GAIN, RECIPE_GAIN, RECIPE_RUNS, RECIPE_SPREAD, RECOVERY_POINTS
 
 CHANCE = 3 * RECIPE_SPREAD
@@ -15,9 +15,9 @@ CHANCE = 3 * RECIPE_SPREAD
 
 def accuracy_kept(run: Run) -> Indicator:
     """The own head ends where it began, within what a held-out set of a few hundred charts can tell."""
-    bound = at_least(-RECOVERY_POINTS, f" points of epoch 0 ({arrow(run, ACCURACY)})")
+    limit = bound(">=", -RECOVERY_POINTS, f" points of epoch 0 ({arrow(run, ACCURACY)})")
     hint = f"{ACCURACY} went {arrow(run, ACCURACY)}. Raise the classification weight, or train for more epochs"
-    return judged("recipe/accuracy_kept", final_points(run, ACCURACY), bound, hint)
+    return judged("recipe/accuracy_kept", final_points(run, ACCURACY), limit, hint)
 
 
 def blind(run: Run) -> Indicator:
@@ -29,7 +29,7 @@ def blind(run: Run) -> Indicator:
         f"a network that sees neither chart nor audio has a retrieval gain of {number(measured.value)}: the label "
         "leaks into the embedding (model.radar_in_projection?), and no other number of this run is evidence"
     )
-    return judged("leak/blind", measured, at_most(BLIND_GAIN), hint)
+    return judged("leak/blind", measured, bound("<=", BLIND_GAIN), hint)
 
 
 def gain_reached(run: Run, layer: str) -> Indicator:
@@ -42,8 +42,8 @@ def gain_reached(run: Run, layer: str) -> Indicator:
         f"{column} went {arrow(run, column)}, {number(short)} short of {RECIPE_GAIN[layer]:g} ({scatter(short)}): "
         f"{chance}{advice}; a library of few songs may not reach it"
     )
-    bound = at_least(RECIPE_GAIN[layer], f", meant for the mean of several runs (spread {RECIPE_SPREAD:g})")
-    return judged(f"recipe/gain_{layer}", final(run, column), bound, hint)
+    limit = bound(">=", RECIPE_GAIN[layer], f", meant for the mean of several runs (spread {RECIPE_SPREAD:g})")
+    return judged(f"recipe/gain_{layer}", final(run, column), limit, hint)
 
 
 def scatter(short: float) -> str:

@@ -89,10 +89,10 @@ RULES: dict[str, Rules] = {
 
 def judge(run: Run) -> Verdict:
     """Return the verdict on `run` by the rules of its kind (``run.json``'s ``verdict``)."""
-    rules = RULES[run.kind]
+    rules = RULES[run.info.verdict]
     indicators = [rule(run) for rule in rules.required] + [advisory(rule(run)) for rule in rules.advisory]
     passed = all(indicator.passed is True for indicator in indicators if indicator.required)
-    verdict = Verdict(run.experiment, state_of(run.final(COSINE)), passed, "", indicators, gradient.causes_of(run))
+    verdict = Verdict(run.info.experiment, state_of(run.final(COSINE)), passed, "", indicators, gradient.causes_of(run))
     return replace(verdict, summary=_summary(run, verdict))
 
 
@@ -106,20 +106,20 @@ def _summary(run: Run, verdict: Verdict) -> str:
     parts = [
         f"{verdict.experiment} is {verdict.state} ({drift})",
         f"accuracy {number(run.at(ACCURACY, 0))}{lowest} -> {number(run.final(ACCURACY))}",
-        *([recipe.gains_text(run)] if run.kind == "c" else []),
+        *([recipe.gains_text(run)] if run.info.verdict == "c" else []),
         f"{verdict.passed_count} of {len(verdict.counted)} indicators pass",
     ]
     parts += [f"failed: {', '.join(failed)}"] if failed else []
     parts += [f"undefined: {', '.join(undefined)}"] if undefined else []
-    leak = "RADAR IN PROJECTION, an ablation and not a result: " if run.info.get("radar_in_projection") else ""
+    leak = "RADAR IN PROJECTION, an ablation and not a result: " if run.info.radar_in_projection else ""
     return leak + "; ".join(parts)
 
 
 def _what_it_means(run: Run, state: str) -> str:
     """Return what the state is worth in runs that need not have one."""
-    if run.kind == "pretrain":
+    if run.info.verdict == "pretrain":
         return ", from its random start"
-    if run.kind != "c":
+    if run.info.verdict != "c":
         return ""
     return f"{': it moved far' if state == 'disrupted' else ''}; what it is worth say accuracy and gain"
 

@@ -48,7 +48,7 @@ def test_pretrain_is_compared_with_trees_on_its_own_charts(tmp_path: Path) -> No
     assert verdict.passed, "one split says too little to fail a run for it"
 
 
-@pytest.mark.parametrize("references", [{}, {"references": {}}, {"references": {"random_forest": None}}])
+@pytest.mark.parametrize("references", [{}, {"references": {}}])
 def test_pretrain_without_trees_says_so(tmp_path: Path, references: dict) -> None:
     verdict, lines = judged(good_pretrain(tmp_path, **references))
     line = lines["pretrain/trees_beaten"]
