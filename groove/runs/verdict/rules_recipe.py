@@ -61,9 +61,9 @@ def gain_short(run: Run, layer: str) -> float | None:
 def gains_text(run: Run) -> str:
     """Return the final gains with their bounds, and, where one is missed, by how much and what that means."""
     parts, missed = [], 0.0
-    for layer, bound in RECIPE_GAIN.items():
+    for layer, least in RECIPE_GAIN.items():
         short = gain_short(run, layer) or 0.0
         missed = max(missed, short)
         tail = f", {number(short)} short" if short else ""
-        parts.append(f"{layer} {number(run.final(gain(layer)))} (bound >= {bound:g}{tail})")
+        parts.append(f"{layer} {number(run.final(gain(layer)))} (bound >= {least:g}{tail})")
     return f"gain: {', '.join(parts)}" + (f"; {scatter(missed)}" if missed else "")
