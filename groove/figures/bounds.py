@@ -56,7 +56,7 @@ def free_names(figure: Figure) -> None:
 
 def _free(axes: Axes, name: Any, curves: list[Any], taken: list[Any]) -> None:
     """Move `name` to the first of its places that is free, or to that which the fewest curves cross."""
-    found = []
+    found: list[tuple[int, int, float, bool]] = []
     for share, other_side, box in _places(axes, name):
         inside = axes.bbox.contains(box.x0, box.y0) and axes.bbox.contains(box.x1, box.y1)
         if inside and not any(box.overlaps(text) for text in taken):

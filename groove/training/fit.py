@@ -303,7 +303,7 @@ def write_run_json(fit: Fit) -> None:
         "references": trees.by_chart,
         "references_joint": trees.by_song,
     }
-    write_json(fit.folder / INFO_FILE, RunInfo(**content).model_dump())
+    write_json(fit.folder / INFO_FILE, RunInfo.model_validate(content).model_dump())
 
 
 def loss_name(loss: LossConfig) -> str:

@@ -30,34 +30,46 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Rule = Callable[[Run], Indicator]
+Several = tuple[Rule, ...]
 
 
 @dataclass(frozen=True)
 class Rules:
     """The indicators of one kind of run: those that decide, and those that inform."""
 
-    required: tuple[Rule, ...]
-    advisory: tuple[Rule, ...]
+    required: Several
+    advisory: Several
 
 
-_SOUND = (everyone.run_complete, everyone.loss_finite, everyone.gradient_finite, everyone.no_radar_leak)
-_DRIFT = (everyone.contrastive_drop, everyone.pooled_cosine, everyone.pooled_l2, everyone.projection_only)
-_GRADIENTS = (gradient.backbone_alive, gradient.classifier_to_backbone)
-_RETRIEVAL = tuple(partial(evidence.retrieval, layer=layer) for layer in ("pooled", "projection"))
-_EVERYONE: tuple[Rule, ...] = (*_SOUND, *_DRIFT, *_GRADIENTS, *_RETRIEVAL)
-_TRIPLETS = (evidence.margin_improvement, evidence.positive_fraction)
-_INFORM: tuple[Rule, ...] = (
+_SOUND: Several = (
+    everyone.run_complete,
+    everyone.loss_finite,
+    everyone.gradient_finite,
+    everyone.no_radar_leak,
+)
+_DRIFT: Several = (
+    everyone.contrastive_drop,
+    everyone.pooled_cosine,
+    everyone.pooled_l2,
+    everyone.projection_only,
+)
+_GRADIENTS: Several = (gradient.backbone_alive, gradient.classifier_to_backbone)
+_RETRIEVAL: Several = tuple(partial(evidence.retrieval, layer=layer) for layer in ("pooled", "projection"))
+_EVERYONE: Several = (*_SOUND, *_DRIFT, *_GRADIENTS, *_RETRIEVAL)
+_TRIPLETS: Several = (evidence.margin_improvement, evidence.positive_fraction)
+_INFORM: Several = (
     gradient.backbone_good_range,
     evidence.embedding_norm_growth,
     partial(evidence.accuracy_kept, name="accuracy/probe", column=PROBE),
     partial(evidence.accuracy_kept, name="accuracy/knn", column=KNN),
 )
-_RECIPE_GAINS = tuple(partial(recipe.gain_reached, layer=layer) for layer in ("pooled", "projection"))
-_OF_A = (
+_RECIPE_GAINS: Several = tuple(partial(recipe.gain_reached, layer=layer) for layer in ("pooled", "projection"))
+_PRETRAIN: Several = (partial(evidence.accuracy_reached, name="pretrain/accuracy", column=ACCURACY),)
+_OF_A: Several = (
     *(aggressive.accuracy_dip, aggressive.contrastive_drop, aggressive.drift_l2, aggressive.backbone_gradient),
     *(aggressive.accuracy_recovery, aggressive.contrastive_falling, aggressive.gradient_balance),
 )
-_OF_B = (
+_OF_B: Several = (
     *(conservative.accuracy_stable, conservative.contrastive_steady),
     *(conservative.frozen_gradients, conservative.frozen_weights),
 )
@@ -75,7 +87,7 @@ RULES: dict[str, Rules] = {
     ),
     "control": Rules((*_SOUND, *_GRADIENTS), (*_RETRIEVAL, *_TRIPLETS, everyone.pooled_cosine, *_INFORM)),
     "pretrain": Rules(
-        (partial(evidence.accuracy_reached, name="pretrain/accuracy", column=ACCURACY), *_SOUND, *_GRADIENTS),
+        (*_PRETRAIN, *_SOUND, *_GRADIENTS),
         (
             partial(evidence.accuracy_reached, name="pretrain/probe_accuracy", column=PROBE),
             partial(evidence.accuracy_reached, name="pretrain/knn_accuracy", column=KNN),
