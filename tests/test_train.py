@@ -120,7 +120,7 @@ def test_a_run_knows_what_trees_reach_on_its_charts(work, songs, run_a, pretrain
 
 def test_charts_of_a_song_are_told_together(work, songs, run_a):
     trained = load_trained(run_a)
-    settings = OmegaConf.create(trained.settings)
+    settings = trained.settings
     table = prepared(composed(work, songs).data, composed(work, songs).features).table
     data = GrooveDataModule(table, work / "store", settings.data, None, settings.seed)
     simfile = np.array(data.rows["val"]["simfile"].to_pylist())
@@ -352,7 +352,7 @@ def test_the_files_that_tests_run_are_all_there_are():
 
 def test_a_term_on_the_pooled_features_reaches_no_projection_head(work, songs):
     cfg = composed(work, songs, "experiment=c", "experiment.warmup_epochs=1")
-    module = GrooveModule(tiny_model(), plain(cfg), ["Easy", "Hard"], {})
+    module = GrooveModule(tiny_model(), cfg, ["Easy", "Hard"], {})
     data = batch([8] * 12, classes=2)
     output = module(data)
     _, both = module.objectives(output, data, data.triplets)

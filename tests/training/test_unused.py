@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from groove.config.schema import plain
 from groove.errors import LibraryError
 from groove.train import train
 from groove.training.module import make_objective
@@ -37,7 +36,7 @@ def lines(*overrides: str) -> list[str]:
         ),
         (
             ["++loss.margin_scale=5", "experiment=c"],
-            [f"++loss.margin_scale=5 changes nothing: {RANK} has no margin_scale, {ONLY}"],
+            [f"loss.margin_scale=5 changes nothing: {RANK} has no margin_scale, {ONLY}"],
         ),
         (
             ["experiment=classification", "loss=supcon", "seed=3"],
@@ -67,7 +66,7 @@ def test_an_experiment_by_itself_sets_nothing_in_vain(experiment):
 def test_the_miner_is_named_exactly_where_the_loss_does_not_depend_on_its_triplets(loss):
     """Re-derived: the objective of two sets of triplets of one batch."""
     overrides = ["experiment=baseline", f"loss={loss}", "mining=hard"]
-    objective, _ = make_objective(plain(train_config(*overrides)))
+    objective, _ = make_objective(train_config(*overrides))
     data = batch([6] * 12, classes=2)
     from groove.model.losses import ContrastiveTargets
 
