@@ -15,19 +15,7 @@ import numpy as np
 from groove.config.modules import MODULES
 from groove.figures.bounds import draw_bound, free_names
 from groove.figures.style import GREY, new_figure, save, verbatim
-from groove.runs.columns import (
-    ACCURACY,
-    AN_DISTANCE,
-    AP_DISTANCE,
-    BACKBONE,
-    HEAD,
-    KNN,
-    MARGIN,
-    POSITIVE,
-    PROBE,
-    drift,
-    gradient,
-)
+from groove.runs import columns
 from groove.runs.folder import Run
 from groove.runs.info import RecordedPhase
 from groove.runs.layout import CURVES_FILE
@@ -78,14 +66,14 @@ def _title(run: Run) -> str:
         return "not measured" if value is None else f"{value:.3f}"
 
     verdict = judge(run)
-    names = {"head": ACCURACY, "probe": PROBE, "k-NN": KNN}
+    names = {"head": columns.ACCURACY, "probe": columns.PROBE, "k-NN": columns.KNN}
     finals = ", ".join(f"{name} {text(run.final(column))}" for name, column in names.items())
     outcome = f"{'pass' if verdict.passed else 'FAIL'} {verdict.passed_count}/{len(verdict.counted)}"
     leak = "RADAR IN PROJECTION   " if run.info.radar_in_projection else ""
     state = "" if run.info.verdict == "pretrain" else f"{verdict.state}, "  # which says little of a random start
     return (
         f"{leak}experiment {run.info.experiment}: {state}{outcome}   "
-        f"final accuracy: {finals} (head at epoch 0: {text(run.at(ACCURACY, 0))})"
+        f"final accuracy: {finals} (head at epoch 0: {text(run.at(columns.ACCURACY, 0))})"
     )
 
 
@@ -96,7 +84,9 @@ def _gradients(axes: Axes, run: Run) -> None:
     """Panel 1: the backbone should be visible, not flat at zero."""
     axes.set_title("gradient norm per module (before clipping)")
     for module, color in MODULE_COLORS.items():
-        norms = [value or math.nan for value in run.column(gradient(module))]  # 0 has no place on a logarithmic axis
+        norms = [
+            value or math.nan for value in run.column(columns.gradient(module))
+        ]  # 0 has no place on a logarithmic axis
         _line(axes, norms, module, color)
     if axes.lines:
         axes.set_yscale("log")
@@ -109,16 +99,16 @@ def _gradients(axes: Axes, run: Run) -> None:
 def _distances(axes: Axes, run: Run) -> None:
     """Panel 2: A-P and A-N should part."""
     axes.set_title("held-out triplet distances")
-    _line(axes, run.column(AP_DISTANCE), "ap_dist (A-P)", "tab:green")
-    _line(axes, run.column(AN_DISTANCE), "an_dist (A-N)", "tab:red")
+    _line(axes, run.column(columns.AP_DISTANCE), "ap_dist (A-P)", "tab:green")
+    _line(axes, run.column(columns.AN_DISTANCE), "an_dist (A-N)", "tab:red")
     _finish(axes, run)
 
 
 def _margin(axes: Axes, run: Run) -> None:
     """Panel 3: the margin should rise from 0 toward the target."""
-    fraction = run.final(POSITIVE)
+    fraction = run.final(columns.POSITIVE)
     axes.set_title("held-out triplet margin" + ("" if fraction is None else f" (positive: {fraction:.0%} at the end)"))
-    _line(axes, run.column(MARGIN), "triplet_margin", "tab:blue")
+    _line(axes, run.column(columns.MARGIN), "triplet_margin", "tab:blue")
     if axes.lines:
         axes.axhline(0.0, color=GREY, linewidth=1)
         draw_bound(axes, run.info.triplet_margin, f"target {run.info.triplet_margin:g}")
@@ -129,7 +119,7 @@ def _cosine(axes: Axes, run: Run) -> None:
     """Panel 4: the pooled cosine should leave 1 and end between 0.85 and 0.95."""
     axes.set_title("cosine with epoch 0")
     for layer, color in LAYER_COLORS.items():
-        _line(axes, run.column(drift(layer, "cosine")), layer, color)
+        _line(axes, run.column(columns.drift(layer, "cosine")), layer, color)
     if axes.lines:
         axes.axhspan(HEALTHY_ABOVE, MOVING_ABOVE, facecolor="none", edgecolor="tab:green", hatch="..", alpha=0.25)
         draw_bound(axes, RIGID_ABOVE, f"rigid > {RIGID_ABOVE}")
@@ -144,7 +134,7 @@ def _l2(axes: Axes, run: Run) -> None:
     """Panel 5: L2 of normalised vectors, with the cosine it implies on the right."""
     axes.set_title("L2 distance from epoch 0 (right: the cosine it implies)")
     for layer, color in LAYER_COLORS.items():
-        _line(axes, run.column(drift(layer, "l2")), layer, color)
+        _line(axes, run.column(columns.drift(layer, "l2")), layer, color)
     if axes.lines:
         top = max(0.2, axes.dataLim.y1 * 1.08)
         axes.set_ylim(-0.08 * top, top)  # below 0 is room for the lower label
@@ -179,7 +169,7 @@ def _cosine_ticks(highest_l2: float) -> list[float]:
 def _ratio(axes: Axes, run: Run) -> None:
     """Panel 6: the backbone should get a tenth of the head's gradient; undefined while the head is frozen."""
     axes.set_title("gradient ratio backbone / classifier_head")
-    pairs = zip(run.epochs, run.column(BACKBONE), run.column(HEAD), strict=True)
+    pairs = zip(run.epochs, run.column(columns.BACKBONE), run.column(columns.HEAD), strict=True)
     ratios = [
         backbone / head if backbone and head and not run.is_frozen("classifier_head", epoch) else None
         for epoch, backbone, head in pairs

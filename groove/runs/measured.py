@@ -66,18 +66,14 @@ def final_points(run: Run, column: str) -> Measured:
     return points(run, column, run.final(column), (run.last_epoch,))
 
 
-def loss_fall(run: Run, first: int, last: int) -> Measured:
-    """Return by which fraction the held-out contrastive loss fell from epoch `first` to epoch `last`."""
+def loss_fall(run: Run, first: int = 0, last: int | None = None) -> Measured:
+    """Return by which fraction the held-out contrastive loss fell from epoch `first` to `last`, else the last one."""
+    last = run.last_epoch if last is None else last
     before, after = run.at(CONTRASTIVE_LOSS, first), run.at(CONTRASTIVE_LOSS, last)
     if before is not None and before <= 0:
         return absent(f"{CONTRASTIVE_LOSS} starts at {number(before)}: there is nothing to fall from")
     value = None if before is None or after is None else (before - after) / before
     return Measured(value, run.why_missing(CONTRASTIVE_LOSS, (first, last)))
-
-
-def whole_fall(run: Run) -> Measured:
-    """Return by which fraction the held-out contrastive loss fell over the whole run."""
-    return loss_fall(run, 0, run.last_epoch)
 
 
 def average(values: Sequence[float] | None) -> float | None:

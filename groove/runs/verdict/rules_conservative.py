@@ -6,7 +6,7 @@ import itertools
 
 from groove.runs.columns import ACCURACY, BACKBONE, CONTRASTIVE_LOSS, GRADIENT, WEIGHT_CHANGE, weight_change
 from groove.runs.folder import Run
-from groove.runs.measured import Measured, absent, arrow, lowest, number, points, whole_fall
+from groove.runs.measured import Measured, absent, arrow, loss_fall, lowest, number, points
 from groove.runs.verdict.indicator import Bound, Indicator, bound, judged, zero
 from groove.runs.verdict.rules_everyone import loss_hint
 from groove.runs.verdict.rules_evidence import stale_or_lost
@@ -43,7 +43,7 @@ def contrastive_steady(run: Run) -> Indicator:
         lambda upward: fell and upward <= UPWARD_SHARE,
     )
     text = f"{CONTRASTIVE_LOSS} {went}, {number(share)} of its changes went up"
-    hint = loss_hint(run, whole_fall(run).value, text, run.last_epoch)
+    hint = loss_hint(run, loss_fall(run).value, text, run.last_epoch)
     return judged("training/contrastive_steady", Measured(share, missing), limit, hint)
 
 

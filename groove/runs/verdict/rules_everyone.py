@@ -13,7 +13,7 @@ from collections.abc import Callable
 from groove.config.modules import LOSSES
 from groove.runs.columns import CONTRASTIVE_LOSS, COSINE, HELD_OUT_LOSS, L2, TRAIN_LOSS, TRAINABLE, drift
 from groove.runs.folder import Run
-from groove.runs.measured import Measured, arrow, final, number, whole_fall
+from groove.runs.measured import Measured, arrow, final, loss_fall, number
 from groove.runs.verdict.advice import frozen_text, gentler, loss_questions, stronger
 from groove.runs.verdict.indicator import Bound, Indicator, between, bound, judged, zero
 from groove.runs.verdict.rules_evidence import stale_or_lost
@@ -88,7 +88,7 @@ def no_radar_leak(run: Run) -> Indicator:
 
 def contrastive_drop(run: Run) -> Indicator:
     """The held-out contrastive loss fell over the whole run by more than next to nothing."""
-    fall = whole_fall(run)
+    fall = loss_fall(run)
     limit = bound(">=", LOSS_BARELY_FALLS, ", relative fall by the last epoch")
     hint = loss_hint(run, fall.value, f"{CONTRASTIVE_LOSS} {arrow(run, CONTRASTIVE_LOSS)}", run.last_epoch)
     return judged("loss/contrastive_drop", fall, limit, hint)
@@ -140,7 +140,7 @@ def drift_hint(run: Run, l2: float | None, epoch: int) -> str:
 
 def projection_only(run: Run) -> Indicator:
     """The loss must not fall by the projection head alone; the value is the fall of the held-out loss."""
-    name, cosine, fall = "drift/projection_only", final(run, COSINE), whole_fall(run)
+    name, cosine, fall = "drift/projection_only", final(run, COSINE), loss_fall(run)
     rigid = cosine.value is not None and cosine.value > RIGID_ABOVE
     limit = Bound(
         f"if the loss falls by > {LOSS_BARELY_FALLS:g}, pooled cosine <= {RIGID_ABOVE}",

@@ -65,13 +65,15 @@ def retrieval(run: Run, layer: str) -> Indicator:
 
 
 def accuracy_kept(run: Run, name: str, column: str) -> Indicator:
-    """Difficulty can still be read from the pooled features, by a fresh linear probe or by nearest neighbours."""
+    """Difficulty can still be predicted: by the own head, or from the pooled features by a fresh probe or k-NN."""
     limit = bound(">=", -RECOVERY_POINTS, f" points of epoch 0 ({arrow(run, column)})")
-    hint = (
-        f"{column} went {arrow(run, column)}: read afresh from the pooled features, difficulty is harder to tell than "
-        "before. Lower optimizer.lr or raise the classification weight"
-    )
-    return judged(name, final_points(run, column), limit, hint)
+    lost = ". Raise the classification weight, or train for more epochs"
+    if column != ACCURACY:
+        lost = (
+            ": read afresh from the pooled features, difficulty is harder to tell than before. Lower optimizer.lr or "
+            "raise the classification weight"
+        )
+    return judged(name, final_points(run, column), limit, f"{column} went {arrow(run, column)}{lost}")
 
 
 def accuracy_reached(run: Run, name: str, column: str) -> Indicator:

@@ -66,14 +66,9 @@ def classifier_to_backbone(run: Run) -> Indicator:
     return judged(name, Measured(value, missing), limit, hint)
 
 
-def whole_balance(run: Run) -> Indicator:
-    """Mean backbone/classifier ratio over all epochs in which the head learns."""
-    return balance(run, "gradient/balance", run.training_epochs)
-
-
-def balance(run: Run, name: str, epochs: Iterable[int]) -> Indicator:
-    """Mean backbone/classifier ratio over those of `epochs` in which both learn."""
-    ratios, missing = _ratios(run, BACKBONE, HEAD, epochs)
+def balance(run: Run, name: str = "gradient/balance", epochs: Iterable[int] | None = None) -> Indicator:
+    """Mean backbone/classifier ratio over those of `epochs`, else of all, in which both learn."""
+    ratios, missing = _ratios(run, BACKBONE, HEAD, run.training_epochs if epochs is None else epochs)
     value = average(ratios)
     hint = (
         f"backbone / classifier_head is {number(value)} on average (lowest {number(min(ratios, default=None))}): the "

@@ -64,6 +64,7 @@ _INFORM: Several = (
     partial(evidence.accuracy_kept, name="accuracy/knn", column=KNN),
 )
 _RECIPE_GAINS: Several = tuple(partial(recipe.gain_reached, layer=layer) for layer in ("pooled", "projection"))
+_KEPT: Rule = partial(evidence.accuracy_kept, name="recipe/accuracy_kept", column=ACCURACY)
 _PRETRAIN: Several = (partial(evidence.accuracy_reached, name="pretrain/accuracy", column=ACCURACY),)
 _OF_A: Several = (
     *(aggressive.accuracy_dip, aggressive.contrastive_drop, aggressive.drift_l2, aggressive.backbone_gradient),
@@ -76,11 +77,11 @@ _OF_B: Several = (
 
 RULES: dict[str, Rules] = {
     "a": Rules((*_OF_A, *_TRIPLETS, *_EVERYONE), _INFORM),
-    "b": Rules((*_OF_B, *_EVERYONE), (*_TRIPLETS, gradient.whole_balance, *_INFORM)),
-    "baseline": Rules(_EVERYONE, (*_TRIPLETS, gradient.whole_balance, *_INFORM)),
+    "b": Rules((*_OF_B, *_EVERYONE), (*_TRIPLETS, gradient.balance, *_INFORM)),
+    "baseline": Rules(_EVERYONE, (*_TRIPLETS, gradient.balance, *_INFORM)),
     "c": Rules(
         (
-            *(recipe.accuracy_kept, *_RECIPE_GAINS, recipe.blind),
+            *(_KEPT, *_RECIPE_GAINS, recipe.blind),
             *(*_SOUND, everyone.contrastive_drop, *_GRADIENTS, *_RETRIEVAL),
         ),
         (*_TRIPLETS, everyone.pooled_cosine, *_INFORM),
@@ -92,7 +93,7 @@ RULES: dict[str, Rules] = {
             partial(evidence.accuracy_reached, name="pretrain/probe_accuracy", column=PROBE),
             partial(evidence.accuracy_reached, name="pretrain/knn_accuracy", column=KNN),
             evidence.trees_beaten,
-            gradient.whole_balance,
+            gradient.balance,
             gradient.backbone_good_range,
         ),
     ),
