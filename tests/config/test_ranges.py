@@ -85,14 +85,12 @@ def allowed_words(key: str) -> set[str]:
 def test_the_words_are_those_of_the_code():
     from lightning.pytorch.strategies import StrategyRegistry
 
-    from groove.data.datamodule import RADAR_FAMILIES
     from groove.features.catalogue import MISSING_AUDIO
     from groove.model.heads import HEADS
     from groove.model.pooling import POOLINGS
     from groove.runs.folder import KINDS
 
     assert allowed_words("model.pooling") == set(POOLINGS) and allowed_words("model.head") == set(HEADS)
-    assert allowed_words("data.radar") == set(RADAR_FAMILIES)
     assert allowed_words("data.missing_audio") == set(MISSING_AUDIO)
     assert allowed_words("experiment.verdict") == set(KINDS)
     assert allowed_words("trainer.strategy") - {"auto"} <= set(StrategyRegistry.available_strategies())

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from groove.data.datamodule import GrooveDataModule, chart_table, check_data_settings, slot_labels
+from groove.data.datamodule import GrooveDataModule, chart_table
+from groove.data.settings import check_data_settings, slot_labels
 from groove.errors import ConfigError, LibraryError
 from tests.batches import catalogue, train_config
 
@@ -54,11 +55,6 @@ def test_slots_fold_into_classes_in_the_order_of_the_setting():
 def test_slots_that_do_not_exist_or_repeat_are_named(classes, message):
     with pytest.raises(ConfigError, match=message):
         slot_labels(classes)
-
-
-def test_an_unknown_radar_family_is_named(songs):
-    with pytest.raises(ConfigError, match=r"data\.radar is 'konmai': did you mean 'konami'"):
-        chart_table(songs, {"Easy": 0}, "konmai")
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import dataclasses
 import pytest
 import torch
 
+from groove.config.modules import MODULES
 from groove.data.dataset import ChartBatch
 from groove.errors import ConfigError
 from groove.features.frames import CHART_FEATURES
 from groove.model.encoders import chart_inputs, position_mask
-from groove.config.modules import MODULES
 from groove.model.fusion import LateFusionClassifier, ModelOutput, warn_of_leak
 from tests.batches import TINY, batch, tiny_model
 
