@@ -134,7 +134,7 @@ def test_charts_of_a_song_are_told_together(work, songs, run_a):
         allowed = [labels for labels in product(range(4), repeat=len(own)) if max(map(labels.count, (0, 1, 2))) <= 1]
         allowed = [labels for labels in allowed if labels.count(3) <= 2]  # Hard and Challenge
         right += (min(allowed, key=lambda labels: ((own - labels) ** 2).sum()) == label).sum()
-    assert float(rows(run_a)[-1]["val/song_accuracy"]) == pytest.approx(right / len(simfile))
+    assert float(rows(run_a)[-1]["val/joint_accuracy"]) == pytest.approx(right / len(simfile))
     info = json.loads((run_a / "run.json").read_text())
     assert set(info["references_by_song"]) == set(info["references"])
 

@@ -8,20 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from groove.runs.columns import CONTRASTIVE_LOSS
 from groove.runs.folder import Run
-
-LOSS = "val/contrastive_loss"
-ACCURACY = "val/accuracy"
-SONG_ACCURACY = "val/song_accuracy"
-PROBE = "val/probe_accuracy"
-KNN = "val/knn_accuracy"
-MARGIN = "val/triplet_margin"
-POSITIVE = "val/positive_margin_fraction"
-NORM = "val/embedding_norm"
-COSINE = "drift/pooled/cosine"
-L2 = "drift/pooled/l2"
-BACKBONE = "grad_norm/backbone"
-HEAD = "grad_norm/classifier_head"
 
 
 @dataclass(frozen=True)
@@ -74,11 +62,11 @@ def points(run: Run, column: str, value: float | None, epochs: Sequence[int]) ->
 
 def loss_fall(run: Run, first: int, last: int) -> Measured:
     """Return by which fraction the held-out contrastive loss fell from epoch `first` to epoch `last`."""
-    before, after = run.at(LOSS, first), run.at(LOSS, last)
+    before, after = run.at(CONTRASTIVE_LOSS, first), run.at(CONTRASTIVE_LOSS, last)
     if before is not None and before <= 0:
-        return absent(f"{LOSS} starts at {number(before)}: there is nothing to fall from")
+        return absent(f"{CONTRASTIVE_LOSS} starts at {number(before)}: there is nothing to fall from")
     value = None if before is None or after is None else (before - after) / before
-    return Measured(value, run.why_missing(LOSS, (first, last)))
+    return Measured(value, run.why_missing(CONTRASTIVE_LOSS, (first, last)))
 
 
 def whole_fall(run: Run) -> Measured:

@@ -12,10 +12,16 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from groove.errors import NonFiniteLossError
 from groove.io.files import write_bytes
+from groove.runs import columns
+from groove.runs.layout import BEFORE_NONFINITE
 from groove.training.finite import module_with_broken_weights
 from groove.training.monitor import DiagnosticsMonitor
 
-BEST = {"best_accuracy": "val/accuracy", "best_retrieval": "retrieval/gain/pooled", "best_combined": "combined"}
+BEST = {
+    "best_accuracy": columns.ACCURACY,
+    "best_retrieval": columns.gain("pooled"),
+    "best_combined": columns.BEST_COMBINED,
+}
 
 
 class MovableCheckpoint(ModelCheckpoint):
@@ -89,16 +95,8 @@ class EpochLine(L.Callback):
 
 def epoch_line(row: dict, epochs: int) -> str:
     """Return the numbers of one row that tell whether the representation moves."""
-    parts = [f"epoch {row['epoch']:>2}/{epochs} {row['phase']:<9}"]
-    shown = {
-        "val/accuracy": "accuracy",
-        "val/contrastive_loss": "contrastive",
-        "val/triplet_margin": "margin",
-        "drift/pooled/cosine": "cosine",
-        "retrieval/gain/pooled": "gain pooled",
-        "retrieval/gain/projection": "projection",
-    }
-    parts += [f"{title} {row[name]:.3f}" for name, title in shown.items() if name in row]
+    parts = [f"epoch {row[columns.EPOCH]:>2}/{epochs} {row[columns.PHASE]:<9}"]
+    parts += [f"{title} {row[name]:.3f}" for name, title in columns.IN_EPOCH_LINE.items() if name in row]
     return "  ".join(parts)
 
 
@@ -118,7 +116,7 @@ class CrashSaver(L.Callback):
         """Save on a `NonFiniteLossError`: it is raised before the optimizer's step."""
         if not isinstance(exception, NonFiniteLossError):
             return
-        path = self.folder / "before_nonfinite.ckpt"
+        path = self.folder / BEFORE_NONFINITE
         broken = module_with_broken_weights(pl_module.model)  # type: ignore[arg-type]
         if broken:
             self.kept = f"the weights of {broken} are not finite either and are not kept"

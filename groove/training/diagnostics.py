@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from groove.data.dataset import ChartBatch
 from groove.model.fusion import LateFusionClassifier
+from groove.runs import columns
 from groove.training.module import GrooveModule
 
 OVERLAP_NEIGHBORS = 10
@@ -62,13 +63,13 @@ def objective_gradients(module: GrooveModule, batch: ChartBatch) -> dict[str, fl
             loss: _flatten([g[i] for i in chosen], [parameters[i] for i in chosen]) for loss, g in gradients.items()
         }
         norms = {loss: float(vector.norm()) for loss, vector in flat.items()}
-        row |= {f"grad_norm_{loss}/{name}": norm for loss, norm in norms.items() if norm > 0}
+        row |= {columns.objective_gradient(loss, name): norm for loss, norm in norms.items() if norm > 0}
         if all(norm > 0 for norm in norms.values()):
-            row[f"grad_cosine/{name}"] = float(
+            row[columns.gradient_cosine(name)] = float(
                 functional.cosine_similarity(flat["classification"], flat["contrastive"], dim=0)
             )
         total = sum(weight * flat[loss] for loss, weight in module.loss_weights.items())
-        row[f"grad_norm/{name}"] = float(torch.as_tensor(total).norm())
+        row[columns.gradient(name)] = float(torch.as_tensor(total).norm())
     return row
 
 
@@ -130,7 +131,7 @@ def weight_change(initial: Mapping[str, Tensor], model: LateFusionClassifier) ->
         pairs = [(p.detach(), initial[f"{name}.{key}"]) for key, p in model.module(name).named_parameters()]
         if pairs:
             change = torch.stack([(now - then).norm() for now, then in pairs]).norm()
-            row[f"weight_change/{name}"] = float(change / torch.stack([then.norm() for _, then in pairs]).norm())
+            row[columns.weight_change(name)] = float(change / torch.stack([then.norm() for _, then in pairs]).norm())
     return row
 
 

@@ -26,7 +26,7 @@ from groove.io.files import write_json
 from groove.model.chart_counts import chart_counts
 from groove.model.fusion import LateFusionClassifier, warn_of_leak
 from groove.model.weights import Checkpoint, read_checkpoint
-from groove.runs.layout import CHECKPOINTS, EPOCH_0
+from groove.runs.layout import CHECKPOINTS, EPOCH_0, INFO_FILE, TENSORBOARD
 from groove.training.checkpoint_io import AtomicCheckpointIO
 from groove.training.checkpoints import CrashSaver, EpochLine, checkpoint_callbacks, epoch_line
 from groove.training.data_identity import DataIdentity
@@ -97,7 +97,7 @@ class Fit:
         scheduler = PhaseScheduler(self.phases, cfg.optimizer.schedule)
         self.monitor = DiagnosticsMonitor(folder, data, scheduler, cfg.diagnostics.gradient_charts)
         self.identity, self.crash = DataIdentity(data), CrashSaver(folder / CHECKPOINTS)
-        self.logger = EventLogger(folder, name="tensorboard", version="", default_hp_metric=False)
+        self.logger = EventLogger(folder, name=TENSORBOARD, version="", default_hp_metric=False)
         callbacks = [
             scheduler,
             EpochSeed(cfg.seed),
@@ -296,7 +296,7 @@ def write_run_json(fit: Fit) -> None:
         "references": trees.by_chart,
         "references_by_song": trees.by_song,
     }
-    write_json(fit.folder / "run.json", content)
+    write_json(fit.folder / INFO_FILE, content)
 
 
 def loss_name(loss: Any) -> str:

@@ -18,6 +18,7 @@ from groove.data.dataset import ChartBatch
 from groove.errors import ConfigError, GrooveError, one_line
 from groove.model.fusion import LateFusionClassifier, ModelOutput, full_precision
 from groove.model.losses import ContrastiveLoss, ContrastiveOutput, ContrastiveTargets
+from groove.runs import columns
 from groove.training.finite import nonfinite
 from groove.training.gather import gather_output, world_size
 
@@ -140,17 +141,17 @@ class GrooveModule(L.LightningModule):
         """
         charts, triplets, several = len(batch.label), len(batch.triplets), world_size() > 1
         per_chart = {
-            "train/loss": loss,
-            "train/classification_loss": classification,
-            "train/accuracy": accuracy,
-            "train/embedding_norm": embedding.detach().norm(dim=1).mean(),
+            columns.TRAIN_LOSS: loss,
+            columns.TRAIN_CLASSIFICATION_LOSS: classification,
+            columns.TRAIN_ACCURACY: accuracy,
+            columns.TRAIN_NORM: embedding.detach().norm(dim=1).mean(),
         }
         self.log_dict(per_chart, on_step=False, on_epoch=True, batch_size=charts, sync_dist=several)
         if triplets:
             per_triplet = {
-                "train/contrastive_loss": contrastive.loss,
-                "train/active_fraction": contrastive.active_fraction,
-                "train/margin": contrastive.margin,
+                columns.TRAIN_CONTRASTIVE_LOSS: contrastive.loss,
+                columns.TRAIN_ACTIVE_FRACTION: contrastive.active_fraction,
+                columns.TRAIN_MARGIN: contrastive.margin,
             }
             self.log_dict(per_triplet, on_step=False, on_epoch=True, batch_size=triplets, sync_dist=several)
 

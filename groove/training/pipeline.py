@@ -27,7 +27,8 @@ from groove.io.processes import alone
 from groove.model.fusion import LateFusionClassifier
 from groove.model.weights import LoadReport, read_checkpoint
 from groove.prepare import prepared
-from groove.runs.layout import CHECKPOINTS, LAST, VERDICT
+from groove.runs import columns
+from groove.runs.layout import CHECKPOINTS, LAST, VERDICT_FILE
 from groove.training.distributed import Ranks, first_rank
 from groove.training.fit import Fit, build_model, make_trainer, untrained_model
 from groove.training.module import make_objective
@@ -35,16 +36,7 @@ from groove.training.phases import resolve_phases
 from groove.training.results import own_library, retrieval_report, write_retrieval
 from groove.training.storage import how_to_go_on, saying_how_to_go_on
 
-SCALAR_PANELS = {
-    "groove": {
-        "gradient norms": ["Multiline", ["grad_norm/.*"]],
-        "triplet distances": ["Multiline", ["val/ap_dist", "val/an_dist"]],
-        "triplet margin": ["Multiline", ["val/triplet_margin", "val/margin"]],
-        "drift: cosine": ["Multiline", ["drift/.*/cosine"]],
-        "drift: L2": ["Multiline", ["drift/.*/l2"]],
-        "accuracy and retrieval gain": ["Multiline", ["val/.*accuracy", "retrieval/gain/.*"]],
-    }
-}
+SCALAR_PANELS = {"groove": {title: ["Multiline", names] for title, names in columns.TENSORBOARD_PANELS.items()}}
 """TensorBoard's page of custom scalars: the panels of the figure."""
 _PROJECTOR = ("title", "difficulty", "meter", "pack", "chart_id")
 """What TensorBoard's projector knows of a chart, beside its radar."""
@@ -132,7 +124,7 @@ def _pretrained(
     cfg: Any, pretrain_cfg: Any, data: GrooveDataModule, catalogue: Catalogue, folder: Path, ranks: Ranks
 ) -> Path:
     done = folder / CHECKPOINTS / LAST
-    if (folder / VERDICT).is_file() and done.is_file():
+    if (folder / VERDICT_FILE).is_file() and done.is_file():
         print(f"pretrained classifier of this data and model: {folder} (reused)", flush=True)
         return done
     print(f"no pretrained classifier for this data and model: pretraining one into {folder}", flush=True)
@@ -222,7 +214,7 @@ def _report_run(fit: Fit, catalogue: Catalogue) -> None:
     console.print(verdict_table(verdict))
     console.print(verdict.summary)
     write_verdict(verdict, fit.folder)  # last: its presence says that the run is complete
-    print(f"verdict: {fit.folder / 'verdict.json'}\nfigure:  {figure}\ncharts:  {embeddings}", flush=True)
+    print(f"verdict: {fit.folder / VERDICT_FILE}\nfigure:  {figure}\ncharts:  {embeddings}", flush=True)
 
 
 def log_to_tensorboard(fit: Fit, verdict: Any, run: Any, vectors: Vectors) -> None:
@@ -237,9 +229,8 @@ def log_to_tensorboard(fit: Fit, verdict: Any, run: Any, vectors: Vectors) -> No
     rows = "\n".join(f"| {i.name} | {i.value} | {i.bound} | {i.passed} | {i.hint} |" for i in verdict.indicators)
     writer.add_text("verdict", f"| indicator | value | bound | passed | hint |\n|---|---|---|---|---|\n{rows}", epochs)
     last = fit.monitor.rows[-1]
-    final = {
-        f"final/{k}": last[k] for k in ("val/accuracy", "retrieval/gain/pooled", "drift/pooled/cosine") if k in last
-    }
+    shown = (columns.ACCURACY, columns.gain("pooled"), columns.COSINE)
+    final = {f"final/{name}": last[name] for name in shown if name in last}
     fit.logger.log_hyperparams(_flat(plain(fit.cfg)), final)
     fit.logger.save()
     writer.flush()

@@ -17,7 +17,7 @@ from groove.embedding.trained import weights_digest
 from groove.io.files import write_json
 from groove.model.fusion import LateFusionClassifier
 from groove.retrieval.metrics import retrieval_metrics
-from groove.runs.layout import CHECKPOINTS, LAST
+from groove.runs.layout import CHECKPOINTS, LAST, RETRIEVAL_FILE
 from groove.training.fit import Fit
 
 
@@ -46,7 +46,7 @@ def retrieval_report(fit: Fit, final: Vectors, untrained: LateFusionClassifier) 
 
 def write_retrieval(report: dict[str, Any], folder: Path) -> Path:
     """Write ``retrieval.json``; what is undefined (too few charts) is null."""
-    path = folder / "retrieval.json"
+    path = folder / RETRIEVAL_FILE
     write_json(path, _without_nan(report))
     return path
 

@@ -18,9 +18,19 @@ from groove.config.schema import plain
 from groove.errors import CheckpointError, ConfigError, GrooveError
 from groove.io.files import remove_parts, write_bytes
 from groove.model.weights import Checkpoint, read_checkpoint
-from groove.runs.layout import CHECKPOINTS, EPOCH_0, LAST, VERDICT
+from groove.runs.layout import (
+    CHECKPOINTS,
+    CURVES_FILE,
+    EMBEDDINGS_FILE,
+    EPOCH_0,
+    LAST,
+    METRICS_FILE,
+    RETRIEVAL_FILE,
+    TENSORBOARD,
+    VERDICT_FILE,
+)
 
-_RESULTS = ("metrics.csv", "retrieval.json", "embeddings.parquet", "training_curves.png")
+_RESULTS = (METRICS_FILE, RETRIEVAL_FILE, EMBEDDINGS_FILE, CURVES_FILE)
 _NO_EFFECT = (
     *("ckpt_path", "data.store", "data.workers", "pretrain.root"),
     *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar"),
@@ -78,10 +88,10 @@ def continued(cfg: Any, folder: Path) -> Any:
     except GrooveError:
         stored = None
     same = stored is not None and difference(stored, plain(cfg), _NO_EFFECT) is None
-    if same and (folder / VERDICT).is_file():
+    if same and (folder / VERDICT_FILE).is_file():
         print(f"{folder} is finished: not run again", flush=True)
         return None
-    (folder / VERDICT).unlink(missing_ok=True)  # its presence says that the run is complete
+    (folder / VERDICT_FILE).unlink(missing_ok=True)  # its presence says that the run is complete
     if same:
         print(f"{folder} was interrupted: going on from {last}", flush=True)
         return _from(cfg, str(last))
@@ -134,7 +144,7 @@ def make_ready(folder: Path, checkpoint: Path | None) -> None:
     """
     for place in (folder, folder / CHECKPOINTS):
         remove_parts(place)
-    (folder / VERDICT).unlink(missing_ok=True)
+    (folder / VERDICT_FILE).unlink(missing_ok=True)
     if checkpoint is None:
         _clear(folder)
         return
@@ -145,7 +155,7 @@ def make_ready(folder: Path, checkpoint: Path | None) -> None:
 
 def _clear(folder: Path) -> None:
     earlier = [folder / name for name in _RESULTS]
-    earlier += [*(folder / CHECKPOINTS).glob("*.ckpt"), *(folder / "tensorboard").glob("events.out.tfevents.*")]
+    earlier += [*(folder / CHECKPOINTS).glob("*.ckpt"), *(folder / TENSORBOARD).glob("events.out.tfevents.*")]
     found = [path for path in earlier if path.is_file()]
     if found:
         print(f"{folder} holds an earlier run: begun anew, its files are replaced", flush=True)

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from groove.figures.comparison_figure import comparison_figure, plane_figure
 from groove.figures.training_curves import FIGURE_FILE
+from groove.runs.columns import ACCURACY, COSINE, JOINT_ACCURACY, MARGIN, POSITIVE
 from groove.runs.comparison.pairs import BY_SONG, PAIRED, TREES, baseline_rows, markdown, paired_differences
 from groove.runs.folder import Run, write_atomically
-from groove.runs.measured import ACCURACY, COSINE, MARGIN, POSITIVE, SONG_ACCURACY
 from groove.runs.settings import shortened, written
 from groove.runs.verdict.verdict import judge
 
@@ -196,7 +196,7 @@ def _row(run: Run) -> Row:
         "accuracy_lowest": min(trained, default=None),
         "accuracy_final": run.final(ACCURACY),
         **{name: run.references.get(name) for name in TREES},
-        "song_accuracy_final": run.final(SONG_ACCURACY),
+        "song_accuracy_final": run.final(JOINT_ACCURACY),
         **{f"{name}_by_song": run.references_by_song.get(name) for name in TREES},
         "pooled_cosine": run.final(COSINE),
         "margin_before": run.at(MARGIN, 0),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 
+from groove.runs.columns import ACCURACY, BACKBONE, CONTRASTIVE_LOSS
 from groove.runs.folder import Run
-from groove.runs.measured import ACCURACY, BACKBONE, LOSS, Measured, absent, arrow, lowest, number, points, whole_fall
+from groove.runs.measured import Measured, absent, arrow, lowest, number, points, whole_fall
 from groove.runs.verdict.indicator import Bound, Indicator, at_least, judged, zero
 from groove.runs.verdict.rules_everyone import loss_hint
 from groove.runs.verdict.rules_evidence import stale_or_lost
@@ -33,16 +34,16 @@ def contrastive_steady(run: Run) -> Indicator:
     Steadily = lower at the end than at epoch 0, and at most a third of the changes from one epoch to the next are
     upward by more than 1 % of the earlier value.
     """
-    values = run.over(LOSS, (0, *run.training_epochs)) or []
+    values = run.over(CONTRASTIVE_LOSS, (0, *run.training_epochs)) or []
     steps = list(itertools.pairwise(values))
     share = sum(after > before * (1 + UPWARD_CHANGE) for before, after in steps) / len(steps) if steps else None
-    missing = run.why_missing(LOSS, (0, *run.training_epochs)) if run.last_epoch else "no epoch was trained"
+    missing = run.why_missing(CONTRASTIVE_LOSS, (0, *run.training_epochs)) if run.last_epoch else "no epoch was trained"
     fell = bool(values) and values[-1] < values[0]
     bound = Bound(
-        f"<= {UPWARD_SHARE:.2f} of epochs up by > {UPWARD_CHANGE:.0%}, and a fall ({arrow(run, LOSS)})",
+        f"<= {UPWARD_SHARE:.2f} of epochs up by > {UPWARD_CHANGE:.0%}, and a fall ({arrow(run, CONTRASTIVE_LOSS)})",
         lambda upward: fell and upward <= UPWARD_SHARE,
     )
-    measured = f"{LOSS} {arrow(run, LOSS)}, {number(share)} of its changes went up"
+    measured = f"{CONTRASTIVE_LOSS} {arrow(run, CONTRASTIVE_LOSS)}, {number(share)} of its changes went up"
     hint = loss_hint(run, whole_fall(run).value, measured, run.last_epoch)
     return judged("training/contrastive_steady", Measured(share, missing), bound, hint)
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from groove.runs.columns import CONTRASTIVE_LOSS, COSINE, L2
 from groove.runs.folder import Run
-from groove.runs.measured import COSINE, L2, LOSS, Measured, absent, arrow, final, number, whole_fall
+from groove.runs.measured import Measured, absent, arrow, final, number, whole_fall
 from groove.runs.verdict.advice import frozen_text, gentler, loss_questions, stronger
 from groove.runs.verdict.indicator import Bound, Indicator, above, at_least, between, judged, zero
 from groove.runs.verdict.rules_evidence import stale_or_lost
@@ -96,7 +97,7 @@ def contrastive_drop(run: Run) -> Indicator:
     """The held-out contrastive loss fell over the whole run by more than next to nothing."""
     fall = whole_fall(run)
     bound = at_least(LOSS_BARELY_FALLS, ", relative fall by the last epoch")
-    hint = loss_hint(run, fall.value, f"{LOSS} {arrow(run, LOSS)}", run.last_epoch)
+    hint = loss_hint(run, fall.value, f"{CONTRASTIVE_LOSS} {arrow(run, CONTRASTIVE_LOSS)}", run.last_epoch)
     return judged("loss/contrastive_drop", fall, bound, hint)
 
 

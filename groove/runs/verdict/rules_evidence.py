@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
+from groove.runs.columns import ACCURACY, KNN, MARGIN, NORM, POSITIVE, PROBE
 from groove.runs.folder import Run
-from groove.runs.measured import (
-    ACCURACY,
-    KNN,
-    MARGIN,
-    NORM,
-    POSITIVE,
-    PROBE,
-    Measured,
-    arrow,
-    change,
-    final,
-    number,
-    points,
-)
+from groove.runs.measured import Measured, arrow, change, final, number, points
 from groove.runs.verdict.advice import easy_triplets, weak_retrieval
 from groove.runs.verdict.indicator import Indicator, above, at_least, at_most, judged
 from groove.runs.verdict.thresholds import (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from groove.runs.columns import ACCURACY, CONTRASTIVE_LOSS
 from groove.runs.folder import Run
-from groove.runs.measured import ACCURACY, LOSS, absent, loss_fall, number, points
+from groove.runs.measured import absent, loss_fall, number, points
 from groove.runs.verdict.indicator import Indicator, above, at_least, judged
 from groove.runs.verdict.rules_evidence import stale_or_lost
 from groove.runs.verdict.rules_gradient import balance
@@ -41,7 +42,8 @@ def contrastive_falling(run: Run) -> Indicator:
         return judged(name, NO_WARMUP if warmup is None else NO_FINETUNE, bound)
     first, last = warmup.last_epoch, run.last_epoch
     hint = (
-        f"{LOSS} {number(run.at(LOSS, first))} at epoch {first} -> {number(run.at(LOSS, last))} at epoch {last}: it no "
+        f"{CONTRASTIVE_LOSS} {number(run.at(CONTRASTIVE_LOSS, first))} at epoch {first} -> "
+        f"{number(run.at(CONTRASTIVE_LOSS, last))} at epoch {last}: it no "
         "longer falls. Lower the classification weight; if train/contrastive_loss still falls, the run overfits its "
         "triplets: use more songs or fewer epochs"
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from groove.runs.columns import BACKBONE, HEAD
 from groove.runs.folder import Run
-from groove.runs.measured import BACKBONE, HEAD, Measured, absent, average, lowest, mean, number
+from groove.runs.measured import Measured, absent, average, lowest, mean, number
 from groove.runs.verdict.indicator import Indicator, above, advisory, at_least, at_most, between, judged
 from groove.runs.verdict.thresholds import (
     BACKBONE_RED_FLAG,

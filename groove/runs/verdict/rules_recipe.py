@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from groove.runs.columns import ACCURACY
 from groove.runs.folder import Run
-from groove.runs.measured import ACCURACY, Measured, absent, arrow, final, number, points
+from groove.runs.measured import Measured, absent, arrow, final, number, points
 from groove.runs.verdict.advice import contrastive_weight
 from groove.runs.verdict.indicator import Indicator, at_least, at_most, judged
 from groove.runs.verdict.thresholds import BLIND_GAIN, RECIPE_GAIN, RECIPE_RUNS, RECIPE_SPREAD, RECOVERY_POINTS

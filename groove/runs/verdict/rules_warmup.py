@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
+from groove.runs.columns import ACCURACY, BACKBONE, CONTRASTIVE_LOSS, L2
 from groove.runs.folder import Phase, Run
-from groove.runs.measured import (
-    ACCURACY,
-    BACKBONE,
-    L2,
-    LOSS,
-    Measured,
-    absent,
-    at,
-    loss_fall,
-    lowest,
-    mean,
-    number,
-    points,
-)
+from groove.runs.measured import Measured, absent, at, loss_fall, lowest, mean, number, points
 from groove.runs.verdict.indicator import Indicator, above, at_least, judged
 from groove.runs.verdict.rules_everyone import drift_hint, implied, loss_hint
 from groove.runs.verdict.thresholds import DIP_POINTS, GOOD_BACKBONE_GRADIENT, IDEAL_DIP, WARMUP_L2, WARMUP_LOSS_DROP
@@ -60,7 +48,8 @@ def contrastive_drop(run: Run) -> Indicator:
         return judged(name, NO_WARMUP, bound)
     last = warmup.last_epoch
     fall = loss_fall(run, 0, last)
-    measured = f"{LOSS} {number(run.at(LOSS, 0))} -> {number(run.at(LOSS, last))} at epoch {last}"
+    before, after = run.at(CONTRASTIVE_LOSS, 0), run.at(CONTRASTIVE_LOSS, last)
+    measured = f"{CONTRASTIVE_LOSS} {number(before)} -> {number(after)} at epoch {last}"
     return judged(name, fall, bound, loss_hint(run, fall.value, measured, last))
 
 

@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from groove.runs.columns import ACCURACY, COSINE, KNN, L2, PROBE
 from groove.runs.folder import Run, write_atomically
-from groove.runs.measured import ACCURACY, COSINE, KNN, L2, PROBE, number
+from groove.runs.measured import number
 from groove.runs.verdict import rules_conservative as conservative
 from groove.runs.verdict import rules_everyone as everyone
 from groove.runs.verdict import rules_evidence as evidence

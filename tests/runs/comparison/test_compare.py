@@ -199,7 +199,7 @@ def folds_of_pretrain(folder: Path, references: dict[int, dict[str, float]], **i
         trees = {"references": references[fold]} if fold in references else {}
         if trees:
             trees["references_by_song"] = {name: value + 0.1 for name, value in references[fold].items()}
-        change = {"val/accuracy": {20: 0.80 + 0.01 * fold}, "val/song_accuracy": {20: 0.90 + 0.01 * fold}}
+        change = {"val/accuracy": {20: 0.80 + 0.01 * fold}, "val/joint_accuracy": {20: 0.90 + 0.01 * fold}}
         path = good_pretrain(folder / f"fold{fold}", change, fold=fold, **trees, **info)
         (path / ".hydra").mkdir()
         (path / ".hydra" / "overrides.yaml").write_text(f"- experiment=pretrain\n- data.fold={fold}\n- data.songs=S\n")
