@@ -9,13 +9,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from groove.cli.entry import run_main
 from groove.config.schema import TrainConfig
 
 
-def run(cfg: Any) -> None:
+def run(cfg: TrainConfig) -> None:
     """Run one experiment as `cfg` (a `TrainConfig`) says, into Hydra's output folder."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
@@ -28,36 +27,43 @@ def run(cfg: Any) -> None:
     if hydra.mode == RunMode.MULTIRUN:
         from groove.training.resume import continued
 
-        cfg = continued(cfg, folder)
-    if cfg is not None:
-        train(cfg, folder, hydra.overrides.task)
+        unfinished = continued(cfg, folder)
+        if unfinished is None:
+            return
+        cfg = unfinished
+    train(cfg, folder, hydra.overrides.task)
 
 
-def train(cfg: Any, folder: Path, overrides: Sequence[str] = ()) -> None:
+def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None:
     """Run one experiment into `folder`: check, prepare, pretrain if needed, fit, judge, draw.
 
     `overrides` are the command line's words, of which those that change nothing are named.
     """
     from groove.config.checks import check_songs, check_training
-    from groove.training.distributed import Ranks, first_rank, quiet
+    from groove.training.distributed import Ranks, quiet
 
     check_training(cfg)  # before torch is imported
     check_songs(cfg.data)
 
     with quiet():
-        from groove.training.pipeline import check_settings, fit_experiment, load_data, report_run, starting_model
+        from groove.training.pipeline import (
+            check_settings,
+            fit_experiment,
+            load_data,
+            report_run,
+            starting_checkpoint,
+            starting_models,
+        )
         from groove.training.resume import with_checkpoint
-        from groove.training.unused import unused_settings
 
         cfg = with_checkpoint(cfg, folder)
-        check_settings(cfg)
-        for line in unused_settings(overrides, cfg) if first_rank() else ():
+        for line in check_settings(cfg, overrides):
             print(line, flush=True)
         data, catalogue = load_data(cfg)
         with Ranks(cfg, folder) as ranks:
-            model = starting_model(cfg, data, catalogue, ranks)
+            model, untrained = starting_models(cfg, data, starting_checkpoint(cfg, data, catalogue, ranks))
             fit = fit_experiment(cfg, model, data, folder, ranks)
-            report_run(fit, catalogue)
+            report_run(fit, catalogue, untrained)
         print(f'charts like one: python -m groove.recommend {shlex.quote(f"run={folder}")} chart="Title [Hard]"')
 
 

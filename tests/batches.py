@@ -15,7 +15,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.config.schema import CONF_DIR, TrainConfig, checked, plain
+from groove.config.schema import CONF_DIR, TrainConfig, checked
 from groove.data.dataset import ChartBatch, ChartTable
 from groove.data.triplets import ChartLabels, PairRule, draw_triplets
 from groove.features.audio import AUDIO_FEATURES
@@ -149,9 +149,8 @@ def tiny_module(
     *overrides: str, weights: tuple[float, float] = (0.3, 2.0), class_weights: torch.Tensor | None = None, **model: Any
 ) -> GrooveModule:
     """Return a `GrooveModule` around a tiny model; `weights` are those of classification and contrastive loss."""
-    config = plain(train_config(*overrides))
-    config["model"] |= {**TINY, **model}
+    sizes = [f"model.{name}={'null' if value is None else value}" for name, value in {**TINY, **model}.items()]
     scaler = {"center": [0.0] * len(RADAR_AXES), "scale": [1.0] * len(RADAR_AXES)}
-    module = GrooveModule(tiny_model(**model), config, SLOTS, scaler, class_weights)
+    module = GrooveModule(tiny_model(**model), train_config(*overrides, *sizes), SLOTS, scaler, class_weights)
     module.loss_weights = dict(zip(("classification", "contrastive"), weights, strict=True))
     return module.eval()

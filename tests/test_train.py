@@ -18,13 +18,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import CONF_DIR, plain
 from groove.data.datamodule import GrooveDataModule
+from groove.data.trees import COUNTED
 from groove.embedding.trained import load_trained
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.prepare import prepared
 from groove.training.fit import EpochSeed
 from groove.training.module import GrooveModule
 from groove.training.resume import continued
-from groove.training.trees import COUNTED
 from tests.batches import batch, tiny_model, train_config
 from tests.training_runs import composed, rows, run, write_library
 
@@ -352,7 +352,7 @@ def test_the_files_that_tests_run_are_all_there_are():
 
 def test_a_term_on_the_pooled_features_reaches_no_projection_head(work, songs):
     cfg = composed(work, songs, "experiment=c", "experiment.warmup_epochs=1")
-    module = GrooveModule(tiny_model(), plain(cfg), ["Easy", "Hard"], {})
+    module = GrooveModule(tiny_model(), cfg, ["Easy", "Hard"], {})
     data = batch([8] * 12, classes=2)
     output = module(data)
     _, both = module.objectives(output, data, data.triplets)

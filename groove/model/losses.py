@@ -84,9 +84,11 @@ class ContrastiveLoss(nn.Module):
         pooled_weight: weight of the same loss on the pooled features, beside 1 on the embedding (used by the module
             that is trained; 0 is the seed's protocol).
         uses_triplets: whether the objective depends on the triplets, so on the miner (of a loss of your own: assumed).
+        uses_margin: whether it asks for a margin between a triplet's distances.
     """
 
     uses_triplets = True
+    uses_margin = False
 
     def __init__(self, normalize: bool = False, pooled_weight: float = 0.0) -> None:
         """Work on the unit sphere if `normalize`."""
@@ -136,6 +138,8 @@ class AdaptiveTripletLoss(ContrastiveLoss):
     The mean is over all triplets, satisfied ones included. With ``margin_scale=0`` it is the plain triplet loss.
     Source: the seed document; the triplet loss is FaceNet's (Schroff et al., CVPR 2015).
     """
+
+    uses_margin = True
 
     def __init__(
         self,

@@ -26,11 +26,12 @@ from groove.data.dataset import ChartBatch
 from groove.errors import ConfigError, GrooveError, one_line
 from groove.model.fusion import LateFusionClassifier, ModelOutput, full_precision
 from groove.model.losses import ContrastiveLoss, ContrastiveOutput, ContrastiveTargets
+from groove.runs import columns
 from groove.training.finite import nonfinite
 
-PER_CHART = ("loss", "classification_loss", "embedding_norm")
+PER_CHART = (columns.TRAIN_LOSS, columns.TRAIN_CLASSIFICATION_LOSS, columns.TRAIN_NORM)
 """Numbers of a batch whose mean over an epoch weighs a batch by its charts."""
-PER_TRIPLET = ("contrastive_loss", "active_fraction", "margin")
+PER_TRIPLET = (columns.TRAIN_CONTRASTIVE_LOSS, columns.TRAIN_ACTIVE_FRACTION, columns.TRAIN_MARGIN)
 """Those that it weighs by its triplets."""
 
 
@@ -67,7 +68,7 @@ class GrooveModule(L.LightningModule):
         model: the `LateFusionClassifier`.
         loss_weights: weight of each loss, set by `PhaseScheduler` at every epoch start.
         base_lr: learning rate before schedule and phase factors.
-        train_means, train_accuracy: of the epoch's training batches, by name without ``train/``.
+        train_means, train_accuracy: of the epoch's training batches; `train_means` by column.
         val_accuracy, val_loss: of the model's own head on the held-out charts.
     """
 
@@ -137,15 +138,15 @@ class GrooveModule(L.LightningModule):
         """Return the `PER_CHART` numbers of one encoded batch, and the `PER_TRIPLET` ones where it has triplets."""
         classification, contrastive = self.objectives(output, batch, triplets)
         row = {
-            "loss": self.weighted(classification, contrastive.loss),
-            "classification_loss": classification,
-            "embedding_norm": output.embedding.detach().norm(dim=1).mean(),
+            columns.TRAIN_LOSS: self.weighted(classification, contrastive.loss),
+            columns.TRAIN_CLASSIFICATION_LOSS: classification,
+            columns.TRAIN_NORM: output.embedding.detach().norm(dim=1).mean(),
         }
         if len(batch.triplets):
             row |= {
-                "contrastive_loss": contrastive.loss,
-                "active_fraction": contrastive.active_fraction,
-                "margin": contrastive.margin,
+                columns.TRAIN_CONTRASTIVE_LOSS: contrastive.loss,
+                columns.TRAIN_ACTIVE_FRACTION: contrastive.active_fraction,
+                columns.TRAIN_MARGIN: contrastive.margin,
             }
         return row
 
@@ -153,15 +154,15 @@ class GrooveModule(L.LightningModule):
         """Return the weighted loss of one batch; its numbers enter the means of the epoch, equal in all processes."""
         output = gather_output(self.model(batch), len(batch.label))
         numbers = self.numbers(output, batch, self.miner(output.embedding.detach(), batch))
-        loss = numbers["loss"]
+        loss = numbers[columns.TRAIN_LOSS]
         if not torch.isfinite(loss):
             raise nonfinite(f"loss {loss.item()}", self.model, batch)
         self.train_accuracy.update(self.model.classifier_head.predict(output.logits), batch.label)
-        self.log("train/accuracy", self.train_accuracy, on_step=False, on_epoch=True)
+        self.log(columns.TRAIN_ACCURACY, self.train_accuracy, on_step=False, on_epoch=True, logger=False)
         for name, value in numbers.items():
             mean = self.train_means[name]
             mean.update(value.detach(), len(batch.label) if name in PER_CHART else len(batch.triplets))  # type: ignore[operator]
-            self.log(f"train/{name}", mean, on_step=False, on_epoch=True)  # type: ignore[arg-type]
+            self.log(name, mean, on_step=False, on_epoch=True, logger=False)  # type: ignore[arg-type]
         return loss * world_size()
 
     def validation_step(self, batch: ChartBatch, batch_idx: int) -> ModelOutput:  # type: ignore[override]
@@ -171,8 +172,8 @@ class GrooveModule(L.LightningModule):
         loss = self.model.classifier_head.loss(output.logits.float(), label, None, self.smoothing)
         self.val_accuracy.update(self.model.classifier_head.predict(output.logits), label)
         self.val_loss.update(loss, len(label))
-        self.log("val/accuracy", self.val_accuracy)
-        self.log("val/classification_loss", self.val_loss)
+        self.log(columns.ACCURACY, self.val_accuracy, logger=False)
+        self.log(columns.CLASSIFICATION_LOSS, self.val_loss, logger=False)
         return output
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

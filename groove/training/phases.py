@@ -17,6 +17,7 @@ import lightning as L
 from lightning.pytorch.utilities import rank_zero_only
 
 from groove.config.modules import LOSSES, OPTIONAL_MODULES, reached_by
+from groove.config.schema import PhaseConfig
 from groove.errors import ConfigError
 from groove.model.fusion import LateFusionClassifier
 from groove.training.phase_settings import check_one_list, check_weights, phase_lengths
@@ -27,7 +28,7 @@ _LR_WARMUP = 0.05
 
 
 @dataclass(frozen=True)
-class Phase:
+class ResolvedPhase:
     """One phase, resolved against a model: epochs `first_epoch` to `last_epoch`, 1-based and inclusive."""
 
     name: str
@@ -43,7 +44,7 @@ class Phase:
         return _TITLES.get(self.name, self.name.capitalize())
 
 
-def resolve_phases(phases: Sequence[Any], epochs: int, model: LateFusionClassifier) -> list[Phase]:
+def resolve_phases(phases: Sequence[PhaseConfig], epochs: int, model: LateFusionClassifier) -> list[ResolvedPhase]:
     """Turn a list of `PhaseConfig` into phases that cover epochs 1 to `epochs` exactly.
 
     Raises:
@@ -51,7 +52,7 @@ def resolve_phases(phases: Sequence[Any], epochs: int, model: LateFusionClassifi
             epochs that do not add up.
     """
     lengths = phase_lengths([phase.epochs for phase in phases], epochs)
-    resolved: list[Phase] = []
+    resolved: list[ResolvedPhase] = []
     first = 1
     for phase, length in zip(phases, lengths, strict=True):
         frozen = _frozen(phase, model)
@@ -63,7 +64,7 @@ def resolve_phases(phases: Sequence[Any], epochs: int, model: LateFusionClassifi
             for module in model.matching([name], f"phase '{phase.name}': lr_factor")
         }
         if length:
-            resolved.append(Phase(phase.name, first, first + length - 1, tuple(frozen), weights, factors))
+            resolved.append(ResolvedPhase(phase.name, first, first + length - 1, tuple(frozen), weights, factors))
         first += length
     return resolved
 
@@ -90,7 +91,7 @@ def _check_weights(name: str, weights: dict[str, float], frozen: Sequence[str], 
         )
 
 
-def phase_at(phases: Sequence[Phase], epoch: int) -> Phase:
+def phase_at(phases: Sequence[ResolvedPhase], epoch: int) -> ResolvedPhase:
     """Return the phase of the 1-based `epoch`; the first phase for epoch 0, the last beyond the end."""
     for phase in phases:
         if epoch <= phase.last_epoch:
@@ -115,13 +116,13 @@ def lr_schedule(schedule: str, progress: float) -> float:
 class PhaseScheduler(L.Callback):
     """Applies the phase of the current epoch; a pure function of the epoch, without state."""
 
-    def __init__(self, phases: Sequence[Phase], schedule: str = "constant") -> None:
+    def __init__(self, phases: Sequence[ResolvedPhase], schedule: str = "constant") -> None:
         """Schedule `phases`; `schedule` shapes the learning rate over the whole fit."""
         self.phases = list(phases)
         self.schedule = schedule
         lr_schedule(schedule, 0.0)
 
-    def apply(self, module: Any, epoch: int) -> Phase:
+    def apply(self, module: Any, epoch: int) -> ResolvedPhase:
         """Freeze and weigh as the phase of the 1-based `epoch` says; return it."""
         phase = phase_at(self.phases, epoch)
         module.model.freeze(phase.frozen)
@@ -151,7 +152,7 @@ class PhaseScheduler(L.Callback):
             group["lr"] = pl_module.base_lr * factor * phase.lr_factor.get(group["name"], 1.0)  # type: ignore[operator]
 
     @rank_zero_only
-    def _announce(self, phase: Phase, module: Any) -> None:
+    def _announce(self, phase: ResolvedPhase, module: Any) -> None:
         position = self.phases.index(phase)
         if position:
             print(f"PHASE TRANSITION: {self.phases[position - 1].title} → {phase.title}", flush=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from groove.config.schema import plain
 from groove.errors import LibraryError
 from groove.train import train
 from groove.training.module import make_objective
-from groove.training.unused import unused_settings
+from groove.training.pipeline import check_settings
 from tests.batches import batch, train_config
 from tests.config.test_groups import EXPERIMENTS, LOSSES
 
@@ -18,7 +17,7 @@ ONLY = "only normalize, pooled_weight, temperature"
 
 
 def lines(*overrides: str) -> list[str]:
-    return unused_settings(overrides, train_config(*overrides))
+    return check_settings(train_config(*overrides), overrides)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +66,7 @@ def test_an_experiment_by_itself_sets_nothing_in_vain(experiment):
 def test_the_miner_is_named_exactly_where_the_loss_does_not_depend_on_its_triplets(loss):
     """Re-derived: the objective of two sets of triplets of one batch."""
     overrides = ["experiment=baseline", f"loss={loss}", "mining=hard"]
-    objective, _ = make_objective(plain(train_config(*overrides)))
+    objective, _ = make_objective(train_config(*overrides))
     data = batch([6] * 12, classes=2)
     from groove.model.losses import ContrastiveTargets
 

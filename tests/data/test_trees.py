@@ -11,9 +11,9 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 from groove.data.slots import SimfileSlots
+from groove.data.trees import COUNTED, counted_features, tree_references
 from groove.features.catalogue import prepare_library
 from groove.features.settings import FeatureSettings
-from groove.training.trees import COUNTED, counted_features, tree_references
 from tests.builders import measures, write_song
 
 CLASSES = {"Beginner": ["Beginner"], "Easy": ["Easy"], "Medium": ["Medium"], "Hard": ["Hard", "Challenge"]}
