@@ -1,4 +1,4 @@
-"""Errors that a person can act on: the value found, where it was found, what is allowed.
+"""Errors that a person can act on: the value found, where it was found, what it must be.
 
 Every error that a user's input can cause derives from `GrooveError`. Entry points print its text as one line on
 standard error and exit with status 1 (see `groove.cli.entry.run_main`); anything else is a bug and keeps its traceback.
@@ -18,7 +18,7 @@ class GrooveError(Exception):
 
 
 class ConfigError(GrooveError):
-    """A setting that does not exist, or a value that is not allowed."""
+    """A setting that does not exist, or a value that cannot be."""
 
 
 class LibraryError(GrooveError):
@@ -63,7 +63,7 @@ class NonFiniteLossError(GrooveError):
         self.bad_inputs = bad_inputs or []
 
 
-_OF_THE_DISK = {
+_DISK_ERRNOS = {
     getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO")
 } - {None}
 """A full disk, a quota, a limit on a file's size, a disk or folder that is read-only, a disk that fails."""
@@ -71,7 +71,7 @@ _OF_THE_DISK = {
 
 def disk_error(error: OSError) -> str | None:
     """Return the line for an `error` of the disk or of permissions; None for one that is a bug."""
-    if error.errno not in _OF_THE_DISK:
+    if error.errno not in _DISK_ERRNOS:
         return None
     return f"'{error.filename or 'a file'}' cannot be written or read: {error.strerror}"
 
@@ -91,9 +91,9 @@ def one_line(cause: object) -> str:
     return " ".join(str(cause).split())
 
 
-def did_you_mean(found: str, allowed: Iterable[str]) -> str:
-    """Return ``'; did you mean X? allowed: A, B'`` (the closest name first), for the tail of an error line."""
-    names = sorted(allowed)
-    close = difflib.get_close_matches(found, names, n=1)
+def did_you_mean(found: str, names: Iterable[str]) -> str:
+    """Return ``did you mean 'A'? must be one of A, B`` (the closest name first), for the tail of an error line."""
+    known = sorted(names)
+    close = difflib.get_close_matches(found, known, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
-    return f"{hint}allowed: {', '.join(names)}"
+    return f"{hint}must be one of {', '.join(known)}"

@@ -8,16 +8,16 @@ Then come questions that the radar cannot answer well: which song, step artist, 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from groove.cli.entry import run_main
-from groove.config.ranges import between
-from groove.embed import EmbedConfig, about, embedded_catalogue, trained_and_catalogue, writing
+from groove.config.schema import EvaluateConfig
+from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError
+from groove.io.files import writing
 
 if TYPE_CHECKING:
     from groove.data.triplets import ChartLabels
@@ -30,15 +30,6 @@ if TYPE_CHECKING:
 RESULT_FILE = "evaluation.json"
 Table = dict[str, dict[str, "Interval"]]
 """Values with intervals, by what was measured within each space."""
-
-
-@dataclass
-class EvaluateConfig(EmbedConfig):
-    """Schema of `conf/evaluate.yaml`."""
-
-    draws: int = between(1000, 1, 100_000)
-    technique: bool = True
-    out: str | None = None
 
 
 def run(cfg: EvaluateConfig) -> None:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from groove.cli.entry import run_main
-from groove.config.ranges import between, one_of
-from groove.embed import EmbedConfig, about, embedded
+from groove.config.schema import ExploreConfig
+from groove.embedding.library import about, embedded
 from groove.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -40,18 +39,6 @@ SEEN = {
 }
 SUBSTYLE = "substyle"
 """A column that may be there: the name of each chart's cluster."""
-
-
-@dataclass
-class ExploreConfig(EmbedConfig):
-    """Schema of `conf/explore.yaml`."""
-
-    out: str = "explore.html"
-    space: str = one_of("projection", "pooled")
-    neighbors: int = between(10, 1, MOST_NEIGHBORS)
-    method: str = one_of("tsne", "pca")
-    seed: int = between(0, 0, 2**31 - 1)
-    substyles: bool = True
 
 
 def run(cfg: ExploreConfig) -> None:

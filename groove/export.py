@@ -13,15 +13,14 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import MISSING
-
 from groove.cli.entry import run_main
-from groove.embed import EmbedConfig, about, embedded, embedded_catalogue, trained_and_catalogue, writing
+from groove.config.schema import ExportConfig
+from groove.embedding.library import about, embedded, embedded_catalogue, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError, did_you_mean
+from groove.io.files import writing
 
 if TYPE_CHECKING:
     from groove.embedding.trained import TrainedModel
@@ -44,14 +43,6 @@ _ABOUT = {
     ONNX_FILE: "frames -> pooled, embedding, logits",
     "model.json": "the card: inputs, classes, scaler, results, checksums",
 }
-
-
-@dataclass
-class ExportConfig(EmbedConfig):
-    """Schema of `conf/export.yaml`; `what` is a name, a list of names or None."""
-
-    out: str = MISSING
-    what: Any = None
 
 
 def run(cfg: ExportConfig) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,34 +21,29 @@ from groove.charts.library.summary import LibraryReport, distribution_table
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.cli.console import progress
 from groove.cli.entry import run_main
-from groove.config.checks import check_preparation
 from groove.config.schema import PrepareConfig
 from groove.errors import LibraryError
-from groove.features.catalogue import Catalogue, check_settings, prepare_library
+from groove.features.catalogue import Catalogue
+from groove.features.preparation import prepare, songs_of, summary
 from groove.features.shards import Shard, prepare_shard
-from groove.features.workers import OnStep
 from groove.figures.library_figure import write_library_figure
-from groove.io.processes import usable_workers
 
 
-def run(cfg: Any) -> None:
-    """Prepare the library of `cfg` (a `PrepareConfig`), or one shard of it, and print what was found."""
+def run(cfg: PrepareConfig) -> None:
+    """Prepare the library of `cfg`, or one shard of it, and print what was found."""
     start = time.perf_counter()
-    check_preparation(cfg)
-    shard = Shard.of(cfg.shard, cfg.shards)
-    if shard is not None:
-        return _run_shard(cfg, shard, start)
-    catalogue = _prepare(cfg.data, cfg.features)
+    if cfg.shard is not None:
+        return _run_shard(cfg, Shard(cfg.shard, cfg.shards), start)
+    catalogue = prepare(cfg.data, cfg.features)
     _report(catalogue, cfg.data.missing_audio)
     _show(library_report(catalogue, cfg.data.radar), catalogue.figure_path if cfg.figure else None)
     print(f"{catalogue.computed} simfiles computed, {time.perf_counter() - start:.1f} s")
 
 
-def _run_shard(cfg: Any, shard: Shard, start: float) -> None:
+def _run_shard(cfg: PrepareConfig, shard: Shard, start: float) -> None:
     """Compute the records of `shard`, print how many, and which simfiles failed."""
-    check_settings(cfg.data.missing_audio, cfg.data.workers)
     with progress() as on_step:
-        songs, workers = _songs(cfg.data, on_step)
+        songs, workers = songs_of(cfg.data, on_step)
         steps_types = list(cfg.data.steps_types)
         part = prepare_shard(songs, Path(cfg.data.store), cfg.features, shard, steps_types, workers, on_step)
     for entry in part.failed:
@@ -60,49 +54,10 @@ def _run_shard(cfg: Any, shard: Shard, start: float) -> None:
     )
 
 
-def prepared(data: Any, features: Any) -> Catalogue:
-    """Return the catalogue of the library that `data` (a `DataConfig`) names, computing what its store lacks.
-
-    One line is printed: how many charts, how many of them without audio, and how much was left out.
-    """
-    catalogue = _prepare(data, features)
-    print(f"library: {_summary(catalogue)}; {len(catalogue.left_out)} left out ({catalogue.left_out_path})")
-    return catalogue
-
-
-def _prepare(data: Any, features: Any) -> Catalogue:
-    with progress() as on_step:
-        songs, workers = _songs(data, on_step)
-        store, steps_types = Path(data.store), list(data.steps_types)
-        return prepare_library(songs, store, features, steps_types, data.missing_audio, workers, on_step)
-
-
-def _songs(data: Any, on_step: OnStep) -> tuple[Path, int]:
-    """Return the folder of songs, and the number of processes to use."""
-    workers = usable_workers(data.workers)
-    return Path(data.songs) if data.songs else _generated(data, workers, on_step), workers
-
-
-def _generated(data: Any, workers: int, on_step: OnStep) -> Path:
-    """Return the folder of the generated library, which is written if it is not there."""
-    from groove.charts.generated.write import write_library
-
-    root, songs = Path(data.generated.root), data.generated.songs
-    write_library(root, data.generated.seed, songs, workers, lambda *done: on_step("songs written", *done))
-    return root
-
-
-def _summary(catalogue: Catalogue) -> str:
-    table = catalogue.table
-    songs = len(table["identity"].unique())
-    silent = table["has_audio"].to_pylist().count(False)
-    return f"{len(table)} charts of {songs} songs, {silent} of the charts without audio"
-
-
 def _report(catalogue: Catalogue, missing_audio: str) -> None:
     """Print what is in the catalogue, what the frames merge, what was left out, and where it all lies."""
     table = catalogue.table
-    print(f"{_summary(catalogue)} (missing_audio={missing_audio})")
+    print(f"{summary(catalogue)} (missing_audio={missing_audio})")
     counts = Counter(table["difficulty"].to_pylist())
     print("  " + ", ".join(f"{counts[name]} {name}" for name in DIFFICULTIES if counts[name]))
     merged = table["merged_rows"].to_pylist()
@@ -120,7 +75,7 @@ def library_report(catalogue: Catalogue, family: str) -> LibraryReport:
     """Return `catalogue` in numbers, with the radar of `family`."""
     table = catalogue.table
     return LibraryReport(
-        title=_summary(catalogue),
+        title=summary(catalogue),
         family=family,
         axes=RADAR_AXES,
         slots=DIFFICULTIES,

@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from omegaconf import MISSING
 
 from groove.charts.chart import DIFFICULTIES
 from groove.charts.library.index import RadarTable, radar_table
@@ -25,7 +23,7 @@ from groove.charts.library.summary import LibraryReport, distribution_table
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES
 from groove.cli.console import table_console
 from groove.cli.entry import run_main
-from groove.config.ranges import PROCESSES, between, one_of
+from groove.config.schema import RadarConfig
 from groove.errors import LibraryError
 from groove.figures.library_figure import write_library_figure
 from groove.io.files import write_bytes
@@ -42,20 +40,6 @@ NAMED = 3
 """How many of the charts without a match are named."""
 WIDE = 120
 """Columns of a table where no terminal says how many there are."""
-
-
-@dataclass
-class RadarConfig:
-    """Schema of `conf/radar.yaml`; paths are relative to the current directory."""
-
-    songs: str = MISSING
-    out: str = "radar.csv"
-    steps_types: list[str] = field(default_factory=lambda: ["dance-single"])
-    song_end: str = one_of("song", "last_row")
-    index: str | None = "outputs/index"
-    workers: int = between(2, 1, PROCESSES)
-    figure: bool = True
-    compare: str | None = None
 
 
 def run(cfg: RadarConfig) -> None:

@@ -8,16 +8,16 @@ may be named. ``out=`` writes the answers: .csv, .json, a course (.crs) or prefe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from groove.cli.entry import run_main
-from groove.config.ranges import between, one_of
-from groove.embed import EmbedConfig, about, embedded, writing
+from groove.config.schema import RecommendConfig
+from groove.embedding.library import about, embedded
 from groove.errors import ConfigError
+from groove.io.files import writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,35 +31,6 @@ if TYPE_CHECKING:
 SAME, ANY = "same", "any"
 WIDE = 140
 """Columns from which on the answers' table has room for everything in columns of its own."""
-
-
-@dataclass
-class RadarQueryConfig:
-    """A radar to look for: a number, ``low``, ``medium`` or ``high`` for each axis that matters."""
-
-    stream: Any = None
-    voltage: Any = None
-    air: Any = None
-    freeze: Any = None
-    chaos: Any = None
-
-
-@dataclass
-class RecommendConfig(EmbedConfig):
-    """Schema of `conf/recommend.yaml`."""
-
-    chart: str | None = None
-    simfile: str | None = None
-    radar: RadarQueryConfig = field(default_factory=RadarQueryConfig)
-    k: int = between(10, 1)
-    space: str = one_of("projection", "pooled")
-    difficulty: Any = SAME
-    meter: Any = None
-    bpm: Any = None
-    length: Any = None
-    pack: Any = None
-    same_song: bool = False
-    out: str | None = None
 
 
 def run(cfg: RecommendConfig) -> None:
@@ -85,7 +56,7 @@ def _check(cfg: RecommendConfig) -> str:
     Raises:
         ConfigError: unless it is exactly one of them, `out` a kind of file that can be written, and every value one.
     """
-    radar = any(value is not None for value in vars_of(cfg.radar).values())
+    radar = any(value is not None for value in cfg.radar.model_dump().values())
     if cfg.simfile is None and (cfg.chart is None) == (not radar):
         given = "both chart= and radar.*=" if radar else "nothing"
         raise ConfigError(f'{given} given; ask by one of chart="Title [Hard]", simfile=FILE, radar.stream=high')
@@ -103,17 +74,12 @@ def _check_values(cfg: RecommendConfig) -> None:
 
     difficulty = None if cfg.difficulty in (SAME, ANY) else cfg.difficulty
     check_filters({"difficulty": difficulty, "meter": cfg.meter, "bpm": cfg.bpm, "length": cfg.length})
-    asked = {axis: value for axis, value in vars_of(cfg.radar).items() if value is not None}
+    asked = {axis: value for axis, value in cfg.radar.model_dump().items() if value is not None}
     if asked:
         from groove.retrieval.answers import parse_level
 
         for axis, value in asked.items():
             parse_level(axis, str(value))
-
-
-def vars_of(cfg: Any) -> dict[str, Any]:
-    """Return a part of the configuration as a dict."""
-    return {str(key): cfg[key] for key in cfg}
 
 
 def _query(cfg: RecommendConfig, kind: str, library: EmbeddedLibrary) -> tuple[Query, NDArray[np.bool_]]:
@@ -123,7 +89,7 @@ def _query(cfg: RecommendConfig, kind: str, library: EmbeddedLibrary) -> tuple[Q
 
     if kind == "radar":
         allowed = _allowed(cfg, library, None)
-        return query_by_radar(library, vars_of(cfg.radar), allowed), allowed
+        return query_by_radar(library, cfg.radar.model_dump(), allowed), allowed
     if kind == "simfile":
         outside = _outside(cfg)
         row = find_chart(outside, cfg.chart) if cfg.chart else only_chart(outside)
@@ -157,7 +123,7 @@ def _same(library: EmbeddedLibrary, slot: str) -> list[str]:
 
 def _outside(cfg: RecommendConfig) -> EmbeddedLibrary:
     """Return the charts of ``cfg.simfile``, embedded."""
-    from groove.embed import library_settings, model_of
+    from groove.embedding.library import library_settings, model_of
     from groove.embedding.outside import embed_simfile
 
     trained = model_of(cfg)

@@ -9,24 +9,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from groove.cli.entry import run_main
+from groove.config.schema import ReportConfig
 from groove.errors import RunError
 from groove.runs.folder import Run, find_runs, load_run
 
 
-@dataclass
-class ReportConfig:
-    """Schema of `conf/report.yaml`; `runs` is a folder or a list of folders."""
-
-    runs: Any = "outputs"
-    out: str = "outputs"
-
-
-def report(cfg: Any) -> None:
+def report(cfg: ReportConfig) -> None:
     """Judge, draw and compare the runs that `cfg` (a `ReportConfig`) names."""
     from rich.console import Console
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove.cli.entry import run_main
-from groove.config.ranges import between, one_of
-from groove.embed import EmbedConfig, about, embedded
+from groove.config.schema import SubstylesConfig
+from groove.embedding.library import about, embedded
 from groove.errors import RunError
 
 if TYPE_CHECKING:
@@ -34,16 +34,6 @@ CUT_NUMBERS = (
     *("k", "silhouette", "ari_seeds", "ari_subsamples", "weakest_jaccard"),
     *("valley", "valley_p", "smallest", "stable", "separated"),
 )
-
-
-@dataclass
-class SubstylesConfig(EmbedConfig):
-    """Schema of `conf/substyles.yaml`."""
-
-    out: str = "outputs/substyles"
-    space: str = one_of("projection", "pooled")
-    largest: int = between(8, 2, 50)
-    seed: int = between(0, 0, 2**31 - 1)
 
 
 def run(cfg: SubstylesConfig) -> None:

@@ -15,7 +15,7 @@ from groove.config.schema import TrainConfig
 
 
 def run(cfg: TrainConfig) -> None:
-    """Run one experiment as `cfg` (a `TrainConfig`) says, into Hydra's output folder."""
+    """Run one experiment as `cfg` says, into Hydra's output folder."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
@@ -39,11 +39,10 @@ def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None
 
     `overrides` are the command line's words, of which those that change nothing are named.
     """
-    from groove.config.checks import check_songs, check_training
+    from groove.config.files import check_files
     from groove.training.distributed import Ranks, quiet
 
-    check_training(cfg)  # before torch is imported
-    check_songs(cfg.data)
+    check_files(cfg)  # before torch is imported
 
     with quiet():
         from groove.training.pipeline import (

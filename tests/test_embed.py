@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groove.embed import EmbedConfig, about, embedded
+from groove.config.schema import EmbedConfig
 from groove.embedding.embedded import EMBEDDINGS_FILE, load
+from groove.embedding.library import about, embedded
 from groove.embedding.trained import load_trained
 from groove.errors import CheckpointError, GrooveError, RunError
 from tests.builders import measures, write_song

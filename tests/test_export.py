@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from groove import export
-from groove.embed import EmbedConfig, embedded
+from groove.config.schema import EmbedConfig
 from groove.embedding.embedded import load, save
 from groove.embedding.exported import load_safetensors
+from groove.embedding.library import embedded
 from groove.errors import ConfigError, LibraryError
 from groove.export import ExportConfig, _agreement, run, wanted
 from groove.exporting.onnx_encoder import OnnxCheck

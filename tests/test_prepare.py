@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from groove.config.schema import DataConfig, FeaturesConfig, GeneratedConfig, PrepareConfig
-from groove.prepare import prepared, run
+from groove.features.preparation import prepared
+from groove.prepare import run
 from tests.builders import steady, write_song
 
 

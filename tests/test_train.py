@@ -21,7 +21,7 @@ from groove.data.datamodule import GrooveDataModule
 from groove.data.trees import COUNTED
 from groove.embedding.trained import load_trained
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
-from groove.prepare import prepared
+from groove.features.preparation import prepared
 from groove.training.fit import EpochSeed
 from groove.training.module import GrooveModule
 from groove.training.resume import continued

@@ -9,7 +9,7 @@ import os
 import select
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -17,11 +17,11 @@ from omegaconf.errors import OmegaConfBaseException
 from groove.cli.help import HELP, help_text
 from groove.cli.overrides import prepared_arguments
 from groove.config.messages import explain
-from groove.config.schema import CONF_DIR, checked
+from groove.config.schema import CONF_DIR, S, checked
 from groove.errors import ConfigError, GrooveError, disk_error, one_line
 
 
-def run_main(task: Callable[[Any], None], config_name: str, schema: type) -> None:
+def run_main(task: Callable[[S], None], config_name: str, schema: type[S]) -> None:
     """Compose `conf/<config_name>.yaml` with the command line, check it against `schema`, and call ``task(cfg)``.
 
     A user's mistake is printed as one line on standard error, with exit status 1; Ctrl-C exits with 130. In a sweep the
@@ -40,7 +40,7 @@ def run_main(task: Callable[[Any], None], config_name: str, schema: type) -> Non
         except GrooveError as error:  # caught here, since Hydra writes a line of its own when a job raises
             failures.append(_one_line(str(error)))
         except OSError as error:
-            if _reader_has_gone(error):
+            if _stdout_closed(error):
                 _end_quietly()
             failures.append(_one_line(_line_of_disk(error)))
         composing.append(True)
@@ -59,7 +59,7 @@ def run_main(task: Callable[[Any], None], config_name: str, schema: type) -> Non
     except (HydraException, OmegaConfBaseException) as error:
         failures.append(_one_line(explain(error, schema)))
     except OSError as error:
-        if _reader_has_gone(error):
+        if _stdout_closed(error):
             _end_quietly()
         failures.append(_one_line(_line_of_folder(error) if composing else _line_of_disk(error)))
     except Exception as error:
@@ -87,7 +87,7 @@ def _line_of_folder(error: OSError) -> str:
     return f"{where}; the folder of a run is what hydra.run.dir= (of a sweep hydra.sweep.dir=) names"
 
 
-def _reader_has_gone(error: OSError) -> bool:
+def _stdout_closed(error: OSError) -> bool:
     """Return whether `error` is that nobody reads standard output any more: of another pipe it is a bug."""
     if not isinstance(error, BrokenPipeError):
         return False

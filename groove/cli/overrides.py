@@ -7,36 +7,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
-from groove.config.messages import key_exists
+from pydantic import BaseModel
+
+from groove.config.base import NAME, PATH
+from groove.config.messages import kind_of, options, unknown_key
+from groove.config.schema import CONF_DIR
 from groove.errors import ConfigError
 
-PATH_KEYS = (
-    "songs",
-    "out",
-    "index",
-    "compare",
-    "data.songs",
-    "data.store",
-    "data.generated.root",
-    "pretrain.root",
-    "pretrained",
-    "ckpt_path",
-    "runs",
-    "run",
-    "hydra.run.dir",
-    "hydra.sweep.dir",
-    "simfile",
-    "store",
-)
-TEXT_KEYS = ("chart", "pack")
-"""Values that name charts and packs: taken as they are written, brackets and all."""
-LIST_KEYS = ("runs", "pack")
-"""Of both kinds, those that may be a list: ``[a,b]``."""
+_FOLDERS_OF_HYDRA = ("hydra.run.dir", "hydra.sweep.dir")
 SWEEP = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 _UNREADABLE = object()
 _SEVERAL = re.compile(r"(choice|glob|interval|range|shuffle|sort|tag)\(")
@@ -53,19 +36,33 @@ _OPTIONS_WITH_A_VALUE = (
 )
 
 
-def prepared_arguments(arguments: Sequence[str], schema: type) -> list[str]:
+def prepared_arguments(arguments: Sequence[str], schema: type[BaseModel]) -> list[str]:
     """Return `arguments` (without the program's name) in Hydra's grammar, checked as far as words can be.
 
     Raises:
-        ConfigError: for a word that is neither an option nor ``key=value``.
+        ConfigError: for a word that is neither an option nor ``key=value``, and a key that does not exist.
     """
     _check_words(arguments, schema)
     sweep = any(argument in SWEEP for argument in arguments)
     first = [argument for argument in arguments if argument in _ANYWHERE]  # Hydra's parser wants them before settings
-    return first + [quoted(argument, sweep) for argument in arguments if argument not in _ANYWHERE]
+    return first + [_setting(argument, schema, sweep) for argument in arguments if argument not in _ANYWHERE]
 
 
-def _check_words(arguments: Sequence[str], schema: type) -> None:
+def _setting(argument: str, schema: type[BaseModel], sweep: bool) -> str:
+    """Return ``key=value`` with its value quoted where needed, and as ``++key=``: it need not stand in a YAML file."""
+    key, separator, value = argument.partition("=")
+    name = key.lstrip("+~")
+    ours = re.fullmatch(r"[^\W\d]\w*([.\[].*)?", name) and not name.startswith("hydra.")
+    if not separator or not ours or (CONF_DIR / name).is_dir():
+        return quoted(argument, schema, sweep)
+    if kind_of(name, schema) is None:
+        if key.startswith("+"):  # a group of the user's own files; `checked` finds what is none
+            return argument
+        raise ConfigError(unknown_key(name, schema))
+    return quoted(argument if key.startswith("~") else f"++{name}={value}", schema, sweep)
+
+
+def _check_words(arguments: Sequence[str], schema: type[BaseModel]) -> None:
     before = ""
     for argument in arguments:
         name, separator, _ = argument.partition("=")
@@ -84,30 +81,45 @@ def _as_setting(argument: str) -> str:
     return f"{name}={value or 'VALUE'}"
 
 
-def _meant(word: str, schema: type) -> str:
+def _meant(word: str, schema: type[BaseModel]) -> str:
     """Return what a `word` without ``=`` was probably meant to be."""
-    if key_exists(word, schema):
+    if kind_of(word, schema) is not None:
         return f"{word}=VALUE"
-    return next((f"{key}={word}" for key in _FOR_A_BARE_WORD if key_exists(key, schema)), f"KEY={word}")
+    found = (f"{key}={word}" for key in _FOR_A_BARE_WORD if kind_of(key, schema) is not None)
+    return next(found, f"KEY={word}")
 
 
-def quoted(argument: str, sweep: bool = False) -> str:
+def quoted(argument: str, schema: type[BaseModel], sweep: bool = False) -> str:
     """Return `argument` with its value quoted, if its key names paths or charts and Hydra would read it otherwise.
 
     Kept are quoted values, interpolations, null, lists where they may be, and in a `sweep` several values.
     """
     key, separator, value = argument.partition("=")
-    name = key.lstrip("+")
-    if not separator or not value or name not in PATH_KEYS + TEXT_KEYS:
+    mark, may_be_list = _written(key.lstrip("+"), schema)
+    if not separator or not value or mark is None:
         return argument
-    as_one = partial(_one, text=name in TEXT_KEYS)
-    if name in LIST_KEYS and _is_list(value):
+    as_one = partial(_one, text=mark == NAME)
+    if may_be_list and _is_list(value):
         value = _each_of_list(value, as_one)
-    elif sweep and name in PATH_KEYS and not Path(value).exists():
+    elif sweep and mark == PATH and not Path(value).exists():
         value = _each_of_sweep(value, as_one)
     else:
         value = as_one(value)
     return f"{key}={value}"
+
+
+def _written(key: str, schema: type[BaseModel]) -> tuple[str | None, bool]:
+    """Return whether `key` is a path or a name (None: neither), and whether it may be a list of them."""
+    kind = kind_of(key, schema)
+    marks = [PATH] if key in _FOLDERS_OF_HYDRA else [part for part in _inside(kind) if part in (PATH, NAME)]
+    return next(iter(marks), None), any(get_origin(option) is list for option in options(kind))
+
+
+def _inside(kind: Any) -> Iterator[Any]:
+    """Yield every type and annotation that `kind` is made of."""
+    yield kind
+    for part in get_args(kind):
+        yield from _inside(part)
 
 
 def _one(value: str, text: bool) -> str:

@@ -1,16 +1,17 @@
-"""Hydra's and OmegaConf's errors as one line that says what is allowed."""
+"""Mistakes in settings as one line: the key, the value found, and what it must be.
+
+Pydantic finds what a value must not be, Hydra what cannot be composed; here both are put into words.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import typing
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union
 
-from omegaconf import OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from pydantic import BaseModel, ValidationError
 
 from groove.errors import did_you_mean
 
@@ -20,97 +21,92 @@ _EXAMPLES = {
     "out": "PATH, where to write",
 }
 """What to give for the keys that some commands cannot do without."""
-_SEVERAL = re.compile(r"Ambiguous value for argument '(?P<key>[^=']+)=(?P<value>.*)'")
+_MUST_BE = {
+    "greater_than": "> {gt:.12g}",
+    "greater_than_equal": ">= {ge:.12g}",
+    "less_than": "< {lt:.12g}",
+    "less_than_equal": "<= {le:.12g}",
+    "finite_number": "a finite number",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "a group of settings, {{key: value}}",
+    "model_type": "a group of settings, {{key: value}}",
+    "too_short": "{min_length} or more names",
+    "literal_error": "{expected}",
+}
+"""What a value must be, by the type of pydantic's error."""
+_SEVERAL = re.compile(r"Ambiguous value for argument '\+*(?P<key>[^=']+)=(?P<value>.*)'")
+_SHOWN = 60
+"""Characters of a wrong value that a message shows."""
 
 
-def explain(error: Exception, schema: type, cfg: Any = None) -> str:
-    """Return Hydra's or OmegaConf's multi-line `error`, about `cfg` if that is composed, as one line."""
-    from hydra.errors import MissingConfigException
-
-    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"{group}={name} does not exist: {did_you_mean(name, error.options)}"
-    where = _full_key(error, schema)
-    if isinstance(error, ConfigKeyError) and where:
-        return _unknown_key(where, schema)
-    text = str(error)
-    if where and text.startswith("Missing mandatory value"):
-        return f"{where} is not given: write {where}={_EXAMPLES.get(where, '...')}"
-    if where and "is not a ListConfig" in text:
-        found = _found(cfg, where)
-        return f"{where} is {found}; a list is wanted: {where}=[{found}]"
-    several = _SEVERAL.match(text)
-    if several:
-        return _not_a_sweep(several["key"], several["value"], schema)
-    for prefix in ("Could not override '", "Key '"):
-        if text.startswith(prefix):
-            key = text.removeprefix(prefix).split("'")[0].lstrip("+~")
-            if not key_exists(key, schema):
-                return _unknown_key(key, schema)
-            if text.startswith("Could not override"):
-                return f"the files of this configuration do not set '{key}'; to set it write +{key}=..."
-    line = next(iter(text.strip().splitlines()), f"these overrides cannot be used ({type(error).__name__})")
-    return f"{where}: {line}" if where else line
+def line_of(error: ValidationError, schema: type[BaseModel]) -> str:
+    """Return the first mistake of `error`, about settings of `schema`, as one line."""
+    found = error.errors(include_url=False)
+    first = found[0]
+    key = _key(first["loc"], schema)
+    if first["type"] == "extra_forbidden":
+        return unknown_key(".".join(map(str, first["loc"])), schema)
+    if first["type"] == "missing":
+        return f"{key} is not given: write {key}={_EXAMPLES.get(key, '...')}"
+    if first["type"] == "value_error":
+        return f"{key}{'.' if key else ''}{first['ctx']['error']}"
+    same = [other for other in found if _key(other["loc"], schema) == key]  # one for each type that it may have
+    wanted = " or ".join(dict.fromkeys(_must_be(other) for other in same))
+    value = first["input"]
+    if first["type"] == "list_type" and isinstance(value, str | int | float):
+        return f"{key} must be a list: {key}=[{value}]"
+    line = f"{key} must be {wanted}, got {_shown(value)}"
+    if first["type"] == "literal_error" and isinstance(value, str):
+        names = re.findall(r"'([^']+)'", wanted)
+        line += did_you_mean(value, names).partition("?")[0].replace("did", "; did") + "?"
+    return line
 
 
-def _found(cfg: Any, key: str) -> str:
-    """Return the value of `key` in `cfg`, as far as it can be looked up (inside lists it cannot)."""
-    found = None
-    with suppress(OmegaConfBaseException):
-        found = OmegaConf.select(cfg, key) if cfg is not None else None
-    return "VALUE" if found is None else str(found)
+def _must_be(error: Any) -> str:
+    return _MUST_BE[error["type"]].format(**error.get("ctx", {})) if error["type"] in _MUST_BE else error["msg"]
 
 
-def _not_a_sweep(key: str, value: str, schema: type) -> str:
-    """Return the line for several values without ``-m``."""
-    kind = _kind(key.lstrip("+"), schema)
-    line = f"{key}={value} is several values"
-    if typing.get_origin(kind) is list and "[" not in value:
-        return f"{line}; a list is written {key}=[{value}]"
-    as_text = f"; as one text '{key}=\"{value}\"'" if str in (kind, *typing.get_args(kind)) and '"' not in value else ""
-    return f"{line}: for one run after the other write -m before it{as_text}"
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def _full_key(error: Exception, schema: type) -> str | None:
-    """Return the key that `error` is about; inside a list OmegaConf names it from the list's element on."""
-    key = getattr(error, "full_key", None)
-    place = _place(getattr(error, "object_type", None), schema)
-    return f"{place}.{key.rpartition('.')[2]}" if key and place and not key.startswith(place) else key
+def _key(loc: tuple[int | str, ...], schema: Any) -> str:
+    """Return the dotted key of pydantic's place `loc`, which also names the alternatives of a type."""
+    parts: list[str] = []
+    for part in map(str, loc):
+        inner = below(schema, part)
+        if inner is not None:
+            parts.append(part)
+            schema = inner
+    return ".".join(parts)
 
 
-def _place(wanted: Any, node: Any) -> str | None:
-    """Return the dotted path from the dataclass `node` to a field of type `wanted`, or of a list of it."""
-    for name, kind in _fields(node).items():
-        if wanted is not None and wanted in (kind, *typing.get_args(kind)):
-            return name
-        below = _place(wanted, kind)
-        if below:
-            return f"{name}.{below}"
-    return None
-
-
-def _unknown_key(key: str, schema: type) -> str:
+def unknown_key(key: str, schema: type[BaseModel]) -> str:
     """Return the line for a `key` that `schema` lacks: the first level at which it fails, and what exists there."""
     node: Any = schema
     parents: list[str] = []
-    for part in key.split("."):
-        fields = _fields(node)
-        name = part.split("[")[0]
-        if typing.get_origin(node) is dict:
-            return f"there is no '{name}' in '{'.'.join(parents)}' yet; to add it write +{key}=..."
-        if not _is_index(part, node) and name not in fields:
+    for part in parts_of(key):
+        inner = below(node, part)
+        if inner is None:
             where = f"in '{'.'.join(parents)}'" if parents else "at the top level"
             elsewhere = " or ".join(f"'{found}'" for found in _elsewhere(key, schema))
-            hint = f"did you mean {elsewhere}?" if elsewhere else did_you_mean(name, fields)
-            return f"unknown key '{key}': there is no '{name}' {where}; {hint}"
+            names = _fields(node)
+            hint = did_you_mean(part, names) if names else "it is a value"
+            hint = f"did you mean {elsewhere}?" if elsewhere else hint
+            return f"unknown key '{key}': there is no '{part}' {where}; {hint}"
         parents.append(part)
-        node = typing.get_args(node)[0] if _is_index(part, node) else fields[name]
+        node = inner
     return f"unknown key '{key}'"
 
 
-def _elsewhere(key: str, schema: type) -> list[str]:
+def _elsewhere(key: str, schema: type[BaseModel]) -> list[str]:
     """Return the keys of `schema` that end as `key` does, whose beginning is missing or wrong: the shortest ones."""
-    known = list(_keys(schema, ""))
+    known = [name for name, _ in keys_of(schema)]
     for ending in (key, key.rpartition(".")[2]):
         found = [name for name in known if f".{name}".endswith(f".{ending}")]
         least = min((name.count(".") for name in found), default=0)
@@ -119,38 +115,83 @@ def _elsewhere(key: str, schema: type) -> list[str]:
     return []
 
 
-def _keys(node: Any, prefix: str) -> Iterator[str]:
-    """Yield the dotted keys of the dataclass `node`, without those inside lists."""
+# --- the keys of a schema
+
+
+def parts_of(key: str) -> list[str]:
+    """Return the parts of a dotted key, in which ``phases[0]`` is ``phases.0``."""
+    return key.replace("[", ".").replace("]", "").split(".")
+
+
+def keys_of(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted keys below the class `node` with their types, without those inside lists."""
     for name, kind in _fields(node).items():
-        yield f"{prefix}{name}"
-        if dataclasses.is_dataclass(kind):
-            yield from _keys(kind, f"{prefix}{name}.")
+        yield f"{prefix}{name}", kind
+        yield from keys_of(kind, f"{prefix}{name}.")
 
 
-def key_exists(key: str, schema: type) -> bool:
-    """Return whether `schema` has the dotted `key`."""
-    return _kind(key, schema) is not None
-
-
-def _kind(key: str, schema: type) -> Any:
+def kind_of(key: str, schema: type[BaseModel]) -> Any:
     """Return the type of the dotted `key` in `schema`; None if there is none."""
     node: Any = schema
-    for part in key.split("."):
-        fields = _fields(node)
-        if not _is_index(part, node) and part.split("[")[0] not in fields:
-            return None
-        node = typing.get_args(node)[0] if _is_index(part, node) else fields[part.split("[")[0]]
+    for part in parts_of(key):
+        node = below(node, part)
     return node
 
 
-def _is_index(part: str, node: Any) -> bool:
-    """Return whether `part` of a key is a position in the list `node`."""
-    return part.isdigit() and typing.get_origin(node) is list
+def below(kind: Any, part: str) -> Any:
+    """Return the type of what `part` names in a value of type `kind`: a setting, a key, a place; None for nothing."""
+    for option in options(kind):
+        origin, arguments = typing.get_origin(option), typing.get_args(option)
+        if origin is dict or (origin is list and part.isdigit()):
+            return arguments[-1]
+        if part in _fields(option):
+            return _fields(option)[part]
+    return None
 
 
-def _fields(node: Any) -> dict[str, Any]:
-    """Return the field names of a dataclass with their types; of ``list[dataclass]``, those of its element."""
-    arguments = typing.get_args(node)
-    if typing.get_origin(node) is list and arguments:
-        node = arguments[0]
-    return dict(typing.get_type_hints(node)) if dataclasses.is_dataclass(node) else {}
+def options(kind: Any) -> list[Any]:
+    """Return the types of which `kind` is one, without their annotations."""
+    if typing.get_origin(kind) is Annotated:
+        return options(typing.get_args(kind)[0])
+    if typing.get_origin(kind) in (Union, UnionType):
+        return [found for part in typing.get_args(kind) for found in options(part)]
+    return [kind]
+
+
+def _fields(kind: Any) -> dict[str, Any]:
+    """Return the keys of a class of settings with their types; none for any other type."""
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        return {}
+    return {
+        field.alias or name: Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+        for name, field in kind.model_fields.items()
+    }
+
+
+# --- Hydra's and OmegaConf's own errors
+
+
+def explain(error: Exception, schema: type[BaseModel]) -> str:
+    """Return Hydra's or OmegaConf's multi-line `error` as one line."""
+    from hydra.errors import MissingConfigException
+
+    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"{group}={name} does not exist: {did_you_mean(name, error.options)}"
+    text = str(error)
+    several = _SEVERAL.match(text)
+    if several:
+        return _not_a_sweep(several["key"], several["value"], schema)
+    where = getattr(error, "full_key", None)
+    line = next(iter(text.strip().splitlines()), f"these overrides cannot be used ({type(error).__name__})")
+    return f"{where}: {line}" if where else line
+
+
+def _not_a_sweep(key: str, value: str, schema: type[BaseModel]) -> str:
+    """Return the line for several values without ``-m``."""
+    kinds = options(kind_of(key, schema))
+    line = f"{key}={value} is several values"
+    if any(typing.get_origin(kind) is list for kind in kinds) and "[" not in value:
+        return f"{line}; a list is written {key}=[{value}]"
+    as_text = f"; as one text '{key}=\"{value}\"'" if str in kinds and '"' not in value else ""
+    return f"{line}: for one run after the other write -m before it{as_text}"

@@ -16,12 +16,11 @@ import torch
 from torch.utils.data import DataLoader
 
 from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.config.schema import DataConfig, plain
+from groove.config.schema import DataConfig
 from groove.data.augment import Augmenter
 from groove.data.dataset import ChartBatch, ChartDataset, ChartTable, EpochSampler, InOrderSampler
 from groove.data.scaler import RadarScaler
-from groove.data.settings import slot_labels
-from groove.data.slots import SimfileSlots
+from groove.data.slots import SimfileSlots, slot_labels
 from groove.data.splits import held_out
 from groove.data.triplets import ChartLabels, PairRule, fixed_triplets
 from groove.errors import LibraryError
@@ -112,7 +111,7 @@ class GrooveDataModule(L.LightningDataModule):
             "classes": [[name, list(slots)] for name, slots in data.classes.items()],  # their order is the label
             "radar": data.radar,  # an input of the classifier with model.radar_mlp
             "split": [data.split_seed, data.val_fraction, data.fold],
-            "augment": plain(data.augment),
+            "augment": data.augment.model_dump(),
             "max_frames": self.max_frames,
         }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 
+def slot_labels(classes: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return the class index of each difficulty slot that `classes` names."""
+    return {slot: index for index, slots in enumerate(classes.values()) for slot in slots}
+
+
 @dataclass(frozen=True)
 class SimfileSlots:
     """N charts and what they share.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.errors import ConfigError, LibraryError
+from groove.errors import LibraryError
 
 
 def held_out(identities: Sequence[str], val_fraction: float, seed: int, fold: int = 0) -> NDArray[np.bool_]:
@@ -21,10 +21,8 @@ def held_out(identities: Sequence[str], val_fraction: float, seed: int, fold: in
     the `fold`-th such part: folds 0 to 4 of 0.2 are a cross-validation.
 
     Raises:
-        ConfigError: if `val_fraction` is not between 0 and 1, or there is no such fold.
         LibraryError: if there are fewer than two songs, so that nothing could be held out.
     """
-    check_fold(val_fraction, fold)
     songs = sorted(set(identities), key=lambda identity: _rank(identity, seed))
     if len(songs) < 2:
         raise LibraryError(f"{len(songs)} song with usable charts: at least two are needed, one of them to hold out")
@@ -33,15 +31,6 @@ def held_out(identities: Sequence[str], val_fraction: float, seed: int, fold: in
     last = min(max(first + 1, round((fold + 1) * share)), len(songs) - (fold == 0))
     chosen = set(songs[first:last])
     return np.array([identity in chosen for identity in identities])
-
-
-def check_fold(val_fraction: float, fold: int) -> None:
-    """Raise a `ConfigError` unless `val_fraction` is between 0 and 1, and `fold` one of the parts of that size."""
-    if not 0.0 < val_fraction < 1.0:
-        raise ConfigError(f"data.val_fraction is {val_fraction}; allowed: above 0 and below 1")
-    folds = round(1 / val_fraction)
-    if not 0 <= fold < folds:
-        raise ConfigError(f"data.fold is {fold}; allowed: 0 to {folds - 1} (1 / data.val_fraction parts)")
 
 
 def _rank(identity: str, seed: int) -> str:

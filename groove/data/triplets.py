@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.data.scaler import radar_distances
-from groove.errors import ConfigError
 
 _EXACT_CHARTS = 3000
 """Percentiles of larger classes are estimated on random pairs; up to here on all pairs (4.5 million)."""
@@ -64,12 +63,7 @@ class PairRule:
         negative_percentile: float,
         same_difficulty_only: bool = True,
     ) -> PairRule:
-        """Measure the percentiles on the pairs of `charts` (the training split).
-
-        Raises:
-            ConfigError: unless 0 < positive_percentile <= negative_percentile < 100.
-        """
-        check_percentiles(positive_percentile, negative_percentile)
+        """Measure the percentiles on the pairs of `charts` (the training split)."""
         bounds = np.full((2, classes), np.nan)
         for c in range(classes):
             members = charts.label == c if same_difficulty_only else charts.label >= 0
@@ -109,15 +103,6 @@ class PairRule:
             positive, negative = self.masks(charts.take(rows), others)
             found[rows] = positive.any(axis=1) & negative.any(axis=1)
         return found
-
-
-def check_percentiles(positive_percentile: float, negative_percentile: float) -> None:
-    """Raise a `ConfigError` unless 0 < positive_percentile <= negative_percentile < 100."""
-    if not 0.0 < positive_percentile <= negative_percentile < 100.0:
-        raise ConfigError(
-            f"data.triplets: positive_percentile {positive_percentile}, negative_percentile {negative_percentile}; "
-            "allowed: 0 < positive_percentile <= negative_percentile < 100"
-        )
 
 
 def _pair_distances(charts: ChartLabels) -> NDArray[np.float64]:

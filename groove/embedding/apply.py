@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from groove.data.datamodule import chart_table
 from groove.data.dataset import ChartTable
-from groove.data.settings import slot_labels
+from groove.data.slots import slot_labels
 from groove.data.triplets import ChartLabels
 from groove.embedding.embedded import EmbeddedLibrary, Provenance
 from groove.embedding.encode import OnStep, encode
@@ -35,26 +35,26 @@ def embed_library(
         own: the library that the model was trained on; tells which charts it has seen.
         on_step: told of progress.
     """
-    data = trained.settings["data"]
+    data = trained.settings.data
     table = scaled_table(trained, catalogue.table)
     vectors = encode(trained.model, table, catalogue.store, on_step=on_step)
     split = seen_before(catalogue.table, own) if own is not None else [UNKNOWN] * len(table)
     provenance = Provenance(
         checkpoint=str(trained.path),
         checkpoint_digest=trained.digest,
-        experiment=trained.settings["experiment"]["name"],
+        experiment=trained.settings.experiment.name,
         songs=str(songs),
         library=catalogue.fingerprint,
         trained_on=own.provenance.library if own is not None else UNKNOWN,
     )
     with_split = catalogue.table.append_column("split", pa.array(split, pa.string()))
-    return EmbeddedLibrary(with_split, vectors, data["radar"], data["classes"], trained.scaler, provenance)
+    return EmbeddedLibrary(with_split, vectors, data.radar, data.classes, trained.scaler, provenance)
 
 
 def scaled_table(trained: TrainedModel, catalogue: pa.Table) -> ChartTable:
     """Return the charts of `catalogue` with classes and scaled radars as `trained` knows them."""
-    data = trained.settings["data"]
-    table = chart_table(catalogue, slot_labels(data["classes"]), data["radar"])
+    data = trained.settings.data
+    table = chart_table(catalogue, slot_labels(data.classes), data.radar)
     labels = ChartLabels(trained.scaler(table.radar), table.labels.label, table.labels.song)
     return ChartTable(table.chart_id, table.chart_path, table.audio_path, table.frames, table.radar, labels)
 

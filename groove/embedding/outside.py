@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow.compute as pc
 
 from groove.charts.library.scan import twins
 from groove.charts.library.walk import SIMFILE_SUFFIXES
+from groove.config.schema import FeaturesConfig
 from groove.embedding.apply import embed_library
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.embedding.trained import TrainedModel
@@ -20,7 +20,7 @@ _SHOWN = 8
 
 
 def embed_simfile(
-    trained: TrainedModel, simfile: Path, store: Path, features: Any, steps_types: Sequence[str]
+    trained: TrainedModel, simfile: Path, store: Path, features: FeaturesConfig, steps_types: Sequence[str]
 ) -> EmbeddedLibrary:
     """Return the charts of the file `simfile`; its features go into `store`.
 

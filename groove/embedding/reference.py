@@ -43,11 +43,12 @@ def _raw(table: ChartTable, store: Path, columns: NDArray[np.intp]) -> NDArray[n
 
 def untrained(trained: TrainedModel, seed: int = 0) -> LateFusionClassifier:
     """Return a network like `trained`'s with fresh weights, a function of `seed`, that knows the inputs' statistics."""
-    settings = {name: value for name, value in trained.settings["model"].items() if name != "_target_"}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        frames_per_beat = trained.settings["features"]["frames_per_beat"]
-        model = LateFusionClassifier(classes=len(trained.classes), frames_per_beat=frames_per_beat, **settings)
+        frames_per_beat = trained.settings.features.frames_per_beat
+        model = LateFusionClassifier(
+            classes=len(trained.classes), frames_per_beat=frames_per_beat, **trained.settings.model.arguments
+        )
     encoder = trained.model.audio_encoder
     model.set_audio_statistics(encoder.mean[:-1], encoder.std[:-1])
     model.rank_counts_as(trained.model)

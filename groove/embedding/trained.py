@@ -9,14 +9,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from groove.config.schema import TrainConfig, checked
 from groove.data.scaler import RadarScaler
 from groove.embedding.exported import load_safetensors, read_card
-from groove.errors import CheckpointError
+from groove.errors import CheckpointError, ConfigError
 from groove.model.fusion import LateFusionClassifier
 from groove.model.weights import read_checkpoint
 from groove.runs.layout import CARD_FILE, WEIGHTS_FILE, checkpoint_path, run_folder
@@ -31,7 +31,7 @@ class TrainedModel:
     Attributes:
         path: the checkpoint.
         model: the network.
-        settings: the run's configuration, plain containers (a `TrainConfig`).
+        settings: the run's configuration.
         classes: the names of its difficulty classes.
         scaler: the radar scaler of its training split.
         digest: SHA-256 of the weights, the first 16 digits.
@@ -39,7 +39,7 @@ class TrainedModel:
 
     path: Path
     model: LateFusionClassifier
-    settings: dict[str, Any]
+    settings: TrainConfig
     classes: list[str]
     scaler: RadarScaler
     digest: str
@@ -63,12 +63,11 @@ def load_trained(run: Path) -> TrainedModel:
     checkpoint = read_checkpoint(path)
     stored = checkpoint.content["hyper_parameters"]
     try:
-        settings, classes = stored["config"], list(stored["classes"])
+        settings, classes = checked(stored["config"], TrainConfig), list(stored["classes"])
         scaler = RadarScaler(*(np.array(stored["radar_scaler"][key]) for key in ("center", "scale")))
-        sizes = {"frames_per_beat": settings["features"]["frames_per_beat"]}
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} lacks {error}: it is no checkpoint of this version of groove") from error
-    model, _ = LateFusionClassifier.from_pretrained(path, new=(), **sizes)
+    except (KeyError, TypeError, ConfigError) as error:
+        raise CheckpointError(f"{path} is no checkpoint of this version of groove: {error}") from error
+    model, _ = LateFusionClassifier.from_pretrained(path, new=(), frames_per_beat=settings.features.frames_per_beat)
     return TrainedModel(path, model.eval(), settings, classes, scaler, weights_digest(model.state_dict()))
 
 
@@ -76,10 +75,10 @@ def _exported(path: Path) -> TrainedModel:
     """Return the exported model whose weights are at `path`."""
     card = read_card(path.parent)
     try:
-        settings, classes = card["config"], list(card["classes"])
+        settings, classes = checked(card["config"], TrainConfig), list(card["classes"])
         scaler = RadarScaler(*(np.array(card["radar"]["scaler"][key]) for key in ("center", "scale")))
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(f"{path.parent / CARD_FILE} lacks {error}: it is none of groove.export's") from error
+    except (KeyError, TypeError, ConfigError) as error:
+        raise CheckpointError(f"{path.parent / CARD_FILE} is none of groove.export's: {error}") from error
     model = load_safetensors(path.parent)
     return TrainedModel(path, model, settings, classes, scaler, weights_digest(model.state_dict()))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.config.schema import plain
 from groove.embedding.embedded import EMBEDDINGS_FILE, load
 from groove.embedding.exported import FORMAT, read_card
 from groove.embedding.trained import TrainedModel
@@ -40,22 +41,22 @@ _LOGITS = {
 
 def model_card(trained: TrainedModel, files: Mapping[str, bytes], check: OnnxCheck | None) -> dict[str, Any]:
     """Return the card of `trained`, exported as `files` (name -> content), as plain containers."""
-    data = trained.settings["data"]
+    data = trained.settings.data
     return {
         "format": FORMAT,
         "how_to_load": HOW_TO_LOAD,
         "license": None,
         "license_note": LICENSE_NOTE,
-        "experiment": trained.settings["experiment"]["name"],
+        "experiment": trained.settings.experiment.name,
         "weights_digest": trained.digest,
         "arguments": constructor_arguments(trained),
-        "classes": {name: list(slots) for name, slots in data["classes"].items()},
-        "radar": {"family": data["radar"], "axes": list(RADAR_AXES), "scaler": trained.scaler.state()},
+        "classes": {name: list(slots) for name, slots in data.classes.items()},
+        "radar": {"family": data.radar, "axes": list(RADAR_AXES), "scaler": trained.scaler.state()},
         "inputs": _inputs(trained),
         "outputs": _outputs(trained),
         **_of_training(trained),
         "onnx": None if check is None else _onnx(check, trained),
-        "config": trained.settings,
+        "config": plain(trained.settings),
         "versions": _versions(),
         "files": {name: {"bytes": len(x), "sha256": hashlib.sha256(x).hexdigest()} for name, x in files.items()},
     }
@@ -63,9 +64,8 @@ def model_card(trained: TrainedModel, files: Mapping[str, bytes], check: OnnxChe
 
 def constructor_arguments(trained: TrainedModel) -> dict[str, Any]:
     """Return the arguments that build the network of `trained`."""
-    settings = {name: value for name, value in trained.settings["model"].items() if name != "_target_"}
-    stride = trained.settings["features"]["frames_per_beat"]
-    return settings | {"classes": len(trained.classes), "frames_per_beat": stride}
+    stride = trained.settings.features.frames_per_beat
+    return trained.settings.model.arguments | {"classes": len(trained.classes), "frames_per_beat": stride}
 
 
 def _inputs(trained: TrainedModel) -> dict[str, Any]:
@@ -78,16 +78,16 @@ def _inputs(trained: TrainedModel) -> dict[str, Any]:
         "lengths": "frames before the padding (int64); what comes after them changes nothing",
         "radar": "scaled: (value - center) / scale" if trained.model.radar_mlp is not None else "not read",
         "max_frames": trained.model.max_frames,
-        "features": trained.settings["features"],
+        "features": trained.settings.features.model_dump(),
     }
 
 
 def _outputs(trained: TrainedModel) -> dict[str, Any]:
-    model = trained.settings["model"]
+    model = trained.settings.model
     return {
         "pooled": trained.model.pooling.out_dim,
-        "embedding": f"{model['projection_dim']} numbers, not normalised; called projection in {EMBEDDINGS_FILE}",
-        "logits": _LOGITS[model["head"]],
+        "embedding": f"{model.projection_dim} numbers, not normalised; called projection in {EMBEDDINGS_FILE}",
+        "logits": _LOGITS[model.head],
         "compare_by": "Euclidean distance",
     }
 
@@ -110,11 +110,11 @@ def _of_training(trained: TrainedModel) -> dict[str, Any]:
 
 
 def _data(trained: TrainedModel, folder: Path) -> dict[str, Any]:
-    settings = trained.settings["data"]
-    split = {"seed": settings["split_seed"], "val_fraction": settings["val_fraction"], "fold": settings["fold"]}
+    settings = trained.settings.data
+    split = {"seed": settings.split_seed, "val_fraction": settings.val_fraction, "fold": settings.fold}
     counts = (_json(folder / INFO_FILE) or {}).get("data") or {}
     return {
-        "songs": settings["songs"] or settings["generated"]["root"],
+        "songs": settings.songs or settings.generated.root,
         "fingerprint": _fingerprint(folder / EMBEDDINGS_FILE),
         "split": split,
         "charts": {name: counts.get(name) for name in ("train", "val")},

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from groove.config.schema import N_CONTRAST, N_MFCC, AudioConfig
 from groove.errors import AudioError, one_line
 from groove.features.frames import finite_float16
 from groove.features.rhythm import local_tempo, onset_rate, onset_strength
-from groove.features.settings import N_CONTRAST, N_MFCC, AudioSettings
 from groove.features.spectrum import row_means, spectrum
 
 AUDIO_FEATURES = (
@@ -54,7 +54,7 @@ def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
     return soxr.resample(samples, native_rate, sample_rate).astype(np.float32, copy=False)
 
 
-def song_features(samples: NDArray[np.float32], audio: AudioSettings) -> NDArray[np.float32]:
+def song_features(samples: NDArray[np.float32], audio: AudioConfig) -> NDArray[np.float32]:
     """Return the features `AUDIO_FEATURES` of every hop of `samples` (S,), shape (H, 23).
 
     Raises:

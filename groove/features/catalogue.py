@@ -22,14 +22,13 @@ from groove.charts.library.identity import identities, song_traits
 from groove.charts.library.scan import reasons_line, scan, write_left_out
 from groove.charts.library.walk import LeftOut
 from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.errors import AudioError, ConfigError, LibraryError, did_you_mean
+from groove.config.schema import FeaturesConfig
+from groove.errors import AudioError, LibraryError
 from groove.features.record import SimfileTask
-from groove.features.settings import FeatureSettings
 from groove.features.sources import DigestCache, audio_sources, simfile_tasks, without_twins
 from groove.features.store import FeatureStore, write_if_changed
 from groove.features.workers import OnStep, compute_missing
 
-MISSING_AUDIO = ("error", "skip", "mask")
 CHART_COLUMNS = (
     *("chart_id", "simfile", "index", "pack", "title", "artist"),
     *("steps_type", "difficulty", "meter", "description"),
@@ -75,7 +74,7 @@ class Catalogue:
 def prepare_library(
     root: Path,
     store: Path,
-    features: Any,
+    features: FeaturesConfig,
     steps_types: Sequence[str] = ("dance-single",),
     missing_audio: str = "mask",
     workers: int = 1,
@@ -86,7 +85,7 @@ def prepare_library(
     Args:
         root: folder of packs.
         store: folder of the feature store.
-        features: a `groove.config.schema.FeaturesConfig`, or anything with its fields.
+        features: settings that decide the numbers.
         steps_types: which charts to use.
         missing_audio: what happens to a chart without audio, or whose audio cannot be decoded: `mask` keeps it without
             audio, `skip` leaves it out, `error` raises.
@@ -94,12 +93,9 @@ def prepare_library(
         on_step: told of progress.
 
     Raises:
-        ConfigError: if a setting is not allowed.
         LibraryError: if there is no chart to use, or the store cannot be written.
         AudioError: if `missing_audio` is `error` and audio is missing.
     """
-    settings = FeatureSettings.of(features)
-    check_settings(missing_audio, workers)
     library = scan(root, tuple(steps_types), lambda done, total: on_step("simfiles read", done, total))
     charts, left_out = without_twins(library.charts)
     left_out += library.left_out
@@ -107,11 +103,11 @@ def prepare_library(
         files = FeatureStore(store)
         cache = DigestCache(store)
         sources = audio_sources(charts, root, cache)
-        tasks = simfile_tasks(charts, sources, root, settings, cache)
+        tasks = simfile_tasks(charts, sources, root, features, cache)
         if missing_audio == "error":
             _require_audio(_missing_files(tasks))
         cache.save()
-        failed, computed = compute_missing(tasks, settings, files, workers, on_step)
+        failed, computed = compute_missing(tasks, features, files, workers, on_step)
         rows, unusable = _rows([task for task in tasks if task.key not in failed], files, missing_audio)
         left_out += unusable
         left_out += [LeftOut(task.charts[0].simfile, "", failed[task.key]) for task in tasks if task.key in failed]
@@ -140,14 +136,6 @@ def load(store: Path, fingerprint: str) -> Catalogue:
     except OSError as error:
         raise LibraryError(f"no catalogue '{fingerprint}' in the store '{store}': {error.strerror}") from error
     return Catalogue(table, store, fingerprint, left_out)
-
-
-def check_settings(missing_audio: str, workers: int) -> None:
-    """Raise a `ConfigError` if `missing_audio` is unknown or there are no workers."""
-    if missing_audio not in MISSING_AUDIO:
-        raise ConfigError(f"data.missing_audio is '{missing_audio}'; {did_you_mean(missing_audio, MISSING_AUDIO)}")
-    if workers < 1:
-        raise ConfigError(f"data.workers is {workers}; allowed: 1 or more")
 
 
 def _rows(tasks: Iterable[SimfileTask], store: FeatureStore, missing_audio: str) -> tuple[list[Row], list[LeftOut]]:

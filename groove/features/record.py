@@ -16,10 +16,10 @@ from groove.charts.chart import Chart, Timing
 from groove.charts.library.identity import notes_digest
 from groove.charts.radar.groove_radar import groove_radar
 from groove.charts.rows import judged_notes
+from groove.config.schema import AudioConfig, FeaturesConfig
 from groove.errors import AudioError, SimfileError
 from groove.features.audio import align, decode, song_features
 from groove.features.frames import chart_frames, frame_times, merged_rows
-from groove.features.settings import AudioSettings, FeatureSettings
 
 BPM_DECIMALS = 3
 Arrays = dict[str, NDArray[np.float16]]
@@ -52,7 +52,7 @@ class _Song:
     reason: str
 
 
-def compute_record(task: SimfileTask, settings: FeatureSettings) -> tuple[list[dict[str, Any]], Arrays]:
+def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[dict[str, Any]], Arrays]:
     """Return the entries, one per chart, and the arrays that they name.
 
     A chart without a usable note has an entry with ``left_out``, the reason; audio that cannot be decoded is a reason
@@ -79,7 +79,7 @@ def compute_record(task: SimfileTask, settings: FeatureSettings) -> tuple[list[d
     return entries, arrays
 
 
-def _song(source: AudioSource, audio: AudioSettings) -> _Song:
+def _song(source: AudioSource, audio: AudioConfig) -> _Song:
     if source.path is None:
         return _Song(None, None, source.reason)
     try:
@@ -118,7 +118,7 @@ def _share_audio(
     places: list[int],
     entries: list[dict[str, Any]],
     arrays: Arrays,
-    settings: FeatureSettings,
+    settings: FeaturesConfig,
 ) -> None:
     """Align `song` once for the charts at `places`, which share a timing: as long as the longest needs."""
     if song.features is None:

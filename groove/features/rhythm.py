@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from groove.features.settings import TEMPO_WINDOW_S, AudioSettings
+from groove.config.schema import TEMPO_WINDOW_S, AudioConfig
 from groove.features.spectrum import hann
 
 ONSET_WINDOW_S = 2.0
@@ -29,7 +29,7 @@ _ABSOLUTE, _RELATIVE = 4.0, 1e-5
 again in double precision."""
 
 
-def onset_strength(log_mel: NDArray[np.float32], audio: AudioSettings) -> NDArray[np.float32]:
+def onset_strength(log_mel: NDArray[np.float32], audio: AudioConfig) -> NDArray[np.float32]:
     """Return the mean rise in dB from the hop before, shape (H,), of the mel spectrogram `log_mel` (H, M).
 
     It is delayed by half a frame, as a rise shows in the first frame that contains it. Source: Böck and Widmer,
@@ -39,7 +39,7 @@ def onset_strength(log_mel: NDArray[np.float32], audio: AudioSettings) -> NDArra
     return np.pad(rise, (1 + audio.n_fft // (2 * audio.hop_length), 0))[: len(log_mel)]
 
 
-def onset_rate(strength: NDArray[np.float32], audio: AudioSettings) -> NDArray[np.float64]:
+def onset_rate(strength: NDArray[np.float32], audio: AudioConfig) -> NDArray[np.float64]:
     """Return the onsets per second in the window around each hop (cut at the ends of the song), shape (H,)."""
     found = onsets(strength, audio)
     hops = np.arange(len(strength))
@@ -49,7 +49,7 @@ def onset_rate(strength: NDArray[np.float32], audio: AudioSettings) -> NDArray[n
     return count / ((last - first + 1) * audio.hop_length / audio.sample_rate)
 
 
-def onsets(strength: NDArray[np.float32], audio: AudioSettings) -> NDArray[np.int64]:
+def onsets(strength: NDArray[np.float32], audio: AudioConfig) -> NDArray[np.int64]:
     """Return the hops of onsets: the largest within 30 ms before, and well above the mean of 100 ms around.
 
     Source: Böck, Krebs and Schedl, "Evaluating the online capabilities of onset detection methods", ISMIR 2012.
@@ -78,7 +78,7 @@ def _apart(hops: NDArray[np.int64], wait: int) -> NDArray[np.int64]:
     return np.array(kept, dtype=np.int64)
 
 
-def local_tempo(strength: NDArray[np.float32], audio: AudioSettings) -> NDArray[np.float64]:
+def local_tempo(strength: NDArray[np.float32], audio: AudioConfig) -> NDArray[np.float64]:
     """Return the tempo in BPM around each hop, shape (H,): the likeliest lag of the autocorrelation within 8 s.
 
     A lag's score is ``(1 + 1e6 r) prior``, r being the autocorrelation as a share of that at lag 0. The transforms are

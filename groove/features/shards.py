@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from groove.charts.library.scan import reasons_line, scan
 from groove.charts.library.walk import LeftOut
-from groove.errors import ConfigError, LibraryError
-from groove.features.settings import FeatureSettings
+from groove.config.schema import FeaturesConfig
+from groove.errors import LibraryError
 from groove.features.sources import DigestCache, audio_sources, simfile_tasks, without_twins
 from groove.features.store import FeatureStore
 from groove.features.workers import OnStep, compute_missing
@@ -27,21 +26,6 @@ class Shard:
 
     number: int
     count: int
-
-    @classmethod
-    def of(cls, shard: int | None, shards: int) -> Shard | None:
-        """Return the shard that the settings name, or None for the whole library.
-
-        Raises:
-            ConfigError: if there is no such shard.
-        """
-        if shards < 1:
-            raise ConfigError(f"shards is {shards}; allowed: 1 or more")
-        if shard is None and shards > 1:
-            raise ConfigError(f"shards is {shards}, but shard says not which; allowed: shard=0 to shard={shards - 1}")
-        if shard is not None and not 0 <= shard < shards:
-            raise ConfigError(f"shard is {shard}, counted from 0, of shards={shards}; allowed: 0 to {shards - 1}")
-        return None if shard is None else cls(shard, shards)
 
     def holds(self, digest: str) -> bool:
         """Return whether a simfile whose bytes have this SHA-256 `digest` (hexadecimal) is in the shard."""
@@ -64,7 +48,7 @@ class Part:
 def prepare_shard(
     root: Path,
     store: Path,
-    features: Any,
+    features: FeaturesConfig,
     shard: Shard,
     steps_types: Sequence[str] = ("dance-single",),
     workers: int = 1,
@@ -73,10 +57,8 @@ def prepare_shard(
     """Compute what `store` lacks of `shard`; the other arguments are those of `prepare_library`.
 
     Raises:
-        ConfigError: if a setting is not allowed.
         LibraryError: if there is no chart in the whole library, or the store cannot be written.
     """
-    settings = FeatureSettings.of(features)
     library = scan(root, tuple(steps_types), lambda done, total: on_step("simfiles read", done, total))
     charts, _ = without_twins(library.charts)
     if not charts:
@@ -85,9 +67,9 @@ def prepare_shard(
         cache = DigestCache(store)
         held = {name: shard.holds(cache.digest(root / name)) for name in {chart.simfile for chart in charts}}
         own = [chart for chart in charts if held[chart.simfile]]
-        tasks = simfile_tasks(own, audio_sources(own, root, cache), root, settings, cache)
+        tasks = simfile_tasks(own, audio_sources(own, root, cache), root, features, cache)
         cache.save()
-        failed, computed = compute_missing(tasks, settings, FeatureStore(store), workers, on_step)
+        failed, computed = compute_missing(tasks, features, FeatureStore(store), workers, on_step)
     except OSError as error:
         raise LibraryError(f"'{error.filename or store}' cannot be used: {error.strerror or error}") from error
     reasons = [LeftOut(task.charts[0].simfile, "", failed[task.key]) for task in tasks if task.key in failed]

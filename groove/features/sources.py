@@ -10,8 +10,8 @@ from groove.charts.chart import Chart
 from groove.charts.library.identity import audio_digest
 from groove.charts.library.scan import left_out_twin, twins
 from groove.charts.library.walk import LeftOut
+from groove.config.schema import FeaturesConfig
 from groove.features.record import AudioSource, SimfileTask, content_digest
-from groove.features.settings import FeatureSettings
 from groove.features.store import record_key, write_if_changed
 
 NO_AUDIO = "no audio file"
@@ -72,7 +72,7 @@ def simfile_tasks(
     charts: Iterable[Chart],
     sources: Mapping[str | None, AudioSource],
     root: Path,
-    settings: FeatureSettings,
+    settings: FeaturesConfig,
     cache: DigestCache,
 ) -> list[SimfileTask]:
     """Return one task per simfile, in the order of `charts`."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.features.settings import LOWEST_BAND_HZ, N_CONTRAST, AudioSettings
+from groove.config.schema import LOWEST_BAND_HZ, N_CONTRAST, AudioConfig
 
 QUANTILE = 0.02
 """The share of a band's bins that are its peaks, and its valleys."""
@@ -35,7 +35,7 @@ class Band(NamedTuple):
     edge: int
 
 
-def spectrum(samples: NDArray[np.float32], audio: AudioSettings) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def spectrum(samples: NDArray[np.float32], audio: AudioConfig) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the mel spectrogram in dB (H, M) and the spectral contrast in dB (H, B) of `samples` (S,)."""
     magnitude = magnitudes(samples, audio.n_fft, audio.hop_length)
     mel = mel_filters(audio.sample_rate, audio.n_fft, audio.n_mels) @ np.square(magnitude).T

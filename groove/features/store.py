@@ -10,7 +10,6 @@ written again. A killed run leaves its part behind; `clean` removes those that a
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import shutil
@@ -24,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from groove.config.schema import FeaturesConfig
 from groove.errors import LibraryError
-from groove.features.settings import FeatureSettings
 from groove.io.files import write_bytes
 
 FEATURE_VERSION = 2
@@ -35,7 +34,7 @@ _RECORD = "record.json"
 _PARTS = ".part"
 
 
-def record_key(simfile: str, charts: Sequence[tuple[int, str]], audio: Sequence[str], settings: FeatureSettings) -> str:
+def record_key(simfile: str, charts: Sequence[tuple[int, str]], audio: Sequence[str], settings: FeaturesConfig) -> str:
     """Return the name of a record: equal if and only if everything that it is made of is equal.
 
     Args:
@@ -44,7 +43,7 @@ def record_key(simfile: str, charts: Sequence[tuple[int, str]], audio: Sequence[
         audio: of each chart, the digest of its audio's bytes, or the reason why there is none.
         settings: all of them.
     """
-    parts = [FEATURE_VERSION, simfile, list(charts), list(audio), dataclasses.asdict(settings)]
+    parts = [FEATURE_VERSION, simfile, list(charts), list(audio), settings.model_dump()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
+from groove.config.schema import FeaturesConfig
 from groove.errors import one_line
 from groove.features.record import SimfileTask, compute_record
-from groove.features.settings import FeatureSettings
 from groove.features.store import FeatureStore
 from groove.io.processes import process_pool
 
@@ -22,7 +22,7 @@ OnStep = Callable[[str, int, int], None]
 
 
 def compute_missing(
-    tasks: Sequence[SimfileTask], settings: FeatureSettings, store: FeatureStore, workers: int, on_step: OnStep
+    tasks: Sequence[SimfileTask], settings: FeaturesConfig, store: FeatureStore, workers: int, on_step: OnStep
 ) -> tuple[dict[str, str], int]:
     """Compute the records that `store` lacks; return the reasons of the failed ones by key, and the number of all.
 
@@ -40,7 +40,7 @@ def compute_missing(
 
 
 def compute_all(
-    tasks: Sequence[SimfileTask], settings: FeatureSettings, store: FeatureStore, workers: int
+    tasks: Sequence[SimfileTask], settings: FeaturesConfig, store: FeatureStore, workers: int
 ) -> Iterator[tuple[SimfileTask, str]]:
     """Write the records of all `tasks`; yield each when it is done, with the reason if it failed, else ``""``.
 
@@ -58,7 +58,7 @@ def compute_all(
             unfinished = yield from _one_by_one(unfinished, settings, store)
 
 
-def compute_one(task: SimfileTask, settings: FeatureSettings, store: FeatureStore) -> str:
+def compute_one(task: SimfileTask, settings: FeaturesConfig, store: FeatureStore) -> str:
     """Write the record of `task`; return the reason if it cannot be computed, else ``""``."""
     try:
         entries, arrays = compute_record(task, settings)
@@ -72,7 +72,7 @@ def compute_one(task: SimfileTask, settings: FeatureSettings, store: FeatureStor
 Outcomes = Generator[tuple[SimfileTask, str], None, list[SimfileTask]]
 
 
-def _together(tasks: Sequence[SimfileTask], settings: FeatureSettings, store: FeatureStore, workers: int) -> Outcomes:
+def _together(tasks: Sequence[SimfileTask], settings: FeaturesConfig, store: FeatureStore, workers: int) -> Outcomes:
     """Compute `tasks` in parallel; return those that were lost when a process ended (a decoder can crash)."""
     lost = []
     pool = _pool(workers)
@@ -88,7 +88,7 @@ def _together(tasks: Sequence[SimfileTask], settings: FeatureSettings, store: Fe
     return lost
 
 
-def _one_by_one(tasks: list[SimfileTask], settings: FeatureSettings, store: FeatureStore) -> Outcomes:
+def _one_by_one(tasks: list[SimfileTask], settings: FeaturesConfig, store: FeatureStore) -> Outcomes:
     """Compute `tasks` one after the other, which tells the one that ends its process; return those behind it."""
     with _pool(1) as pool:
         for place, task in enumerate(tasks):

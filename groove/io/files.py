@@ -7,11 +7,12 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from groove.errors import naming
+from groove.errors import ConfigError, naming
 
 _PART = ".part"
 
@@ -70,3 +71,16 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file (`csv_bytes`)."""
     write_bytes(path, csv_bytes(header, rows))
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Turn a failure to write `out` into one clear error.
+
+    Raises:
+        ConfigError: for an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"out={out} cannot be written: {error.strerror}") from error

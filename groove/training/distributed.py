@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from groove.config.schema import TrainConfig
 from groove.errors import ConfigError, GrooveError
 
 _OURS = ("LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE")
@@ -40,7 +41,7 @@ def started_from_outside() -> bool:
 class Ranks:
     """The further ranks of one job; as a context manager it ends them."""
 
-    def __init__(self, cfg: Any, folder: Path) -> None:
+    def __init__(self, cfg: TrainConfig, folder: Path) -> None:
         """Be ready to start ``cfg.trainer.devices - 1`` processes that train into `folder`."""
         self.folder = folder
         self.resumes = cfg.ckpt_path

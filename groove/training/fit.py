@@ -19,7 +19,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
-from groove.config.schema import TrainConfig, plain
+from groove.config.schema import TrainConfig
 from groove.data.datamodule import GrooveDataModule
 from groove.errors import ConfigError, NonFiniteLossError, one_line
 from groove.features.audio import AUDIO_FEATURES
@@ -61,11 +61,11 @@ def build_model(cfg: TrainConfig, classes: int) -> LateFusionClassifier:
     """
     L.seed_everything(cfg.seed, verbose=False)
     try:
-        model = instantiate(plain(cfg.model), classes=classes, frames_per_beat=cfg.features.frames_per_beat)
+        model = instantiate(cfg.model.model_dump(), classes=classes, frames_per_beat=cfg.features.frames_per_beat)
     except Exception as error:  # Hydra wraps whatever the constructor raised
         raise ConfigError(f"model: {one_line(error.__cause__ or error)}") from error
     if not isinstance(model, LateFusionClassifier):
-        raise ConfigError(f"model._target_ must be a LateFusionClassifier, got {cfg.model._target_}")
+        raise ConfigError(f"model._target_ must be a LateFusionClassifier, got {cfg.model.target}")
     if model.radar_in_projection:
         warnings.warn("model.radar_in_projection=true: the label leaks into the embedding (ablation)", stacklevel=2)
     return model
@@ -90,7 +90,7 @@ class Fit:
         """
         self.cfg, self.folder, self.data = cfg, folder, data
         folder.mkdir(parents=True, exist_ok=True)
-        self.phases = resolve_phases(cfg.experiment.phases, cfg.experiment.epochs, model)
+        self.phases = resolve_phases(cfg.experiment, model)
         weights = class_weights(data) if cfg.optimizer.class_weights else None
         self.module = GrooveModule(model, cfg, data.classes, data.scaler.state(), weights)
         scheduler = PhaseScheduler(self.phases, cfg.optimizer.schedule)
@@ -201,12 +201,11 @@ def make_trainer(cfg: TrainConfig, folder: Path, callbacks: Sequence[L.Callback]
     torch.set_num_threads(cfg.trainer.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     progress = cfg.trainer.progress_bar and os.isatty(2)
-    own = ("threads", "progress_bar", "strategy")
     # phases freeze modules after DDP has wrapped the model
     strategy = "ddp_find_unused_parameters_true" if cfg.trainer.strategy == "ddp" else cfg.trainer.strategy
     try:
         return L.Trainer(
-            **{name: value for name, value in plain(cfg.trainer).items() if name not in own},
+            **cfg.trainer.model_dump(exclude={"threads", "progress_bar", "strategy"}),
             strategy=strategy,
             max_epochs=cfg.experiment.epochs,
             default_root_dir=folder,

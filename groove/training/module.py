@@ -37,9 +37,10 @@ PER_TRIPLET = (columns.TRAIN_CONTRASTIVE_LOSS, columns.TRAIN_ACTIVE_FRACTION, co
 
 def make_loss(settings: LossConfig) -> ContrastiveLoss:
     """Return the loss of `settings`; what its class does not take (a margin, say) is not passed on."""
-    target = get_class(settings._target_)
+    target = get_class(settings.target)
     accepted = inspect.signature(target).parameters
-    return target(**{name: value for name, value in plain(settings).items() if name in accepted and value is not None})
+    given = settings.model_dump(exclude_none=True)
+    return target(**{name: value for name, value in given.items() if name in accepted})
 
 
 def make_objective(cfg: TrainConfig) -> tuple[ContrastiveLoss, Any]:
@@ -49,15 +50,15 @@ def make_objective(cfg: TrainConfig) -> tuple[ContrastiveLoss, Any]:
         ConfigError: if one of them is no class that can be made, or the loss is none.
     """
     try:
-        loss, miner = make_loss(cfg.loss), instantiate(plain(cfg.mining))
+        loss, miner = make_loss(cfg.loss), instantiate(cfg.mining.model_dump())
     except GrooveError:
         raise
     except Exception as error:  # a user's own class may raise anything; Hydra wraps it
         raise ConfigError(f"loss and mining cannot be made: {one_line(error.__cause__ or error)}") from error
     if not isinstance(loss, ContrastiveLoss):
-        raise ConfigError(f"loss._target_ must be a ContrastiveLoss, got {cfg.loss._target_}")
+        raise ConfigError(f"loss._target_ must be a ContrastiveLoss, got {cfg.loss.target}")
     if not callable(miner):
-        raise ConfigError(f"mining._target_ must be a miner as in groove.model.mining, got {cfg.mining._target_}")
+        raise ConfigError(f"mining._target_ must be a miner as in groove.model.mining, got {cfg.mining.target}")
     return loss, miner
 
 
@@ -94,12 +95,11 @@ class GrooveModule(L.LightningModule):
             MulticlassAccuracy(len(classes), average="micro", validate_args=False) for _ in range(2)
         )
         self.val_loss = MeanMetric(nan_strategy="disable")  # `FiniteGuard` stops the run
-        config = plain(cfg)
         sizes = {"classes": len(classes), "frames_per_beat": cfg.features.frames_per_beat}
         self.save_hyperparameters(
             {
-                "model": {name: value for name, value in config["model"].items() if name != "_target_"} | sizes,
-                "config": config,
+                "model": cfg.model.arguments | sizes,
+                "config": plain(cfg),
                 "classes": list(classes),
                 "radar_scaler": {name: list(values) for name, values in scaler.items()},
             }

@@ -16,11 +16,10 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_only
 
-from groove.config.modules import LOSSES, OPTIONAL_MODULES, reached_by
-from groove.config.schema import PhaseConfig
+from groove.config.modules import OPTIONAL_MODULES, reached_by
+from groove.config.schema import ExperimentConfig, PhaseConfig
 from groove.errors import ConfigError
 from groove.model.fusion import LateFusionClassifier
-from groove.training.phase_settings import check_one_list, check_weights, phase_lengths
 
 _TITLES = {"finetune": "Fine-tune"}
 _LR_WARMUP = 0.05
@@ -44,22 +43,20 @@ class ResolvedPhase:
         return _TITLES.get(self.name, self.name.capitalize())
 
 
-def resolve_phases(phases: Sequence[PhaseConfig], epochs: int, model: LateFusionClassifier) -> list[ResolvedPhase]:
-    """Turn a list of `PhaseConfig` into phases that cover epochs 1 to `epochs` exactly.
+def resolve_phases(experiment: ExperimentConfig, model: LateFusionClassifier) -> list[ResolvedPhase]:
+    """Return the phases of `experiment`, which cover its epochs exactly.
 
     Raises:
-        ConfigError: for a module or loss that does not exist, for both freeze and train_only in one phase, or for
-            epochs that do not add up.
+        ConfigError: for a module that `model` does not have, or a phase in which nothing is trained.
     """
-    lengths = phase_lengths([phase.epochs for phase in phases], epochs)
     resolved: list[ResolvedPhase] = []
     first = 1
-    for phase, length in zip(phases, lengths, strict=True):
+    for phase, length in zip(experiment.phases, experiment.phase_lengths, strict=True):
         frozen = _frozen(phase, model)
-        weights = {loss: float(phase.weights[loss]) for loss in LOSSES}
-        _check_weights(phase.name, weights, frozen, model)
+        weights = phase.weights.model_dump()
+        _check_something_trains(phase.name, weights, frozen, model)
         factors = {
-            module: float(factor)
+            module: factor
             for name, factor in phase.lr_factor.items()
             for module in model.matching([name], f"phase '{phase.name}': lr_factor")
         }
@@ -69,8 +66,7 @@ def resolve_phases(phases: Sequence[PhaseConfig], epochs: int, model: LateFusion
     return resolved
 
 
-def _frozen(phase: Any, model: LateFusionClassifier) -> list[str]:
-    check_one_list(phase)
+def _frozen(phase: PhaseConfig, model: LateFusionClassifier) -> list[str]:
     if phase.train_only:
         absent = [name for name in OPTIONAL_MODULES if name not in model.module_names]
         names = [name for name in phase.train_only if name not in absent]
@@ -79,8 +75,9 @@ def _frozen(phase: Any, model: LateFusionClassifier) -> list[str]:
     return model.matching(phase.freeze, f"phase '{phase.name}': freeze")
 
 
-def _check_weights(name: str, weights: dict[str, float], frozen: Sequence[str], model: LateFusionClassifier) -> None:
-    check_weights(name, weights)
+def _check_something_trains(
+    name: str, weights: dict[str, float], frozen: Sequence[str], model: LateFusionClassifier
+) -> None:
     if len(frozen) == len(model.module_names):
         raise ConfigError(f"phase '{name}' freezes every module: nothing is left to train")
     trained = [module for module in model.module_names if module not in frozen]
@@ -100,17 +97,11 @@ def phase_at(phases: Sequence[ResolvedPhase], epoch: int) -> ResolvedPhase:
 
 
 def lr_schedule(schedule: str, progress: float) -> float:
-    """Return the factor on the learning rate at `progress` (0 to 1) of the fit.
-
-    Raises:
-        ConfigError: for a schedule that does not exist.
-    """
+    """Return the factor on the learning rate at `progress` (0 to 1) of the fit, ``constant`` or ``cosine``."""
     if schedule == "constant":
         return 1.0
-    if schedule == "cosine":
-        rise = min(1.0, (progress + 1e-3) / _LR_WARMUP)
-        return rise * 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
-    raise ConfigError(f"optimizer.schedule is '{schedule}'; allowed: constant, cosine")
+    rise = min(1.0, (progress + 1e-3) / _LR_WARMUP)
+    return rise * 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
 
 
 class PhaseScheduler(L.Callback):
@@ -120,7 +111,6 @@ class PhaseScheduler(L.Callback):
         """Schedule `phases`; `schedule` shapes the learning rate over the whole fit."""
         self.phases = list(phases)
         self.schedule = schedule
-        lr_schedule(schedule, 0.0)
 
     def apply(self, module: Any, epoch: int) -> ResolvedPhase:
         """Freeze and weigh as the phase of the 1-based `epoch` says; return it."""

@@ -14,20 +14,18 @@ from pathlib import Path
 import torch
 from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
 
-from groove.config.checks import check_training
-from groove.config.schema import TrainConfig, checked, plain
+from groove.config.schema import NO_EFFECT, TrainConfig, checked, flat, plain
 from groove.data.datamodule import GrooveDataModule
 from groove.embedding.embedded import save
 from groove.embedding.encode import encode
 from groove.errors import GrooveError
 from groove.features.catalogue import Catalogue
+from groove.features.preparation import prepared
 from groove.io.processes import alone
 from groove.model.fusion import LateFusionClassifier
 from groove.model.losses import ContrastiveLoss
 from groove.model.weights import read_checkpoint
-from groove.prepare import prepared
 from groove.runs.layout import CHECKPOINTS, LAST, VERDICT_FILE
 from groove.training.distributed import Ranks, first_rank
 from groove.training.fit import Fit, build_model, make_trainer, untrained_model
@@ -36,6 +34,11 @@ from groove.training.phases import resolve_phases
 from groove.training.results import log_results, own_library, write_retrieval
 from groove.training.resume import resume_command, resume_hint_on_disk_error
 
+_NOT_OF_THE_CLASSIFIER = (
+    *(*NO_EFFECT, "data", "loss", "mining", "diagnostics", "pretrain", "pretrained"),
+    *("trainer.devices", "trainer.num_nodes"),
+)
+"""Settings that do not decide a pretrained classifier, or are in its key otherwise."""
 _OF_VERDICT = "triplet_margin"
 """What the verdict holds the triplet margin against, whatever the loss."""
 
@@ -49,10 +52,9 @@ def check_settings(cfg: TrainConfig, overrides: Sequence[str] = ()) -> list[str]
     Raises:
         GrooveError: with the first mistake.
     """
-    check_training(cfg)
     with torch.device("meta"):  # sizes without weights: nothing is allocated
         model = build_model(cfg, len(cfg.data.classes))
-    resolve_phases(cfg.experiment.phases, cfg.experiment.epochs, model)
+    resolve_phases(cfg.experiment, model)
     loss, _ = make_objective(cfg)
     make_trainer(cfg, Path(), [], False)  # an accelerator that is not there, a precision that it lacks
     for path in (cfg.pretrained, cfg.ckpt_path):
@@ -68,7 +70,7 @@ def _unused(overrides: Sequence[str], cfg: TrainConfig, loss: ContrastiveLoss) -
     """
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     words = {
-        word: override.key_or_group
+        word.lstrip("+"): override.key_or_group
         for word, override in zip(overrides, parsed, strict=True)
         if override.key_or_group.partition(".")[0] in ("loss", "mining")
         and not override.is_delete()
@@ -140,8 +142,7 @@ def starting_models(
     untrained = untrained_model(cfg, data)  # seeds torch: the new projection head of the other is a function of it
     if start is None:
         return copy.deepcopy(untrained), untrained
-    sizes = {name: value for name, value in plain(cfg.model).items() if name != "_target_"}
-    sizes |= {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}
+    sizes = cfg.model.arguments | {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}
     model, report = LateFusionClassifier.from_pretrained(start, **sizes)
     print(f"starting from {start}", *report.lines(), sep="\n", flush=True)
     return model, untrained
@@ -185,23 +186,22 @@ def _readable(path: Path) -> str | None:
 
 def pretraining_config(cfg: TrainConfig) -> TrainConfig:
     """Return the settings of ``experiment=pretrain`` with this run's data, features, model, trainer and seed."""
-    base = compose(config_name="train", overrides=["experiment=pretrain"])
-    base.data.split_seed = cfg.data.split_seed
-    merged = OmegaConf.merge(OmegaConf.structured(TrainConfig), base)
-    for key in ("features", "model", "trainer", "pretrain", "diagnostics", "seed"):
-        merged[key] = cfg[key]
-    merged.model = OmegaConf.merge(cfg.model, {"projection_dim": base.model.projection_dim})  # a fine-tuning's is new
-    own = {"batch_size": cfg.pretrain.batch_size, "passes_per_epoch": 1, "triplets": merged.data.triplets}
-    merged.data = OmegaConf.merge(cfg.data, own)
-    return checked(merged, TrainConfig)
+    own = cfg.pretrain.model_dump(exclude={"root"})
+    overrides = ["experiment=pretrain", *(f"pretrain.{key}={value}" for key, value in own.items())]
+    base = checked(compose(config_name="train", overrides=overrides), TrainConfig)
+    batches = {"batch_size": base.data.batch_size, "passes_per_epoch": base.data.passes_per_epoch}
+    return cfg.changed(
+        data=cfg.data.changed(triplets=base.data.triplets, **batches),
+        model=cfg.model.changed(projection_dim=base.model.projection_dim),  # a fine-tuning's is new
+        **{key: getattr(base, key) for key in ("loss", "mining", "optimizer", "experiment", "pretrained", "ckpt_path")},
+    )
 
 
 def pretraining_key(cfg: TrainConfig, data_fingerprint: str) -> str:
     """Return a name for the classifier: a hash of everything that decides its weights."""
-    settings = plain(cfg)
-    parts = {key: settings[key] for key in ("features", "model", "optimizer", "experiment", "seed")}
+    decides = flat(plain(cfg), _NOT_OF_THE_CLASSIFIER)
     batch_size = cfg.data.batch_size * cfg.trainer.devices * cfg.trainer.num_nodes
-    parts |= {"data": data_fingerprint, "batch_size": batch_size, "precision": cfg.trainer.precision}
+    parts = decides | {"data": data_fingerprint, "batch_size": batch_size}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 
 from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.config.schema import ExperimentConfig, LossConfig, TrainConfig, plain
+from groove.config.schema import ExperimentConfig, LossConfig, TrainConfig, flat, plain
 from groove.data.datamodule import GrooveDataModule
 from groove.data.trees import tree_references
 from groove.embedding.embedded import EmbeddedLibrary, Provenance
@@ -74,7 +74,7 @@ def write_run_json(
 def loss_name(loss: LossConfig) -> str:
     """Return the name of the class of `loss`; of one of pytorch-metric-learning also what its pairs are made from."""
     if loss.name is None:
-        return loss._target_.rpartition(".")[2]
+        return loss.target.rpartition(".")[2]
     return f"{loss.name} of {loss.pairs or 'triplets'}"
 
 
@@ -148,17 +148,17 @@ def own_library(
     vectors: Vectors,
 ) -> EmbeddedLibrary:
     """Return all charts of the library that `model` was trained on, embedded as `vectors`; `fingerprint` names it."""
-    settings = plain(cfg.data)
+    settings = cfg.data
     provenance = Provenance(
         checkpoint=str(folder / CHECKPOINTS / LAST),
         checkpoint_digest=weights_digest(model.state_dict()),
         experiment=cfg.experiment.name,
-        songs=settings["songs"] or settings["generated"]["root"],
+        songs=settings.songs or settings.generated.root,
         library=fingerprint,
         trained_on=fingerprint,
     )
     table = data.catalogue.append_column("split", pa.array(data.split, pa.string()))
-    return EmbeddedLibrary(table, vectors, settings["radar"], settings["classes"], data.scaler, provenance)
+    return EmbeddedLibrary(table, vectors, settings.radar, settings.classes, data.scaler, provenance)
 
 
 class EventLogger(TensorBoardLogger):
@@ -205,7 +205,8 @@ def log_results(
     writer.add_text("verdict", f"| indicator | value | bound | passed | hint |\n|---|---|---|---|---|\n{rows}", epochs)
     shown = (columns.ACCURACY, columns.gain("pooled"), columns.COSINE)
     final = {f"final/{name}": value for name in shown if (value := run.final(name)) is not None}
-    logger.log_hyperparams(_flat(plain(cfg)), final)
+    settings = {key: str(value) if isinstance(value, list) else value for key, value in flat(plain(cfg)).items()}
+    logger.log_hyperparams(settings, final)
     logger.save()
     writer.flush()
 
@@ -221,11 +222,3 @@ def _add_projector(data: GrooveDataModule, vectors: Vectors, writer: Any, epoch:
     header = [*_PROJECTOR, *RADAR_AXES]
     for name, matrix in vectors.items():
         writer.add_embedding(matrix.astype(np.float32), metadata, None, epoch, name, header)
-
-
-def _flat(settings: Any, key: str = "") -> dict[str, Any]:
-    """Return nested settings as one level of dotted keys, lists as text."""
-    if not isinstance(settings, dict):
-        return {key: str(settings) if isinstance(settings, list) else settings}
-    inner = (_flat(value, f"{key}.{name}" if key else name) for name, value in settings.items())
-    return {name: value for part in inner for name, value in part.items()}

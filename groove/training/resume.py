@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-from omegaconf import OmegaConf
 
-from groove.config.checks import LAST_WORD
-from groove.config.schema import TrainConfig, plain
+from groove.config.files import LAST_WORD
+from groove.config.schema import NO_EFFECT, TrainConfig, flat, plain
 from groove.data.datamodule import GrooveDataModule
 from groove.errors import CheckpointError, ConfigError, GrooveError, RunError, disk_error
 from groove.features.catalogue import content_fingerprint, load
@@ -40,12 +39,7 @@ from groove.training.module import GrooveModule
 _NAMED = 3
 """Charts that an error names."""
 _RESULTS = (METRICS_FILE, RETRIEVAL_FILE, EMBEDDINGS_FILE, CURVES_FILE)
-_NO_EFFECT = (
-    *("ckpt_path", "data.store", "data.workers", "pretrain.root"),
-    *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar"),
-)
-"""Settings that cannot change a result."""
-_ELSEWHERE = (*_NO_EFFECT, "data.songs", "data.generated", "pretrain", "pretrained")
+_ELSEWHERE = (*NO_EFFECT, "data.songs", "data.generated", "pretrain", "pretrained")
 """Settings that a resumed run does not look at: the songs are known by their content, the start is behind it."""
 
 
@@ -68,21 +62,15 @@ def with_checkpoint(cfg: TrainConfig, folder: Path) -> TrainConfig:
         return cfg
     last = checkpoints / LAST
     if last.is_file():
-        return _from(cfg, str(last))
+        return cfg.changed(ckpt_path=str(last))
     print(
         f"ckpt_path=last: no epoch was finished in {folder} (hydra.run.dir names it): begun from the start", flush=True
     )
-    return _from(cfg, None)
+    return cfg.changed(ckpt_path=None)
 
 
 def _in(folder: Path, file: str) -> bool:
     return Path(file).resolve().parent == folder.resolve()
-
-
-def _from(cfg: TrainConfig, path: str | None) -> TrainConfig:
-    merged = OmegaConf.merge(cfg, {"ckpt_path": path})
-    OmegaConf.set_readonly(merged, True)
-    return merged
 
 
 def continued(cfg: TrainConfig, folder: Path) -> TrainConfig | None:
@@ -96,36 +84,26 @@ def continued(cfg: TrainConfig, folder: Path) -> TrainConfig | None:
         stored = read_checkpoint(last).content["hyper_parameters"]["config"]
     except GrooveError:
         stored = None
-    same = stored is not None and difference(stored, plain(cfg), _NO_EFFECT) is None
+    same = stored is not None and difference(stored, plain(cfg), NO_EFFECT) is None
     if same and (folder / VERDICT_FILE).is_file():
         print(f"{folder} is finished: not run again", flush=True)
         return None
     (folder / VERDICT_FILE).unlink(missing_ok=True)  # its presence says that the run is complete
     if same:
         print(f"{folder} was interrupted: going on from {last}", flush=True)
-        return _from(cfg, str(last))
+        return cfg.changed(ckpt_path=str(last))
     if stored is not None:
         print(f"{folder} holds a run with other settings: begun anew", flush=True)
-    return _from(cfg, None) if cfg.ckpt_path == LAST_WORD else cfg
+    return cfg.changed(ckpt_path=None) if cfg.ckpt_path == LAST_WORD else cfg
 
 
-def difference(there: Mapping[str, Any], here: Mapping[str, Any], but: tuple[str, ...]) -> str | None:
-    """Return the first setting of `there` that differs and is not in `but`, with both values; None if there is none."""
-    old, new = _two_levels(there), _two_levels(here)
-    for name, value in old.items():
-        if name not in but and name.split(".")[0] not in but and new.get(name) != value:
-            return f"{name}={value}, this run has {new.get(name)}"
+def difference(there: Mapping[str, Any], here: Mapping[str, Any], but: Sequence[str]) -> str | None:
+    """Return the first setting that differs and is not in `but`, with both values; None if there is none."""
+    old, new = flat(there, but), flat(here, but)
+    for name in old | new:
+        if old.get(name) != new.get(name):
+            return f"{name}={old.get(name)}, this run has {new.get(name)}"
     return None
-
-
-def _two_levels(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``group.name`` -> value of nested settings; what is nested deeper is a value."""
-    flat: dict[str, Any] = {}
-    for group, value in settings.items():
-        flat |= (
-            {f"{group}.{name}": inner for name, inner in value.items()} if isinstance(value, dict) else {group: value}
-        )
-    return flat
 
 
 def check_resumable(path: Path, module: GrooveModule, identity: DataIdentity) -> Checkpoint:

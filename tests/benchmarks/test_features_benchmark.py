@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from groove.charts.generated.write import write_library
+from groove.config.schema import N_MFCC, AudioConfig, FeaturesConfig
 from groove.features.audio import AUDIO_FEATURES, decode, song_features
 from groove.features.catalogue import prepare_library
 from groove.features.rhythm import ONSET_WINDOW_S
-from groove.features.settings import N_MFCC, AudioSettings, FeatureSettings
 from tests.shared import SHARED
 
-AUDIO = AudioSettings()
+AUDIO = AudioConfig()
 RATE = AUDIO.sample_rate
 REAL = SHARED / "library"
 MIXED = 96
@@ -134,7 +134,7 @@ def test_two_processes_are_used_well(benchmark, generated, tmp_path):
     rates, spent = {}, {}
     for workers in (1, 2):
         start, before = time.perf_counter(), processor_seconds()
-        catalogue = prepare_library(generated, tmp_path / str(workers), FeatureSettings(), workers=workers)
+        catalogue = prepare_library(generated, tmp_path / str(workers), FeaturesConfig(), workers=workers)
         rates[workers] = catalogue.computed / (time.perf_counter() - start)
         spent[workers] = processor_seconds() - before
     benchmark.pedantic(lambda: None)

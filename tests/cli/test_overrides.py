@@ -12,8 +12,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from groove.cli.overrides import PATH_KEYS, TEXT_KEYS, prepared_arguments, quoted
-from groove.config.schema import PrepareConfig, TrainConfig
-from groove.embed import EmbedConfig
+from groove.config.schema import EmbedConfig, PrepareConfig, TrainConfig
 from groove.errors import ConfigError
 from groove.radar import RadarConfig
 from groove.report import ReportConfig

@@ -21,8 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from groove.config.checks import check_training
 from groove.config.messages import explain
-from groove.config.schema import CONF_DIR, PrepareConfig, TrainConfig, checked
-from groove.embed import EmbedConfig
+from groove.config.schema import CONF_DIR, EmbedConfig, PrepareConfig, TrainConfig, checked
 from groove.errors import ConfigError, GrooveError
 from groove.evaluate import EvaluateConfig
 from groove.explore import ExploreConfig

@@ -10,8 +10,7 @@ from omegaconf import OmegaConf
 
 from groove.config.checks import check_start
 from groove.config.messages import explain
-from groove.config.schema import PrepareConfig, TrainConfig, checked
-from groove.embed import EmbedConfig
+from groove.config.schema import EmbedConfig, PrepareConfig, TrainConfig, checked
 from groove.errors import CheckpointError, ConfigError
 from groove.export import ExportConfig
 from groove.radar import RadarConfig

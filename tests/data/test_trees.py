@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
+from groove.config.schema import FeaturesConfig
 from groove.data.slots import SimfileSlots
 from groove.data.trees import COUNTED, counted_features, tree_references
 from groove.features.catalogue import prepare_library
-from groove.features.settings import FeatureSettings
 from tests.builders import measures, write_song
 
 CLASSES = {"Beginner": ["Beginner"], "Easy": ["Easy"], "Medium": ["Medium"], "Hard": ["Hard", "Challenge"]}
@@ -65,7 +65,7 @@ def test_counted_features_are_about_notes_and_time_alone():
 def test_every_counted_feature_is_a_column_of_a_real_catalogue(tmp_path):
     notes = measures("1000 0100 0010 0001", "1001 0000 0000 0000")
     write_song(tmp_path / "songs", "Pack", "Song", [("Easy", 3, notes), ("Hard", 8, notes.replace("0000", "0100"))])
-    table = prepare_library(tmp_path / "songs", tmp_path / "store", FeatureSettings()).table
+    table = prepare_library(tmp_path / "songs", tmp_path / "store", FeaturesConfig()).table
     found = {name: value for name, value in zip(COUNTED, counted_features(table).T, strict=True)}
     by_slot = dict(zip(table["difficulty"].to_pylist(), found["steps"], strict=True))
     assert by_slot == {"Easy": 5.0, "Hard": 8.0} and found["jumps"].tolist() == [1.0, 1.0]

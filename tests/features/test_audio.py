@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from groove.config.schema import AudioConfig
 from groove.errors import AudioError
 from groove.features.audio import AUDIO_FEATURES, align, decode, song_features
 from groove.features.frames import FLOAT16_MAX, frame_times
-from groove.features.settings import AudioSettings
 from tests.builders import chart_of, ssc_text, steady
 
-AUDIO = AudioSettings()
+AUDIO = AudioConfig()
 RATE = AUDIO.sample_rate
 HOP_S = AUDIO.hop_length / RATE
 ONSET = AUDIO_FEATURES.index("onset_strength")

@@ -11,10 +11,10 @@ import pytest
 from groove.charts.library.scan import count_reasons, scan
 from groove.charts.library.walk import LeftOut
 from groove.charts.radar.groove_radar import RADAR_AXES, groove_radar
+from groove.config.schema import AudioConfig, FeaturesConfig
 from groove.errors import AudioError, ConfigError, LibraryError
 from groove.features import catalogue, record, workers
 from groove.features.catalogue import load, prepare_library
-from groove.features.settings import AudioSettings, FeatureSettings
 from tests.builders import measures, ssc_text, steady, write_song
 
 EASY = ("Easy", 2, steady(4, 2))
@@ -32,7 +32,7 @@ def songs(tmp_path):
 
 
 def prepare(songs, store=None, **settings):
-    features = settings.pop("features", FeatureSettings())
+    features = settings.pop("features", FeaturesConfig())
     return prepare_library(songs, store or songs.parent / "store", features, **settings)
 
 
@@ -132,7 +132,7 @@ def test_two_stores_hold_the_same_bytes(songs, tmp_path):
 
 def test_other_settings_have_other_records_and_the_first_remain(songs):
     first = prepare(songs)
-    second = prepare(songs, features=FeatureSettings(frames_per_beat=8))
+    second = prepare(songs, features=FeaturesConfig(frames_per_beat=8))
     assert (second.computed, second.fingerprint != first.fingerprint) == (2, True)
     assert rows(second)["Loud", "Hard"]["merged_rows"] == 0
     assert prepare(songs).computed == 0
@@ -221,9 +221,9 @@ def test_double_charts_are_used_when_asked_for(songs):
     [
         {"missing_audio": "maks"},
         {"workers": 0},
-        {"features": FeatureSettings(frames_per_beat=0)},
-        {"features": FeatureSettings(audio=AudioSettings(hop_length=90_000))},
-        {"features": FeatureSettings(audio=AudioSettings(sample_rate=192_000, n_fft=512))},
+        {"features": FeaturesConfig(frames_per_beat=0)},
+        {"features": FeaturesConfig(audio=AudioConfig(hop_length=90_000))},
+        {"features": FeaturesConfig(audio=AudioConfig(sample_rate=192_000, n_fft=512))},
         {
             "features": SimpleNamespace(
                 frames_per_beat=4, audio=SimpleNamespace(sample_rate=8000, n_fft=1, hop_length=1, n_mels=64)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from groove.config.schema import AudioConfig
 from groove.features import rhythm
 from groove.features.rhythm import local_tempo, onset_rate, onset_strength, onsets
-from groove.features.settings import AudioSettings
 
-AUDIO = AudioSettings()
+AUDIO = AudioConfig()
 HOPS = 900
 
 
@@ -31,7 +31,7 @@ def test_onsets_and_tempo_are_librosas(name, hop_length):
     import librosa
 
     envelope = envelopes()[name]
-    audio = AudioSettings(hop_length=hop_length)
+    audio = AudioConfig(hop_length=hop_length)
     settings = {"onset_envelope": envelope, "sr": audio.sample_rate, "hop_length": hop_length}
     assert onsets(envelope, audio).tolist() == librosa.onset.onset_detect(**settings).tolist()
     np.testing.assert_array_equal(local_tempo(envelope, audio), librosa.feature.tempo(**settings, aggregate=None))
@@ -44,7 +44,7 @@ def test_onset_strength_is_librosas():
     for hop_length in (512, 100, 3000):
         settings = {"sr": AUDIO.sample_rate, "n_fft": AUDIO.n_fft, "hop_length": hop_length}
         expected = librosa.onset.onset_strength(S=log_mel.T, **settings)
-        found = onset_strength(log_mel, AudioSettings(hop_length=hop_length))
+        found = onset_strength(log_mel, AudioConfig(hop_length=hop_length))
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from groove.config.schema import FeaturesConfig
 from groove.errors import ConfigError, LibraryError
 from groove.features.catalogue import prepare_library
-from groove.features.settings import FeatureSettings
 from groove.features.shards import Shard, prepare_shard
 from groove.features.sources import DigestCache
 from tests.builders import steady, write_song
 
-SETTINGS = FeatureSettings()
+SETTINGS = FeaturesConfig()
 SONGS = 9
 
 

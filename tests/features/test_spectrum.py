@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from groove.features.settings import AudioSettings
+from groove.config.schema import AudioConfig
 from groove.features.spectrum import (
     contrast,
     contrast_bands,
@@ -17,7 +17,7 @@ from groove.features.spectrum import (
     spectrum,
 )
 
-SETTINGS = [AudioSettings(), AudioSettings(16000, 500, 160, 40), AudioSettings(44100, 4096, 1000, 20)]
+SETTINGS = [AudioConfig(), AudioConfig(16000, 500, 160, 40), AudioConfig(44100, 4096, 1000, 20)]
 
 
 def noise(seconds=1.0, rate=22050):
@@ -41,7 +41,7 @@ def test_the_transform_the_filters_and_the_contrast_are_librosas(audio):
 
 
 def test_a_sine_lies_in_its_mel_band_and_contrast_band():
-    audio = AudioSettings()
+    audio = AudioConfig()
     times = np.arange(22050) / 22050
     log_mel, found = spectrum(np.sin(2 * np.pi * 1000 * times).astype(np.float32), audio)
     filters = mel_filters(22050, 2048, 64)

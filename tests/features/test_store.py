@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
+from groove.config.schema import AudioConfig, FeaturesConfig
 from groove.errors import LibraryError
-from groove.features.settings import AudioSettings, FeatureSettings
 from groove.features.store import STALE_S, FeatureStore, finite_array, load_array, record_key, write_if_changed
 
 KEY = "ab" + "0" * 62
@@ -74,17 +74,17 @@ FeatureStore(Path({str(tmp_path)!r})).write({KEY!r}, [], {{"a.npy": np.zeros(3)}
 
 
 def test_the_key_depends_on_everything_a_record_is_made_of():
-    settings = FeatureSettings()
+    settings = FeaturesConfig()
     base = record_key("simfile", [(0, "c")], ["audio"], settings)
-    assert base == record_key("simfile", [(0, "c")], ["audio"], FeatureSettings())
+    assert base == record_key("simfile", [(0, "c")], ["audio"], FeaturesConfig())
     others = [
         record_key("other", [(0, "c")], ["audio"], settings),
         record_key("simfile", [(1, "c")], ["audio"], settings),
         record_key("simfile", [(0, "d")], ["audio"], settings),
         record_key("simfile", [(0, "c")], ["no audio file"], settings),
-        record_key("simfile", [(0, "c")], ["audio"], FeatureSettings(frames_per_beat=8)),
+        record_key("simfile", [(0, "c")], ["audio"], FeaturesConfig(frames_per_beat=8)),
         *(
-            record_key("simfile", [(0, "c")], ["audio"], FeatureSettings(4, AudioSettings(**{name: 4096})))
+            record_key("simfile", [(0, "c")], ["audio"], FeaturesConfig(4, AudioConfig(**{name: 4096})))
             for name in ("sample_rate", "n_fft", "hop_length", "n_mels")
         ),
     ]

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from groove.charts.library.scan import scan
-from groove.features.settings import FeatureSettings
+from groove.config.schema import FeaturesConfig
 from groove.features.sources import DigestCache, audio_sources, simfile_tasks
 from groove.features.store import FeatureStore
 from groove.features.workers import compute_all
@@ -26,14 +26,14 @@ def tasks_of(tmp_path, songs):
     charts = scan(tmp_path / "songs").charts
     cache = DigestCache(tmp_path / "store")
     root = tmp_path / "songs"
-    return simfile_tasks(charts, audio_sources(charts, root, cache), root, FeatureSettings(), cache)
+    return simfile_tasks(charts, audio_sources(charts, root, cache), root, FeaturesConfig(), cache)
 
 
 def test_a_failing_song_is_reported_with_its_cause(tmp_path):
     tasks = tasks_of(tmp_path, 3)
     tasks[1].charts[0] = None
     store = FeatureStore(tmp_path / "store")
-    outcomes = dict((task.key, reason) for task, reason in compute_all(tasks, FeatureSettings(), store, 1))
+    outcomes = dict((task.key, reason) for task, reason in compute_all(tasks, FeaturesConfig(), store, 1))
     assert [bool(outcomes[task.key]) for task in tasks] == [False, True, False]
     assert outcomes[tasks[1].key].startswith("failed: AttributeError: 'NoneType'")
     assert [store.has(task.key) for task in tasks] == [True, False, True]
@@ -44,7 +44,7 @@ def test_a_song_that_ends_its_process_is_found_and_the_others_are_computed(tmp_p
     tasks = tasks_of(tmp_path, 4)
     tasks[1].charts.append(EndsTheProcess())
     store = FeatureStore(tmp_path / "store")
-    outcomes = dict((task.key, reason) for task, reason in compute_all(tasks, FeatureSettings(), store, 2))
+    outcomes = dict((task.key, reason) for task, reason in compute_all(tasks, FeaturesConfig(), store, 2))
     assert [outcomes[task.key] for task in tasks] == ["", "failed: ended the process that computed it", "", ""]
     assert [store.has(task.key) for task in tasks] == [True, False, True, True]
 
@@ -53,7 +53,7 @@ def test_workers_give_the_same_bytes_as_one(tmp_path):
     write_song(tmp_path / "songs", song="Loud", charts=[("Hard", 9, measures("1000 0100 2001 3000"))], music_seconds=3)
     tasks = tasks_of(tmp_path, 1)
     for workers in (1, 2):
-        list(compute_all(tasks, FeatureSettings(), FeatureStore(tmp_path / str(workers)), workers))
+        list(compute_all(tasks, FeaturesConfig(), FeatureStore(tmp_path / str(workers)), workers))
     names = [path.relative_to(tmp_path / "1") for path in (tmp_path / "1").rglob("*.*") if path.is_file()]
     assert len(names) == 5  # 2 records, 2 charts, 1 audio
     for name in names:

@@ -16,10 +16,10 @@ from groove.charts.library.index import radar_table
 from groove.charts.library.scan import Library, scan
 from groove.charts.radar.groove_radar import groove_radar
 from groove.charts.technique.counting import STEPS_TYPE, technique, technique_rates
+from groove.config.schema import FeaturesConfig
 from groove.errors import SimfileError
 from groove.features.frames import CHART_FEATURES, chart_frames, merged_rows
 from groove.features.record import AudioSource, SimfileTask, compute_record
-from groove.features.settings import FeatureSettings
 from tests.builders import measures, ssc_text
 from tests.simfile_strategies import charts, damaged, noise, real_simfiles, structured
 
@@ -70,7 +70,7 @@ def check_frames(chart) -> None:
 def check_records(library: Library) -> None:
     for simfile in {chart.simfile for chart in library.charts}:
         own = [chart for chart in library.charts if chart.simfile == simfile]
-        entries, arrays = compute_record(SimfileTask("key", own, [SILENT] * len(own)), FeatureSettings())
+        entries, arrays = compute_record(SimfileTask("key", own, [SILENT] * len(own)), FeaturesConfig())
         assert [entry["index"] for entry in entries] == [chart.index for chart in own]
         for entry in entries:
             if "left_out" not in entry:
