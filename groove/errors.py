@@ -94,6 +94,10 @@ def one_line(cause: object) -> str:
 def did_you_mean(found: str, names: Iterable[str]) -> str:
     """Return ``did you mean 'A'? must be one of A, B`` (the closest name first), for the tail of an error line."""
     known = sorted(names)
-    close = difflib.get_close_matches(found, known, n=1)
-    hint = f"did you mean '{close[0]}'? " if close else ""
-    return f"{hint}must be one of {', '.join(known)}"
+    return f"{suggestion(found, known)}must be one of {', '.join(known)}"
+
+
+def suggestion(found: str, names: Iterable[str]) -> str:
+    """Return ``did you mean 'A'? `` for the closest of `names`; nothing if none is close."""
+    close = difflib.get_close_matches(found, list(names), n=1)
+    return f"did you mean '{close[0]}'? " if close else ""

@@ -134,7 +134,7 @@ def composed(*overrides: str, config_name: str = "train") -> Any:
         return compose(config_name, overrides=list(overrides))
 
 
-def train_config(*overrides: str) -> Any:
+def train_config(*overrides: str) -> TrainConfig:
     """Return the checked configuration of ``python -m groove.train`` with `overrides`."""
     return checked(composed(*overrides), TrainConfig)
 
@@ -149,8 +149,9 @@ def tiny_module(
     *overrides: str, weights: tuple[float, float] = (0.3, 2.0), class_weights: torch.Tensor | None = None, **model: Any
 ) -> GrooveModule:
     """Return a `GrooveModule` around a tiny model; `weights` are those of classification and contrastive loss."""
-    sizes = [f"model.{name}={'null' if value is None else value}" for name, value in {**TINY, **model}.items()]
+    cfg = train_config(*overrides)
+    cfg = cfg.changed(model=cfg.model.changed(**TINY, **model))
     scaler = {"center": [0.0] * len(RADAR_AXES), "scale": [1.0] * len(RADAR_AXES)}
-    module = GrooveModule(tiny_model(**model), train_config(*overrides, *sizes), SLOTS, scaler, class_weights)
+    module = GrooveModule(tiny_model(**model), cfg, SLOTS, scaler, class_weights)
     module.loss_weights = dict(zip(("classification", "contrastive"), weights, strict=True))
     return module.eval()

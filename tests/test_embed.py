@@ -18,7 +18,7 @@ from tests.builders import measures, write_song
 
 def settings(finished: Path, run: Path | None = None, songs: Path | None = None) -> EmbedConfig:
     where = str(songs) if songs else None
-    return EmbedConfig(str(run or finished / "run"), where, str(finished / "store"), workers=1)
+    return EmbedConfig(run=str(run or finished / "run"), songs=where, store=str(finished / "store"), workers=1)
 
 
 @pytest.fixture

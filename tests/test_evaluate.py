@@ -28,7 +28,7 @@ SPACES = {
 
 
 def settings(finished: Path, **changes) -> EvaluateConfig:
-    cfg = EvaluateConfig(str(finished / "run"), None, str(finished / "store"), workers=1, draws=20)
+    cfg = EvaluateConfig(run=str(finished / "run"), store=str(finished / "store"), workers=1, draws=20)
     for name, value in changes.items():
         setattr(cfg, name, value)
     return cfg

@@ -26,7 +26,7 @@ def settings(tmp_path, **data):
 
 
 def test_the_report_counts_everything(songs, tmp_path, capsys):
-    run(PrepareConfig(settings(tmp_path, songs=str(songs)), FeaturesConfig()))
+    run(PrepareConfig(data=settings(tmp_path, songs=str(songs))))
     text = capsys.readouterr().out
     assert "3 charts of 2 songs, 1 of the charts without audio (missing_audio=mask)" in text
     assert "1 Easy, 1 Medium, 1 Hard" in text
@@ -45,16 +45,16 @@ def test_the_report_counts_everything(songs, tmp_path, capsys):
 
 def test_nothing_left_out_is_said_in_words(songs, tmp_path, capsys):
     (songs / "Pack" / "Mute" / "old.dwi").unlink()
-    run(PrepareConfig(settings(tmp_path, songs=str(songs)), FeaturesConfig(), figure=False))
+    run(PrepareConfig(data=settings(tmp_path, songs=str(songs)), figure=False))
     lines = capsys.readouterr().out.splitlines()
     assert "nothing left out" in lines and not any("left out:" in line and line.endswith(":") for line in lines)
 
 
 def test_the_figure_is_drawn_only_if_it_changed_and_only_if_wanted(songs, tmp_path, capsys):
-    run(PrepareConfig(settings(tmp_path, songs=str(songs)), FeaturesConfig(), figure=False))
+    run(PrepareConfig(data=settings(tmp_path, songs=str(songs)), figure=False))
     assert not list((tmp_path / "store").glob("library-*.png"))
     assert "figure:" not in capsys.readouterr().out
-    config = PrepareConfig(settings(tmp_path, songs=str(songs), radar="stepmania"), FeaturesConfig())
+    config = PrepareConfig(data=settings(tmp_path, songs=str(songs), radar="stepmania"))
     run(config)
     (figure,) = (tmp_path / "store").glob("library-*.png")
     assert "stepmania radar" in capsys.readouterr().out

@@ -64,14 +64,16 @@ def in_callbacks(attack: Attack, stored: dict[str, Any]) -> Any:
 
 
 COMMANDS: dict[str, Callable[[str, str], Any]] = {
-    "embed": lambda run, songs: embed.run(embed.EmbedConfig(run, songs, workers=1)),
+    "embed": lambda run, songs: embed.run(embed.EmbedConfig(run=run, songs=songs, workers=1)),
     "recommend": lambda run, songs: recommend.run(
-        recommend.RecommendConfig(run, songs, workers=1, chart="Song03", radar={})  # type: ignore[arg-type]
+        recommend.RecommendConfig(run=run, songs=songs, workers=1, chart="Song03")
     ),
-    "evaluate": lambda run, songs: evaluate.run(evaluate.EvaluateConfig(run, songs, workers=1)),
-    "substyles": lambda run, songs: substyles.run(substyles.SubstylesConfig(run, songs, workers=1)),
-    "explore": lambda run, songs: explore.run(explore.ExploreConfig(run, songs, workers=1)),
-    "export": lambda run, songs: export.run(export.ExportConfig(run, songs, workers=1, out="out", what=["model"])),
+    "evaluate": lambda run, songs: evaluate.run(evaluate.EvaluateConfig(run=run, songs=songs, workers=1)),
+    "substyles": lambda run, songs: substyles.run(substyles.SubstylesConfig(run=run, songs=songs, workers=1)),
+    "explore": lambda run, songs: explore.run(explore.ExploreConfig(run=run, songs=songs, workers=1)),
+    "export": lambda run, songs: export.run(
+        export.ExportConfig(run=run, songs=songs, workers=1, out="out", what=["model"])
+    ),
 }
 
 
@@ -196,7 +198,7 @@ def test_embeddings_that_are_none_run_nothing(damage, finished, tmp_path):
     shutil.copytree(finished / "run", tmp_path / "run")
     damage(tmp_path / "run" / "embeddings.parquet", Attack(tmp_path / "marker"))
     with pytest.raises(GrooveError, match="cannot be used") as caught:
-        embed.run(embed.EmbedConfig(str(tmp_path / "run")))
+        embed.run(embed.EmbedConfig(run=str(tmp_path / "run")))
     assert "\n" not in str(caught.value) and not (tmp_path / "marker").exists()
 
 

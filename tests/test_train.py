@@ -120,7 +120,7 @@ def test_a_run_knows_what_trees_reach_on_its_charts(work, songs, run_a, pretrain
 
 def test_charts_of_a_song_are_told_together(work, songs, run_a):
     trained = load_trained(run_a)
-    settings = OmegaConf.create(trained.settings)
+    settings = trained.settings
     table = prepared(composed(work, songs).data, composed(work, songs).features).table
     data = GrooveDataModule(table, work / "store", settings.data, None, settings.seed)
     simfile = np.array(data.rows["val"]["simfile"].to_pylist())

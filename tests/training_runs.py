@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from hydra import compose, initialize_config_dir
@@ -52,7 +51,7 @@ def _notes(generator: np.random.Generator, density: float) -> str:
     return measures("1000 0000 0000 0000 0000 0000 0000 0000", *bars)
 
 
-def composed(folder: Path, songs: Path, *overrides: str) -> Any:
+def composed(folder: Path, songs: Path, *overrides: str) -> TrainConfig:
     """Return the checked configuration of a tiny run whose store and cache lie in `folder`."""
     paths = [f"data.songs={songs}", f"data.store={folder / 'store'}", f"pretrain.root={folder / 'pretrained'}"]
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF_DIR)):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union
 
 from pydantic import BaseModel, ValidationError
 
-from groove.errors import did_you_mean
+from groove.errors import did_you_mean, suggestion
 
 _EXAMPLES = {
     "songs": "DIR, a folder of packs (Pack/Song/song.ssc)",
@@ -34,7 +34,7 @@ _MUST_BE = {
     "list_type": "a list",
     "dict_type": "a group of settings, {{key: value}}",
     "model_type": "a group of settings, {{key: value}}",
-    "too_short": "{min_length} or more names",
+    "too_short": "a list of {min_length} or more",
     "literal_error": "{expected}",
 }
 """What a value must be, by the type of pydantic's error."""
@@ -59,11 +59,9 @@ def line_of(error: ValidationError, schema: type[BaseModel]) -> str:
     value = first["input"]
     if first["type"] == "list_type" and isinstance(value, str | int | float):
         return f"{key} must be a list: {key}=[{value}]"
-    line = f"{key} must be {wanted}, got {_shown(value)}"
-    if first["type"] == "literal_error" and isinstance(value, str):
-        names = re.findall(r"'([^']+)'", wanted)
-        line += did_you_mean(value, names).partition("?")[0].replace("did", "; did") + "?"
-    return line
+    names = re.findall(r"'([^']+)'", wanted) if first["type"] == "literal_error" else []
+    hint = suggestion(str(value), names).strip()
+    return f"{key} must be {wanted}, got {_shown(value)}" + (f"; {hint}" if hint else "")
 
 
 def _must_be(error: Any) -> str:

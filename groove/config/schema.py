@@ -50,6 +50,7 @@ TEMPO_WINDOW_S = 8.0
 
 Family = Literal["konami", "stepmania"]
 Space = Literal["projection", "pooled"]
+What = Literal["embeddings", "radar", "model", "onnx"]
 LayoutSeed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
@@ -480,9 +481,13 @@ class ExportConfig(EmbedConfig):
     """Schema of `conf/export.yaml`; `what` is a name, a list of names, or None for all that can be made."""
 
     out: PathText
-    what: Annotated[
-        list[Literal["embeddings", "radar", "model", "onnx"]] | None, BeforeValidator(_as_list), Field(min_length=1)
-    ] = None
+    what: Annotated[list[What] | None, BeforeValidator(_as_list)] = None
+
+    @model_validator(mode="after")
+    def _something_is_wanted(self) -> Self:
+        if self.what == []:
+            raise ValueError("what must be null (all) or name something, got []")
+        return self
 
 
 class ReportConfig(Settings):

@@ -93,8 +93,6 @@ class ContrastiveLoss(nn.Module):
     def __init__(self, normalize: bool = False, pooled_weight: float = 0.0) -> None:
         """Work on the unit sphere if `normalize`."""
         super().__init__()
-        if pooled_weight < 0:
-            raise ConfigError(f"loss.pooled_weight is {pooled_weight}; allowed: 0 or more")
         self.normalize, self.pooled_weight = normalize, pooled_weight
 
     def forward(self, embedding: Tensor, targets: ContrastiveTargets) -> ContrastiveOutput:
@@ -177,7 +175,7 @@ class RankNContrastLoss(ContrastiveLoss):
     def __init__(self, temperature: float = 1.0, normalize: bool = False, pooled_weight: float = 0.0) -> None:
         """Divide distances by `temperature`."""
         super().__init__(normalize, pooled_weight)
-        self.temperature = _positive("temperature", temperature)
+        self.temperature = temperature
 
     def objective(self, embedding: Tensor, targets: ContrastiveTargets) -> Tensor:
         """Return the mean over compared pairs."""
@@ -231,7 +229,7 @@ class YAwareInfoNCELoss(ContrastiveLoss):
     def __init__(self, temperature: float = 0.1, bandwidth: float = 1.0, pooled_weight: float = 0.0) -> None:
         """Let the kernel have a standard deviation of `bandwidth` scaled radar units."""
         super().__init__(True, pooled_weight)
-        self.temperature, self.bandwidth = _positive("temperature", temperature), _positive("bandwidth", bandwidth)
+        self.temperature, self.bandwidth = temperature, bandwidth
 
     def objective(self, embedding: Tensor, targets: ContrastiveTargets) -> Tensor:
         """Return the mean over anchors with a partner."""
@@ -284,7 +282,7 @@ class MetricLearningLoss(ContrastiveLoss):
         if pairs not in ("triplets", "classes"):
             raise ConfigError(f"loss.pairs is '{pairs}': {did_you_mean(pairs, ('triplets', 'classes'))}")
         self.pairs, self.uses_triplets = pairs, pairs == "triplets"
-        self.loss: Any = getattr(losses, name)(temperature=_positive("temperature", temperature))
+        self.loss: Any = getattr(losses, name)(temperature=temperature)
 
     def objective(self, embedding: Tensor, targets: ContrastiveTargets) -> Tensor:
         """Return the library's loss."""
@@ -295,9 +293,3 @@ class MetricLearningLoss(ContrastiveLoss):
         anchor, positive, negative = targets.triplets.unbind(dim=1)
         pairs = (anchor, positive, anchor, negative)
         return self.loss(embedding, torch.arange(len(embedding), device=embedding.device), pairs)
-
-
-def _positive(name: str, value: float) -> float:
-    if value <= 0:
-        raise ConfigError(f"loss.{name} is {value}; allowed: above 0")
-    return value

@@ -11,16 +11,33 @@ from hydra.core.override_parser.types import ChoiceSweep
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from groove.cli.overrides import PATH_KEYS, TEXT_KEYS, prepared_arguments, quoted
-from groove.config.schema import EmbedConfig, PrepareConfig, TrainConfig
+from groove.cli.overrides import prepared_arguments, quoted
+from groove.config.messages import keys_of
+from groove.config.schema import (
+    EmbedConfig,
+    PrepareConfig,
+    RadarConfig,
+    RecommendConfig,
+    ReportConfig,
+    TrainConfig,
+)
 from groove.errors import ConfigError
-from groove.radar import RadarConfig
-from groove.report import ReportConfig
+
+SCHEMAS = (TrainConfig, RecommendConfig, ReportConfig, RadarConfig)
+
+
+def schema_of(key: str) -> type:
+    """Return a schema that has `key`, the training's for those of Hydra."""
+    return next((schema for schema in SCHEMAS if key in dict(keys_of(schema))), TrainConfig)
+
+
+def in_quotes(argument: str, sweep: bool = False) -> str:
+    return quoted(argument, schema_of(argument.partition("=")[0].lstrip("+")), sweep)
 
 
 def parsed(argument: str, sweep: bool = False) -> Any:
     """Return what Hydra reads in `argument` once it is quoted; of a sweep the list of values."""
-    (override,) = OverridesParser.create().parse_overrides([quoted(argument, sweep)])
+    (override,) = OverridesParser.create().parse_overrides([in_quotes(argument, sweep)])
     assert override.key_or_group == argument.partition("=")[0].lstrip("+")
     value = override.value()
     return [getattr(each, "text", each) for each in value.list] if isinstance(value, ChoiceSweep) else value
@@ -91,17 +108,22 @@ def test_what_hydra_reads_as_it_is_written_stays(here):
         *("experiment=a", "--multirun", "-m", "seed=[1", "runs=[x,y]", "pack=[A20,X2]", "model.head=a (b)"),
         *("data.songs='a (b)'", 'pack="x, y"', "chart='a'"),
     ):
-        assert quoted(argument) == argument
+        assert in_quotes(argument) == argument
     for argument in ("data.songs=a,b", "data.songs=choice(a,b)", "data.songs='a,b',c", "runs=[a,b],[c]"):
-        assert quoted(argument, sweep=True) == argument
+        assert in_quotes(argument, sweep=True) == argument
 
 
-def test_every_path_key_quotes_a_path_that_exists(here):
+def test_every_path_key_quotes_a_path_that_exists_and_no_other_key_does(here):
+    """The keys by hand: the schema marks them."""
     folder = here / "a b"
     folder.mkdir()
-    assert {key for key in PATH_KEYS if quoted(f"{key}={folder}") == f'{key}="{folder}"'} == set(PATH_KEYS)
-    assert quoted(f"++data.songs={folder}") == f'++data.songs="{folder}"'
-    assert not set(PATH_KEYS) & set(TEXT_KEYS)
+    found = {key for schema in SCHEMAS for key, _ in keys_of(schema) if quoted(f"{key}={folder}", schema)[-1] == '"'}
+    assert found == {
+        *("songs", "out", "index", "compare", "data.songs", "data.store", "data.generated.root", "pretrain.root"),
+        *("pretrained", "ckpt_path", "runs", "run", "simfile", "store", "chart", "pack"),
+    }
+    for key in ("hydra.run.dir", "hydra.sweep.dir", "++data.songs"):
+        assert quoted(f"{key}={folder}", TrainConfig) == f'{key}="{folder}"'
 
 
 @pytest.mark.parametrize(
@@ -167,11 +189,40 @@ def test_a_word_that_is_no_setting_says_what_to_write(schema, arguments, expecte
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--cfg", "job", "-p", "loss", "seed=1"], ["~pretrained", "-m", "seed=1,2"], ["--info", "all"], []]
+    "arguments", [["--cfg", "job", "-p", "loss"], ["~pretrained", "-m", "++seed=1,2"], ["--info", "all"], []]
 )
 def test_options_with_their_values_and_deletions_stay(arguments):
     assert sorted(prepared_arguments(arguments, TrainConfig)) == sorted(arguments)
 
 
 def test_multirun_may_stand_anywhere():
-    assert prepared_arguments(["seed=1,2", "-m", "data.songs=a,b"], TrainConfig) == ["-m", "seed=1,2", "data.songs=a,b"]
+    assert prepared_arguments(["seed=1,2", "-m", "data.songs=a,b"], TrainConfig) == [
+        "-m",
+        "++seed=1,2",
+        "++data.songs=a,b",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("seed=1", "++seed=1"),
+        ("+seed=1", "++seed=1"),
+        ("loss.temperature=1", "++loss.temperature=1"),
+        ("loss=supcon", "loss=supcon"),  # a group: another file
+        ("experiment.phases.0.lr_factor.backbone=1", "++experiment.phases.0.lr_factor.backbone=1"),
+        ("experiment.phases[0].epochs=1", "++experiment.phases[0].epochs=1"),
+        ("hydra/launcher=joblib", "hydra/launcher=joblib"),
+        ("hydra.sweeper.max_batch_size=1", "hydra.sweeper.max_batch_size=1"),
+        ("+mine=x", "+mine=x"),  # a group of the user's own, as --config-dir has
+        ("~data.classes.Easy", "~data.classes.Easy"),
+    ],
+)
+def test_a_key_of_the_schema_needs_no_plus(argument, expected):
+    assert prepared_arguments([argument], TrainConfig) == [expected]
+    assert prepared_arguments([expected], TrainConfig) == [expected], "as the other processes of a run are given it"
+
+
+def test_a_key_that_does_not_exist_is_refused_before_hydra_starts():
+    with pytest.raises(ConfigError, match=r"no 'trainr' at the top level; did you mean 'trainer\.devices'"):
+        prepared_arguments(["trainr.devices=1"], TrainConfig)

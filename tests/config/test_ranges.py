@@ -1,114 +1,121 @@
-"""What a setting may be: the checker itself, the lists that the schema repeats, and that each bound really works."""
+"""What a setting must be: how mistakes are said, lists that the schema repeats, and that each bound really works."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal, get_args
 
 import pytest
-from omegaconf import OmegaConf
+from pydantic import Field, ValidationError
 
 from groove import evaluate, explore, recommend, substyles
-from groove.config.ranges import between, check_ranges, one_of
-from groove.config.schema import TrainConfig, checked
+from groove.config.base import PathText, Settings, Weight
+from groove.config.schema import (
+    DataConfig,
+    ExperimentConfig,
+    ExploreConfig,
+    ModelConfig,
+    PrepareConfig,
+    RadarConfig,
+    TrainConfig,
+    TrainerConfig,
+    checked,
+)
 from groove.errors import ConfigError
 from tests.batches import composed
 from tests.training_runs import composed as tiny_run
 from tests.training_runs import rows, run, write_library
 
 
-@dataclass
-class Inner:
-    share: float = between(0.5, above=0, below=1)
+class Inner(Settings):
+    share: float = Field(0.5, gt=0, lt=1)
     free: float = 0.0
 
 
-@dataclass
-class Outer:
-    count: int | None = between(3, 1, 5, why="five fit")
-    kind: str = one_of("thin", "thick")
-    least: int = between(1, 1)
-    inner: Inner = field(default_factory=Inner)
-    several: list[Inner] = field(default_factory=list)
-    factors: dict[str, float] = between(dict, 0)
+class Outer(Settings):
+    count: int | None = Field(3, ge=1, le=5)
+    kind: Literal["thin", "thick"] = "thin"
+    inner: Inner = Inner()
+    several: list[Inner] = Field([])
+    factors: dict[str, Weight] = Field({})
     flag: bool = True
-
-
-def values(**changed: Any) -> dict[str, Any]:
-    base = {"count": 3, "kind": "thin", "least": 1, "inner": {"share": 0.5, "free": 0.0}, "several": [], "factors": {}}
-    return base | {"flag": True} | changed
+    text: PathText | list[PathText] = "x"
+    needed: int
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"count": 0}, "count is 0; allowed: 1 to 5 (five fit)"),
-        ({"count": 6}, "count is 6; allowed: 1 to 5 (five fit)"),
-        ({"kind": "thik"}, "kind is 'thik': did you mean 'thick'? allowed: thick, thin"),
-        ({"least": 0}, "least is 0; allowed: 1 or more"),
-        ({"inner": {"share": 0.0, "free": 0.0}}, "inner.share is 0.0; allowed: above 0 and below 1"),
-        ({"inner": {"share": 1.0, "free": 0.0}}, "inner.share is 1.0; allowed: above 0 and below 1"),
-        ({"inner": {"share": 0.5, "free": math.nan}}, "inner.free is nan; allowed: a finite number"),
-        ({"several": [{"share": 0.5, "free": math.inf}]}, "several.0.free is inf; allowed: a finite number"),
-        ({"factors": {"a": 0.0, "b": -1.0}}, "factors.b is -1.0; allowed: 0 or more"),
+        ({"count": 0}, "count must be >= 1, got 0"),
+        ({"count": 6}, "count must be <= 5, got 6"),
+        ({"count": 1.5}, "count must be a whole number, got 1.5"),
+        ({"count": True}, "count must be a whole number, got True"),
+        ({"kind": "thik"}, "kind must be 'thin' or 'thick', got 'thik'; did you mean 'thick'?"),
+        ({"kind": "x"}, "kind must be 'thin' or 'thick', got 'x'"),
+        ({"inner": {"share": 0.0}}, "inner.share must be > 0, got 0.0"),
+        ({"inner": {"share": 1.0}}, "inner.share must be < 1, got 1.0"),
+        ({"inner": {"share": "a"}}, "inner.share must be a number, got 'a'"),
+        ({"inner": {"free": math.nan}}, "inner.free must be a finite number, got nan"),
+        ({"inner": 3}, "inner must be a group of settings, {key: value}, got 3"),
+        ({"several": [{"share": 0.5}, {"free": math.inf}]}, "several.1.free must be a finite number, got inf"),
+        ({"several": "a"}, "several must be a list: several=[a]"),
+        ({"factors": {"a": 0.0, "b": -1.0}}, "factors.b must be >= 0, got -1.0"),
+        ({"factors": {"b": [1]}}, "factors.b must be a number, got [1]"),
+        ({"flag": "yes"}, "flag must be true or false, got 'yes'"),
+        ({"text": {}}, "text must be text or a list, got {}"),
+        ({"needed": "???"}, "needed is not given: write needed=..."),
+        ({"inner": {"shaer": 0.5}}, "unknown key 'inner.shaer': there is no 'shaer' in 'inner'; "
+         "did you mean 'share'? must be one of free, share"),
     ],
-)
-def test_what_is_outside_is_named(changed, message):
+)  # fmt: skip
+def test_what_cannot_be_is_named(changed, message):
     with pytest.raises(ConfigError) as caught:
-        check_ranges(values(**changed), Outer)
+        checked({"needed": 1, **changed}, Outer)
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("changed", [{}, {"count": None}, {"count": 1}, {"count": 5}, {"factors": {"a": 0.0}}])
-def test_what_is_inside_passes(changed):
-    check_ranges(values(**changed), Outer)
+@pytest.mark.parametrize("changed", [{}, {"count": None}, {"count": 1}, {"count": 5}, {"factors": {"a": 0}}])
+def test_what_can_be_passes(changed):
+    assert checked({"needed": 1, **changed}, Outer) == Outer(needed=1, **changed)
 
 
-def test_a_field_keeps_its_default():
-    assert Outer() == Outer(3, "thin", 1, Inner(0.5, 0.0), [], {}, True)
+def test_a_folder_may_be_called_5_and_a_copy_is_checked_again():
+    assert Outer(needed=1, text=5).text == "5"
+    assert Outer(needed=1).changed(count=2).count == 2
+    with pytest.raises(ValidationError):
+        Outer(needed=1).changed(count=0)
+    with pytest.raises(ValidationError, match="frozen"):
+        Outer(needed=1).count = 2
 
 
 # --- the lists that the schema repeats, since what holds them imports torch or pyarrow
 
 
-def allowed_words(key: str) -> set[str]:
-    """Return the words that the message about `key` offers."""
-    cfg = composed("experiment=a", f"++{key}=zzz")
-    with pytest.raises(ConfigError, match=f"^{key} is 'zzz'") as caught:
-        checked(cfg, TrainConfig)
-    return set(str(caught.value).partition("allowed: ")[2].split(", "))
+def words(schema: type[Settings], name: str) -> set[str]:
+    """Return the words that the field `name` may be."""
+    return set(get_args(schema.model_fields[name].annotation))
 
 
 def test_the_words_are_those_of_the_code():
     from lightning.pytorch.strategies import StrategyRegistry
 
-    from groove.features.catalogue import MISSING_AUDIO
+    from groove.charts.library.index import SONG_ENDS
+    from groove.charts.radar.groove_radar import FAMILIES
+    from groove.embedding.embedded import SPACES
+    from groove.explorer.layout import METHODS
     from groove.model.heads import HEADS
     from groove.model.pooling import POOLINGS
     from groove.runs.folder import KINDS
 
-    assert allowed_words("model.pooling") == set(POOLINGS) and allowed_words("model.head") == set(HEADS)
-    assert allowed_words("data.missing_audio") == set(MISSING_AUDIO)
-    assert allowed_words("experiment.verdict") == set(KINDS)
-    assert allowed_words("trainer.strategy") - {"auto"} <= set(StrategyRegistry.available_strategies())
-
-
-def test_the_words_of_the_other_commands_are_those_of_the_code():
-    from groove.charts.library.index import SONG_ENDS
-    from groove.embedding.embedded import SPACES
-    from groove.explore import ExploreConfig
-    from groove.explorer.layout import METHODS
-    from groove.radar import RadarConfig
-
-    for schema, key, words in (
-        (RadarConfig, "song_end", SONG_ENDS),
-        (ExploreConfig, "method", METHODS),
-        (ExploreConfig, "space", SPACES),
-    ):
-        assert set(schema.__dataclass_fields__[key].metadata["allowed"].words) == set(words)
+    assert words(ModelConfig, "pooling") == set(POOLINGS) and words(ModelConfig, "head") == set(HEADS)
+    assert words(DataConfig, "radar") == set(FAMILIES)
+    assert words(ExperimentConfig, "verdict") == set(KINDS)
+    assert words(TrainerConfig, "strategy") - {"auto"} <= set(StrategyRegistry.available_strategies())
+    assert words(RadarConfig, "song_end") == set(SONG_ENDS)
+    assert words(ExploreConfig, "method") == set(METHODS) and words(ExploreConfig, "space") == set(SPACES)
 
 
 # --- together
@@ -117,37 +124,60 @@ def test_the_words_of_the_other_commands_are_those_of_the_code():
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["data.triplets.positive_percentile=90"], "positive_percentile 90.0, negative_percentile 85.0; allowed: 0 <"),
-        (["data.fold=5"], "data.fold is 5; allowed: 0 to 4 (1 / data.val_fraction parts)"),
+        (["data.triplets.positive_percentile=90"], "must be <= negative_percentile (85), got 90"),
+        (["data.fold=5"], "data.fold must be < 5 (1 / data.val_fraction parts, counted from 0), got 5"),
         (["++data.classes={all: [Easy]}", "~data.classes.Easy", "~data.classes.Medium", "~data.classes.Hard",
-          "~data.classes.Beginner"], "data.classes gives 1 class"),
-        (["data.classes.Easy=[]"], "data.classes.Easy names no slot"),
-        (["data.steps_types=[]"], "data.steps_types is empty"),
+          "~data.classes.Beginner"], "data.classes must be two or more, got 1"),
+        (["data.classes.Easy=[]"], "data.classes.Easy must name a slot"),
+        (["data.steps_types=[]"], "data.steps_types must be a list of 1 or more, got []"),
         (["data.steps_types=[dance-singel]"], "data.steps_types names 'dance-singel': did you mean 'dance-single'?"),
-        (["features.audio.hop_length=4096"], "features.audio.hop_length is 4096; allowed: 1 to 2048"),
-        (["features.audio.n_mels=1024", "features.audio.n_fft=1024"], "features.audio.n_mels is 1024; allowed: 13 to"),
-        (["experiment=regression", "model.projection_dim=4"], "model.projection_dim is 4; allowed: 5 or more"),
+        (["features.audio.hop_length=4096"], "features.audio.hop_length must be <= 2048, got 4096"),
+        (["features.audio.n_mels=1024", "features.audio.n_fft=1024"], "n_mels must be <= 512 (half"),
+        (["experiment=regression", "model.projection_dim=4"], "model.projection_dim must be >= 5"),
         (["experiment.warmup_epochs=20"], "do not add up to experiment.epochs=20"),
-        (["experiment.phases.0.weights={classification: 0, contrastive: 0}"], "at least one above 0"),
-        (["pretrained=a.ckpt"], "no checkpoint at a.ckpt"),
-        (["ckpt_path=b.ckpt"], "no checkpoint at b.ckpt"),
+        (["experiment.phases.0.weights={classification: 0, contrastive: 0}"], "experiment.phases.0.weights must have one above 0"),
+        (["data.classes.Hard=[Hrad]"], "data.classes.Hard names 'Hrad': did you mean 'Hard'?"),
+        (["data.classes.Hard=[Hard,Easy]"], "data.classes must name each slot once, got 'Easy' twice"),
+        (["features.audio.sample_rate=192000", "features.audio.n_fft=512"], "features.audio.n_fft must be >= 960"),
+        (["features.audio.sample_rate=8000"], "features.audio.sample_rate must be >= 12801, got 8000"),
+        (["data.batch_size=0"], "data.batch_size must be >= 3, got 0"),
+        (["data.augment.audio_mask=1.5"], "data.augment.audio_mask must be <= 1, got 1.5"),
+        (["data.val_fraction=1.0"], "data.val_fraction must be < 1, got 1.0"),
+        (["data.fold=-1"], "data.fold must be >= 0, got -1"),
+        (["data.radar=konmai"], "data.radar must be 'konami' or 'stepmania', got 'konmai'; did you mean 'konami'?"),
+        (["optimizer.schedule=linear"], "optimizer.schedule must be 'constant' or 'cosine', got 'linear'"),
+        (["++loss.pooled_weight=-1"], "loss.pooled_weight must be >= 0, got -1"),
+        (["++loss.temperature=0"], "loss.temperature must be > 0, got 0"),
     ],
 )  # fmt: skip
-def test_settings_that_do_not_go_together_need_no_torch(overrides, message):
-    from groove.config.checks import check_training
-
-    with pytest.raises(Exception) as caught:
-        check_training(checked(composed(*overrides), TrainConfig))
+def test_settings_that_cannot_be_need_no_torch(overrides, message):
+    with pytest.raises(ConfigError) as caught:
+        checked(composed(*overrides), TrainConfig)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("shard", "shards", "message"),
+    [
+        (4, 4, "shard must be < 4 (shards, counted from 0), got 4"),
+        (-1, 4, "shard must be >= 0, got -1"),
+        (None, 4, "shard must say which of shards=4: shard=0 to shard=3"),
+        (0, 0, "shards must be >= 1, got 0"),
+    ],
+)
+def test_a_shard_that_is_not_there_is_refused(shard, shards, message):
+    with pytest.raises(ConfigError, match="^" + re.escape(message)):
+        checked({"shard": shard, "shards": shards}, PrepareConfig)
+    assert checked({"shard": 3, "shards": 4}, PrepareConfig).shard == 3
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
         (["loss._target_=groove.model.losses.Nothing"], "loss and mining cannot be made"),
-        (["loss._target_=torch.nn.Identity"], "allowed: a ContrastiveLoss"),
+        (["loss._target_=torch.nn.Identity"], "must be a ContrastiveLoss"),
         (["mining._target_=nowhere.Miner"], "loss and mining cannot be made"),
-        (["model._target_=builtins.dict"], "allowed: a LateFusionClassifier"),
+        (["model._target_=builtins.dict"], "must be a LateFusionClassifier"),
         (["loss=ntxent", "loss.name=Nothing"], "loss.name is 'Nothing'"),
         (["trainer.accelerator=mps"], "trainer: "),
     ],
@@ -195,8 +225,7 @@ def test_the_bounds_of_the_other_commands_work(finished, tmp_path):
     run_copy = shutil.copytree(finished / "run", tmp_path / "run")
     given = {"run": str(run_copy), "songs": str(finished / "songs"), "store": str(finished / "store"), "workers": 1}
     for query in ({"chart": "Song03 [Hard]"}, {"radar": {"stream": "high"}}):
-        cfg = OmegaConf.merge(OmegaConf.structured(recommend.RecommendConfig), given, query, {"k": 10**9})
-        recommend.run(cfg)
+        recommend.run(recommend.RecommendConfig(**given, **query, k=10**9))
     largest_seed = 2**31 - 1
     page, out = str(tmp_path / "map.html"), str(tmp_path / "styles")
     explore.run(explore.ExploreConfig(**given, out=page, neighbors=100, seed=largest_seed))
@@ -210,7 +239,7 @@ def test_the_trainer_that_is_asked_for_is_checked(tmp_path):
     from groove.training.pipeline import check_settings
 
     songs = write_library(tmp_path / "songs", songs=6)
-    for precision in allowed_words("trainer.precision"):
+    for precision in words(TrainerConfig, "precision"):
         settings = ["experiment=scratch", "experiment.epochs=1", f"trainer.precision={precision}"]
         try:
             check_settings(tiny_run(tmp_path, songs, *settings))

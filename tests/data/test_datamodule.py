@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from groove.data.datamodule import GrooveDataModule, chart_table
-from groove.data.settings import check_data_settings, slot_labels
-from groove.errors import ConfigError, LibraryError
+from groove.data.slots import slot_labels
+from groove.errors import LibraryError
 from tests.batches import catalogue, train_config
 
 
@@ -43,38 +43,6 @@ def test_slots_fold_into_classes_in_the_order_of_the_setting():
     }
     default = {"Beginner": 0, "Easy": 1, "Medium": 2, "Hard": 3, "Challenge": 3}
     assert slot_labels(train_config().data.classes) == default
-
-
-@pytest.mark.parametrize(
-    ("classes", "message"),
-    [
-        ({"Hard": ["Hrad"]}, "data.classes.Hard names 'Hrad': did you mean 'Hard'"),
-        ({"a": ["Easy"], "b": ["Medium", "Easy"]}, "'Easy' is in two classes"),
-    ],
-)
-def test_slots_that_do_not_exist_or_repeat_are_named(classes, message):
-    with pytest.raises(ConfigError, match=message):
-        slot_labels(classes)
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("data.batch_size=0", r"data.batch_size is 0; allowed: 3 or more \(a triplet needs three charts\)"),
-        ("data.passes_per_epoch=0", "data.passes_per_epoch is 0; allowed: 1 to 10000"),
-        ("data.triplets.per_anchor=0", "data.triplets.per_anchor is 0; allowed: 1 to 1000"),
-        ("data.augment.audio_mask=1.5", "data.augment.audio_mask is 1.5; allowed: 0 to 1"),
-        ("data.augment.audio_mask=-0.5", "data.augment.audio_mask is -0.5; allowed: 0 to 1"),
-        ("data.val_fraction=1.0", "data.val_fraction is 1.0; allowed: above 0 and below 1"),
-        ("data.triplets.positive_percentile=90", "0 < positive_percentile <= negative_percentile < 100"),
-        ("data.radar=konmai", "data.radar is 'konmai': did you mean 'konami'"),
-        ("data.classes.Hard=[Hrad]", "data.classes.Hard names 'Hrad': did you mean 'Hard'"),
-    ],
-)
-def test_settings_that_cannot_work_are_named_before_any_song_is_read(override, message):
-    with pytest.raises(ConfigError, match=message):
-        check_data_settings(train_config(override).data)
-    check_data_settings(train_config().data)
 
 
 def test_the_table_takes_radar_class_and_song_from_the_catalogue(songs):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groove.data.splits import held_out
-from groove.errors import ConfigError, LibraryError
+from groove.errors import LibraryError
 
 SONGS = [f"song {i}" for i in range(50)]
 
@@ -58,12 +58,6 @@ def test_one_song_cannot_be_split():
         held_out([], 0.2, 0)
 
 
-@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 1.5, float("nan")])
-def test_fractions_outside_0_to_1_are_named(fraction):
-    with pytest.raises(ConfigError, match=r"data\.val_fraction is .*; allowed: above 0 and below 1"):
-        held_out(SONGS, fraction, 0)
-
-
 def test_folds_share_out_all_songs():
     folds = [
         {name for name, held in zip(SONGS, held_out(SONGS, 0.2, 3, fold), strict=True) if held} for fold in range(5)
@@ -73,6 +67,3 @@ def test_folds_share_out_all_songs():
     assert [len(fold) for fold in folds] == [10] * 5
     uneven = [held_out(SONGS[:12], 0.2, 0, fold).sum() for fold in range(5)]
     assert sum(uneven) == 12 and set(uneven) == {2, 3}
-    for fold in (-1, 5):
-        with pytest.raises(ConfigError, match=f"data.fold is {fold}; allowed: 0 to 4"):
-            held_out(SONGS, 0.2, 0, fold)

@@ -9,7 +9,6 @@ import pytest
 
 from groove.data import triplets as module
 from groove.data.triplets import ChartLabels, PairRule, draw_triplets, fixed_triplets
-from groove.errors import ConfigError
 from tests.batches import labels
 
 
@@ -20,77 +19,6 @@ def pairs_of(charts: ChartLabels, keep) -> list[float]:
         for i, j in itertools.combinations(range(len(charts)), 2)
         if charts.song[i] != charts.song[j] and keep(i, j)
     ]
-
-
-@pytest.mark.parametrize("percentiles", [(15.0, 85.0), (20.0, 80.0), (50.0, 50.0)])
-def test_bounds_are_percentiles_of_the_pairs_of_each_class(percentiles):
-    charts = labels(30, classes=3, songs=12)
-    rule = PairRule.fit(charts, 3, *percentiles)
-    for c in range(3):
-        distances = pairs_of(charts, lambda i, j, c=c: charts.label[i] == charts.label[j] == c)
-        assert rule.nearest[c] == pytest.approx(np.percentile(distances, percentiles[0]))
-        assert rule.farthest[c] == pytest.approx(np.percentile(distances, percentiles[1]))
-
-
-def test_across_difficulties_one_bound_over_all_pairs_with_a_class():
-    charts = labels(24, classes=3, songs=12)
-    charts.label[5] = -1
-    rule = PairRule.fit(charts, 3, 15, 85, same_difficulty_only=False)
-    distances = pairs_of(charts, lambda i, j: charts.label[i] >= 0 and charts.label[j] >= 0)
-    np.testing.assert_allclose(rule.nearest, np.percentile(distances, 15))
-    np.testing.assert_allclose(rule.farthest, np.percentile(distances, 85))
-
-
-@pytest.mark.parametrize("same_difficulty_only", [True, False])
-def test_masks_against_a_loop(same_difficulty_only):
-    charts = labels(40, classes=3, songs=15, seed=1)
-    charts.label[[3, 7]] = -1
-    rule = PairRule.fit(charts, 3, 15, 85, same_difficulty_only)
-    positive, negative = rule.masks(charts)
-    for i, j in itertools.product(range(40), repeat=2):
-        distance = np.linalg.norm(charts.radar[i] - charts.radar[j])
-        allowed = charts.song[i] != charts.song[j] and charts.label[i] >= 0 and charts.label[j] >= 0
-        if same_difficulty_only:
-            allowed = allowed and charts.label[i] == charts.label[j]
-        assert positive[i, j] == (allowed and distance <= rule.nearest[charts.label[i]] + 1e-9), (i, j)
-        assert negative[i, j] == (allowed and distance >= rule.farthest[charts.label[i]] - 1e-9), (i, j)
-    assert positive.any() and negative.any()
-    across = charts.label[:, None] != charts.label[None, :]
-    assert (positive & across).any() == (not same_difficulty_only)
-
-
-def test_the_same_song_is_neither_positive_nor_negative():
-    charts = labels(20, songs=4)  # 5 charts of each song
-    positive, negative = PairRule.fit(charts, 1, 40, 60).masks(charts)
-    same = charts.song[:, None] == charts.song[None, :]
-    assert not (positive & same).any() and not (negative & same).any()
-    assert positive.sum() > 0 and negative.sum() > 0
-
-
-def test_a_higher_negative_percentile_means_farther_negatives():
-    charts = labels(60)
-    easier, harder = (PairRule.fit(charts, 1, 15, p).masks(charts)[1] for p in (95, 80))
-    assert easier.sum() < harder.sum() and (harder | ~easier).all()
-
-
-def test_masks_against_other_charts_are_a_block_of_the_whole():
-    charts = labels(30, classes=2)
-    rule = PairRule.fit(charts, 2, 15, 85)
-    part = np.array([4, 9, 21])
-    for own, whole in zip(rule.masks(charts.take(part), charts), rule.masks(charts), strict=True):
-        np.testing.assert_array_equal(own, whole[part])
-
-
-def test_equal_radars_are_positive_and_never_both():
-    charts = ChartLabels(np.ones((6, 5)), np.zeros(6, dtype=np.int64), np.arange(6))
-    positive, negative = PairRule.fit(charts, 1, 15, 85).masks(charts)
-    assert not (positive & negative).any() and not negative.any()
-
-
-@pytest.mark.parametrize("percentiles", [(0.0, 85.0), (15.0, 100.0), (85.0, 15.0), (-1.0, 50.0), (float("nan"), 50.0)])
-def test_percentiles_out_of_range_are_named(percentiles):
-    with pytest.raises(ConfigError, match=r"allowed: 0 < positive_percentile <= negative_percentile < 100"):
-        PairRule.fit(labels(10), 1, *percentiles)
 
 
 def test_a_class_without_pairs_has_no_bounds_and_no_masks():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from groove.config.schema import FeaturesConfig
-from groove.errors import ConfigError, LibraryError
+from groove.errors import LibraryError
 from groove.features.catalogue import prepare_library
 from groove.features.shards import Shard, prepare_shard
 from groove.features.sources import DigestCache
@@ -100,15 +100,6 @@ def test_failures_are_told(songs, tmp_path, monkeypatch):
     part = prepare_shard(songs, tmp_path / "store", SETTINGS, Shard(0, 1))
     assert len(part.failed) == SONGS + 1
     assert "ValueError: broken" in part.failed[0].reason
-
-
-def test_shards_that_are_not_there_are_refused():
-    assert Shard.of(None, 1) is None
-    assert Shard.of(0, 1) == Shard(0, 1)
-    assert Shard.of(3, 4) == Shard(3, 4)
-    for shard, shards in ((4, 4), (-1, 4), (None, 4), (0, 0), (1, 1)):
-        with pytest.raises(ConfigError, match="allowed"):
-            Shard.of(shard, shards)
 
 
 def test_a_library_without_charts_and_a_store_that_is_a_file_are_one_line(songs, tmp_path):

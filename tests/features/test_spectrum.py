@@ -17,7 +17,11 @@ from groove.features.spectrum import (
     spectrum,
 )
 
-SETTINGS = [AudioConfig(), AudioConfig(16000, 500, 160, 40), AudioConfig(44100, 4096, 1000, 20)]
+SETTINGS = [
+    AudioConfig(),
+    AudioConfig(sample_rate=16000, n_fft=500, hop_length=160, n_mels=40),
+    AudioConfig(sample_rate=44100, n_fft=4096, hop_length=1000, n_mels=20),
+]
 
 
 def noise(seconds=1.0, rate=22050):

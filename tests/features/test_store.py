@@ -84,8 +84,8 @@ def test_the_key_depends_on_everything_a_record_is_made_of():
         record_key("simfile", [(0, "c")], ["no audio file"], settings),
         record_key("simfile", [(0, "c")], ["audio"], FeaturesConfig(frames_per_beat=8)),
         *(
-            record_key("simfile", [(0, "c")], ["audio"], FeaturesConfig(4, AudioConfig(**{name: 4096})))
-            for name in ("sample_rate", "n_fft", "hop_length", "n_mels")
+            record_key("simfile", [(0, "c")], ["audio"], FeaturesConfig(audio=AudioConfig(**{name: value})))
+            for name, value in {"sample_rate": 44100, "n_fft": 4096, "hop_length": 1024, "n_mels": 40}.items()
         ),
     ]
     assert len({base, *others}) == 1 + len(others)

@@ -36,7 +36,7 @@ def lines(*overrides: str) -> list[str]:
         ),
         (
             ["++loss.margin_scale=5", "experiment=c"],
-            [f"++loss.margin_scale=5 changes nothing: {RANK} has no margin_scale, {ONLY}"],
+            [f"loss.margin_scale=5 changes nothing: {RANK} has no margin_scale, {ONLY}"],
         ),
         (
             ["experiment=classification", "loss=supcon", "seed=3"],

@@ -118,7 +118,7 @@ def test_a_start_may_stay_on_the_command_line_of_a_run_that_goes_on_in_its_folde
         ("data.batch_size=8", "data.batch_size=16, this run has 8"),
         ("model.dropout=0.5", "model.dropout=0.1, this run has 0.5"),
         ("trainer.gradient_clip_val=0.5", "trainer.gradient_clip_val=1.0, this run has 0.5"),
-        ("data.triplets.per_anchor=2", "data.triplets="),
+        ("data.triplets.per_anchor=2", "data.triplets.per_anchor=4, this run has 2"),
         ("seed=1", "seed=0, this run has 1"),
     ],
 )
@@ -130,12 +130,12 @@ def test_what_decides_a_result_must_be_as_it_was(finished, tmp_path, override, n
     assert f"was trained with {named}" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_difference_is_named_unless_it_cannot_matter_or_is_new():
+def test_a_difference_is_named_unless_it_cannot_matter():
     there = {"seed": 0, "data": {"workers": 1, "batch": 16}, "trainer": {"threads": 1}}
     but = ("data.workers", "trainer")
-    assert difference(there, {"seed": 0, "data": {"workers": 2, "batch": 16, "new": 3}, "trainer": {}}, but) is None
+    assert difference(there, {"seed": 0, "data": {"workers": 2, "batch": 16}, "trainer": {}}, but) is None
     assert difference(there, {"seed": 0, "data": {"workers": 2, "batch": 8}}, but) == "data.batch=16, this run has 8"
-    assert difference({}, {"seed": 0}, ()) is None
+    assert difference({}, {"seed": 0}, ()) == "seed=None, this run has 0"
     assert difference({"seed": 0}, {}, ()) == "seed=0, this run has None"
 
 
