@@ -18,13 +18,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import CONF_DIR, plain
 from groove.data.datamodule import GrooveDataModule
+from groove.data.trees import COUNTED
 from groove.embedding.trained import load_trained
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.features.preparation import prepared
 from groove.training.fit import EpochSeed
 from groove.training.module import GrooveModule
 from groove.training.resume import continued
-from groove.training.trees import COUNTED
 from tests.batches import batch, tiny_model, train_config
 from tests.training_runs import composed, rows, run, write_library
 

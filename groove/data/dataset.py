@@ -212,7 +212,6 @@ class EpochSampler:
         for p in range(self.passes):
             order = np.random.default_rng((self.seed, self.epoch, p)).permutation(self.charts)
             for b, part in enumerate(np.array_split(order, self._batches_per_pass())):
-                # the 0 keeps the numbers of earlier versions, which had the rank there
                 yield BatchRequest(part.tolist(), (self.seed, self.epoch, p, b, 0), self.rank, self.world_size)
 
 

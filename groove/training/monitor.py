@@ -17,6 +17,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
+from groove.config.modules import SHARED_MODULES
 from groove.data.datamodule import GrooveDataModule
 from groove.data.dataset import BatchRequest, ChartBatch
 from groove.io.files import write_csv
@@ -29,16 +30,15 @@ from groove.training.diagnostics import (
     cross_validated,
     drift,
     gradient_norms,
-    knn_accuracy,
-    linear_probe_accuracy,
+    knn,
+    linear_probe,
     objective_gradients,
     weight_change,
 )
-from groove.training.gather import gather_lists
-from groove.training.module import GrooveModule
+from groove.training.module import GrooveModule, gather_lists
 from groove.training.phases import PhaseScheduler, phase_at
 
-LAYERS = ("audio_encoder", "chart_encoder", "fusion_module", "backbone", "pooled", "projection")
+LAYERS = (*(name for name in SHARED_MODULES if name != "pooling"), "pooled", "projection")
 _GRADIENT_SEED = 7
 
 
@@ -117,21 +117,22 @@ class DiagnosticsMonitor(L.Callback):
         if not self.reference:
             self.reference = {name: value.clone() for name, value in self.held_out.items()}
             self.initial = {n: p.detach().clone().cpu() for n, p in pl_module.model.named_parameters()}
-        row = self._accuracies(pl_module, logits) | self._triplet_numbers(pl_module, logits)
+        row = self._accuracies(pl_module, logits) | self._triplet_numbers(pl_module)
         for name in ("pooled", "projection"):
-            row[columns.gain(name)] = retrieval_gain(self.held_out[name].double().numpy(), self.data.val.labels)
+            gain = retrieval_gain(self.held_out[name].double().numpy(), self.data.val.labels)
+            row[columns.gain(name)] = gain
         for name in LAYERS:
-            row |= {columns.drift(name, k): v for k, v in drift(self.reference[name], self.held_out[name]).items()}
+            change = drift(self.reference[name], self.held_out[name])
+            row |= {columns.drift(name, measure): value for measure, value in change.items()}
         row |= weight_change({n: p.to(pl_module.device) for n, p in self.initial.items()}, pl_module.model)
         row |= objective_gradients(pl_module, self._gradient_batch.to(pl_module.device))
         self._held_out_row = row
         if trainer.state.fn == TrainerFn.VALIDATING:
-            self._record(trainer, pl_module, 0, self._train_loss_at_epoch_0(pl_module) | row)
+            self._record(trainer, pl_module, 0, self._train_numbers_at_epoch_0(pl_module) | row)
             return
-        logged = {columns.ACCURACY: row[columns.ACCURACY], columns.gain("pooled"): row[columns.gain("pooled")]}
-        logged = {name: float(np.nan_to_num(value, nan=-1.0)) for name, value in logged.items()}
-        logged[columns.BEST_COMBINED] = sum(logged.values())
-        pl_module.log_dict(logged, logger=False, sync_dist=trainer.world_size > 1)  # equal on every rank
+        gain = float(np.nan_to_num(row[columns.gain("pooled")], nan=-1.0))
+        kept_by = {columns.gain("pooled"): gain, columns.BEST_COMBINED: row[columns.ACCURACY] + gain}
+        pl_module.log_dict(kept_by, logger=False, sync_dist=trainer.world_size > 1)  # equal in all processes
 
     def _in_table_order(self) -> tuple[dict[str, Tensor], Tensor]:
         """Return each layer's outputs, and the logits, in the order of the held-out table."""
@@ -148,33 +149,30 @@ class DiagnosticsMonitor(L.Callback):
         return layers, joined([o.logits for o in outputs])
 
     def _accuracies(self, module: GrooveModule, logits: Tensor) -> dict[str, float]:
-        """Return the accuracy of the model's own head, of a fresh linear probe, and of k-NN, on pooled features.
+        """Return loss and accuracy of the model's own head, and the accuracies of a linear probe and of k-NN.
 
-        The own head is asked twice: chart by chart, and for all charts of a simfile together (`SimfileSlots`).
-        Probe and k-NN are cross-validated by song on the held-out charts: it costs no encoding, and no feature is one
-        that the network was fitted on.
+        The own head is asked twice: chart by chart, and jointly for all charts of a simfile (`SimfileSlots`). Probe and
+        k-NN read the pooled features; cross-validated by song on the held-out charts, they cost no encoding, and no
+        feature is one that the network was fitted on.
         """
         labels = self.data.val.labels
         pooled = self.held_out["pooled"].double().numpy()
-        together = self.data.val_slots.share(module.model.expected(logits).double().numpy())
+        joint = self.data.val_slots.share(module.model.classifier_head.expected(logits).double().numpy())
         return {
-            columns.ACCURACY: float((module.model.predict(logits).numpy() == labels.label).mean()),
-            columns.JOINT_ACCURACY: float((together == labels.label).mean()),
-            columns.PROBE: cross_validated(linear_probe_accuracy, pooled, labels.label, labels.song),
-            columns.KNN: cross_validated(knn_accuracy, pooled, labels.label, labels.song),
+            columns.CLASSIFICATION_LOSS: float(module.val_loss.compute()),
+            columns.ACCURACY: float(module.val_accuracy.compute()),
+            columns.JOINT_ACCURACY: float((joint == labels.label).mean()),
+            columns.PROBE: cross_validated(linear_probe, pooled, labels.label, labels.song),
+            columns.KNN: cross_validated(knn, pooled, labels.label, labels.song),
         }
 
-    def _triplet_numbers(self, module: GrooveModule, logits: Tensor) -> dict[str, float]:
-        """Return the losses and triplet distances on the fixed held-out triplets."""
-        labels = self.data.val.labels
-        label, radar = torch.from_numpy(labels.label), torch.from_numpy(labels.radar).float()
-        smoothing = module.config.optimizer.label_smoothing
-        row = {columns.CLASSIFICATION_LOSS: float(module.model.classifier_head.loss(logits, label, None, smoothing))}
-        row[columns.NORM] = float(self.held_out["projection"].norm(dim=1).mean())
-        triplets = torch.from_numpy(self.data.val_triplets)
+    def _triplet_numbers(self, module: GrooveModule) -> dict[str, float]:
+        """Return the contrastive loss and the distances on the fixed held-out triplets."""
+        row = {columns.NORM: float(self.held_out["projection"].norm(dim=1).mean())}
+        triplets, labels = torch.from_numpy(self.data.val_triplets), self.data.val.labels
         if len(triplets) == 0:
             return row
-        targets = ContrastiveTargets(triplets, radar, label)
+        targets = ContrastiveTargets(triplets, torch.from_numpy(labels.radar).float(), torch.from_numpy(labels.label))
         result = module.contrastive_loss(self.held_out["projection"], targets)
         return row | {
             columns.CONTRASTIVE_LOSS: float(result.loss),
@@ -187,24 +185,15 @@ class DiagnosticsMonitor(L.Callback):
         }
 
     @torch.no_grad()
-    def _train_loss_at_epoch_0(self, module: GrooveModule) -> dict[str, float]:
-        """Return the training losses before the first step, on the fixed gradient batch (later: means of steps)."""
+    def _train_numbers_at_epoch_0(self, module: GrooveModule) -> dict[str, float]:
+        """Return the training numbers before the first step, on the fixed gradient batch (later: means of steps)."""
         batch = self._gradient_batch.to(module.device)
         output = module(batch)
-        classification, contrastive = module.objectives(output, batch, batch.triplets)
-        row = {
-            columns.TRAIN_LOSS: float(module.weighted(classification, contrastive.loss)),
-            columns.TRAIN_CLASSIFICATION_LOSS: float(classification),
-            columns.TRAIN_ACCURACY: float((module.model.predict(output.logits) == batch.label).float().mean()),
-            columns.TRAIN_NORM: float(output.embedding.norm(dim=1).mean()),
+        right = module.model.classifier_head.predict(output.logits) == batch.label
+        numbers = module.numbers(output, batch, batch.triplets)
+        return {name: float(value) for name, value in numbers.items()} | {
+            columns.TRAIN_ACCURACY: float(right.float().mean())
         }
-        if len(batch.triplets):
-            row |= {
-                columns.TRAIN_CONTRASTIVE_LOSS: float(contrastive.loss),
-                columns.TRAIN_ACTIVE_FRACTION: float(contrastive.active_fraction),
-                columns.TRAIN_MARGIN: float(contrastive.margin),
-            }
-        return row
 
     # --- rows
 

@@ -8,7 +8,7 @@ import torch
 from groove.errors import LibraryError
 from groove.train import train
 from groove.training.module import make_objective
-from groove.training.unused import unused_settings
+from groove.training.pipeline import check_settings
 from tests.batches import batch, train_config
 from tests.config.test_groups import EXPERIMENTS, LOSSES
 
@@ -17,7 +17,7 @@ ONLY = "only normalize, pooled_weight, temperature"
 
 
 def lines(*overrides: str) -> list[str]:
-    return unused_settings(overrides, train_config(*overrides))
+    return check_settings(train_config(*overrides), overrides)
 
 
 @pytest.mark.parametrize(
