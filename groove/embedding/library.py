@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from groove.embedding.trained import TrainedModel
     from groove.features.catalogue import Catalogue
 
-LIBRARIES = "libraries"
-
 
 def embedded(cfg: EmbedConfig) -> tuple[EmbeddedLibrary, Path]:
     """Return the library that `cfg` (an `EmbedConfig`) means, embedded by its run, and the file it is kept in.
