@@ -18,6 +18,7 @@ from groove.config.schema import EvaluateConfig
 from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError
 from groove.io.files import writing
+from groove.runs.layout import EVALUATION_FILE
 
 if TYPE_CHECKING:
     from groove.data.triplets import ChartLabels
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from groove.retrieval.bootstrap import Interval
     from groove.retrieval.evaluation import Spaces
 
-RESULT_FILE = "evaluation.json"
 Table = dict[str, dict[str, "Interval"]]
 """Values with intervals, by what was measured within each space."""
 
@@ -47,7 +47,7 @@ def run(cfg: EvaluateConfig) -> None:
     width = max(120, shutil.get_terminal_size((160, 40)).columns)
     for title, table in tables.items():
         show(title, table, width)
-    _write(tables, library, part, out or path.with_name(RESULT_FILE))
+    _write(tables, library, part, out or path.with_name(EVALUATION_FILE))
 
 
 def wanted_file(out: str | None) -> Path | None:

@@ -21,6 +21,7 @@ from groove.config.schema import ExportConfig
 from groove.embedding.library import about, embedded, embedded_catalogue, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError, did_you_mean
 from groove.io.files import writing
+from groove.runs.layout import CHECKPOINTS
 
 if TYPE_CHECKING:
     from groove.embedding.trained import TrainedModel
@@ -95,7 +96,7 @@ def _missing_for_onnx() -> list[str]:
 
 def _usable(out: Path) -> Path:
     """Return `out`, which must not be a run folder: its embeddings are what the run was trained on."""
-    if (out / "checkpoints").is_dir():
+    if (out / CHECKPOINTS).is_dir():
         raise ConfigError(f"out={out} is a run folder, whose own files would be replaced; give another folder")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"out={out} is a file; give a folder")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groove.config.schema import DataConfig, EmbedConfig, FeaturesConfig
+from groove.runs.layout import LIBRARIES
 
 if TYPE_CHECKING:
     from groove.embedding.embedded import EmbeddedLibrary
