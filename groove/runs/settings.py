@@ -42,14 +42,14 @@ def shortened(groups: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
 
 
 def _decides(override: str) -> bool:
-    key = override.lstrip("+~").partition("=")[0]
+    key = override.lstrip("~").partition("=")[0]
     return key not in NO_EFFECT + _STATED and not key.startswith(("hydra.", "hydra/"))
 
 
 def _short(setting: str, shared: Counter[str]) -> str:
     key, equals, value = setting.partition("=")
     last = key.rpartition(".")[2]
-    return last + equals + value if shared[last] == 1 and key[0] not in "+~" else setting
+    return last + equals + value if shared[last] == 1 and key[0] != "~" else setting
 
 
 def _overrides(path: Path) -> list[str]:
@@ -63,7 +63,7 @@ def _overrides(path: Path) -> list[str]:
         raise RunError(f"{path} is not readable YAML: {one_line(error)}") from error
     if not isinstance(content, list):
         raise RunError(f"{path} must be a list of overrides, found a {type(content).__name__}")
-    return [str(entry) for entry in content]
+    return [str(entry).lstrip("+") for entry in content]  # with it or without, it is the same setting
 
 
 def _unquoted(override: str) -> str:
