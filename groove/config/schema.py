@@ -215,7 +215,7 @@ class LossConfig(Settings):
     temperature: float | None = Field(None, gt=0, le=1e6)
     bandwidth: float | None = Field(None, gt=0, le=1e6)
     name: str | None = None
-    pairs: str | None = None
+    pairs: Literal["triplets", "classes"] | None = None
 
 
 class MiningConfig(Settings):

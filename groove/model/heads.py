@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from groove.errors import ConfigError, did_you_mean
 from groove.model.chart_counts import COUNTS, CountPerceptrons, CountRanks
 
 COUNTED_SHARE = 2 / 3
@@ -155,12 +154,3 @@ HEADS: dict[str, type[ClassificationHead] | type[OrdinalHead] | type[CountedHead
     "ordinal": OrdinalHead,
     "counted": CountedHead,
 }
-
-
-def make_head(
-    name: str, in_dim: int, hidden: int, classes: int, dropout: float
-) -> ClassificationHead | OrdinalHead | CountedHead:
-    """Return the head called `name` for `in_dim` features; one that counts is given its counts after them."""
-    if name not in HEADS:
-        raise ConfigError(f"model.head is '{name}': {did_you_mean(name, HEADS)}")
-    return HEADS[name](in_dim + HEADS[name].counts, hidden, classes, dropout)

@@ -27,7 +27,7 @@ def phase(name: str = "one", epochs: int | None = None, weights=(1.0, 1.0), **li
     return {"name": name, "epochs": epochs, "weights": named, **lists}
 
 
-def resolved(phases: list[dict[str, Any]], epochs: int, model) -> list[Phase]:
+def resolved(phases: list[dict[str, Any]], epochs: int, model) -> list[ResolvedPhase]:
     settings = {"name": "mine", "verdict": "control", "epochs": epochs, "phases": phases}
     return resolve_phases(checked(settings, ExperimentConfig), model)
 
