@@ -1,6 +1,6 @@
 """Simfiles that no editor would write, for hypothesis: random bytes, real ones that were damaged, made-up structures.
 
-A drawn simfile is ``bytes``; what must hold for each of them is in `tests/test_fuzz_simfiles.py`.
+A drawn simfile is ``bytes``; what must hold for each of them is in `tests/charts/simfile/test_fuzz_simfiles.py`.
 """
 
 from __future__ import annotations

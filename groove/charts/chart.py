@@ -7,9 +7,10 @@ Dimension letters: N notes, K queried beats, S timing segments.
 
 from __future__ import annotations
 
-from dataclasses import InitVar, dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,24 +37,12 @@ class NoteKind(IntEnum):
 
 @dataclass(frozen=True)
 class Notes:
-    """N notes, sorted by beat, then column, in whatever order they are given. All arrays have shape (N,)."""
+    """N notes, sorted by beat, then column; beats are reduced fractions. All arrays have shape (N,)."""
 
     numerator: NDArray[np.int64]
     denominator: NDArray[np.int64]
     column: NDArray[np.int8]
     kind: NDArray[np.int8]
-    known_sorted: InitVar[bool] = False
-
-    def __post_init__(self, known_sorted: bool) -> None:
-        """Sort what is not sorted."""
-        if known_sorted:
-            return
-        before, beats, column = self.beats[:-1], self.beats[1:], self.column
-        if not ((beats > before) | ((beats == before) & (column[1:] >= column[:-1]))).all():
-            order = np.lexsort((self.column, self.beats))
-            for name in ("numerator", "denominator", "column", "kind"):
-                object.__setattr__(self, name, getattr(self, name)[order])
-            del self.__dict__["beats"]
 
     def __len__(self) -> int:
         return len(self.column)
@@ -65,13 +54,12 @@ class Notes:
 
     def select(self, mask: NDArray[np.bool_]) -> Notes:
         """Return the notes where `mask` (N,) is true."""
-        fields = (self.numerator[mask], self.denominator[mask], self.column[mask], self.kind[mask])
-        return Notes(*fields, known_sorted=True)
+        return Notes(self.numerator[mask], self.denominator[mask], self.column[mask], self.kind[mask])
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Beats to seconds through BPM changes, stops, delays and warps: S linear segments, built in `timing.py`.
+    """Beats to seconds through BPM changes, stops, delays and warps: S linear segments, built in `simfile/timing.py`.
 
     Segment i holds for beats in ``(start_beat[i], start_beat[i + 1]]`` (the first also for every earlier beat), so that
     a note on the beat of a stop sounds when the stop begins. ``time = start_time[i] + (beat - start_beat[i]) *
@@ -97,7 +85,7 @@ class Timing:
     stops: NDArray[np.float64]
     warps: NDArray[np.float64]
     fakes: NDArray[np.float64]
-    delays: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
+    delays: NDArray[np.float64]
 
     def time_at(self, beats: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the seconds at `beats` (K,): when a note there is to be hit (after a delay, before a stop)."""
@@ -123,14 +111,12 @@ def inside(beats: NDArray[np.float64], spans: NDArray[np.float64]) -> NDArray[np
     return beats < ends[index]
 
 
-def merged_spans(spans: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return half-open `spans` (n, 2) sorted, those that touch or overlap joined into one."""
-    if len(spans) == 0:
-        return spans.reshape(-1, 2)
-    spans = spans[np.argsort(spans[:, 0], kind="stable")]
-    reach = np.maximum.accumulate(spans[:, 1])
-    first = np.append(True, spans[1:, 0] > reach[:-1])
-    return np.column_stack([spans[first, 0], reach[np.append(first[1:], True)]])
+class LeftOut(NamedTuple):
+    """Something that was not read: `chart` is empty where the whole file is meant; `path` is relative to the root."""
+
+    path: str
+    chart: str
+    reason: str
 
 
 def chart_label(index: int, steps_type: str, difficulty: str, meter: int) -> str:
@@ -152,7 +138,7 @@ class Chart:
         music: path of the audio file relative to the library's root, or None if there is none.
         music_length_s: the ``#MUSICLENGTH`` tag in seconds, or None.
         stored_radar: values written in the simfile, possibly all zeros, possibly empty: a cross-check only.
-        song_end: beat at which the song ends by all charts of the simfile (`song_end.py`), or None if unknown.
+        song_end: beat at which the song ends by all charts of the simfile (`radar/song_end.py`), or None if unknown.
     """
 
     simfile: str

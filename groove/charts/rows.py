@@ -19,23 +19,19 @@ EPSILON = 1e-9
 """Closer than any two rows can be; keeps floors and window ends from falling on the wrong side of a float."""
 SHORTEST_S = 1e-3
 """What is shorter has no length: a ``#MUSICLENGTH`` may be any number, and a rate over 1e-320 s is infinite."""
-
-
-_IS_ARROW = np.isin(
-    np.arange(max(NoteKind) + 1),
-    (NoteKind.TAP, NoteKind.HOLD_HEAD, NoteKind.ROLL_HEAD, NoteKind.LIFT, NoteKind.ATTACK),
-)
+_IS_ARROW = np.zeros(max(NoteKind) + 1, dtype=bool)
+_IS_ARROW[[NoteKind.TAP, NoteKind.HOLD_HEAD, NoteKind.ROLL_HEAD, NoteKind.LIFT, NoteKind.ATTACK]] = True
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The R rows of a chart that hold an arrow or a shock, in order of beat. All arrays have shape (R,).
+    """The R rows of a chart that hold an arrow or a shock arrow, in order of beat. All arrays have shape (R,).
 
     Attributes:
         beats: place in the note data.
         played: the same less the warped beats before it.
         denominator: of the reduced beat: 1 for a 4th, 2 for an 8th, 4 for a 16th.
-        arrows: arrows of the row, 0 for a shock.
+        arrows: arrows of the row, 0 for a shock arrow.
         shock: whether the row is a shock arrow: a mine on every panel.
     """
 
@@ -62,10 +58,9 @@ class Holds:
 def judged_notes(chart: Chart) -> Notes:
     """Return the notes that a player can hit or must avoid, and the tails of those holds whose heads are among them."""
     notes = chart.notes
-    keep = chart.timing.judged(notes.beats)
-    keep &= (notes.kind != NoteKind.FAKE) & (notes.kind != NoteKind.KEYSOUND)
+    keep = chart.timing.judged(notes.beats) & (notes.kind != NoteKind.FAKE) & (notes.kind != NoteKind.KEYSOUND)
     head, tail = hold_pairs(notes)
-    keep[tail] = keep[head]  # the head decides
+    keep[tail] = keep[head]
     return notes.select(keep)
 
 
@@ -76,37 +71,29 @@ def is_arrow(notes: Notes) -> NDArray[np.bool_]:
 
 def chart_rows(notes: Notes, timing: Timing, panels: int) -> Rows:
     """Group `notes` into rows: those with an arrow, and those with a mine on each of `panels`."""
-    arrow, mine = is_arrow(notes), notes.kind == NoteKind.MINE
-    first = _row_starts(notes)
-    arrows = np.add.reduceat(arrow.astype(np.int64), first) if len(first) else np.zeros(0, dtype=np.int64)
-    mines = np.add.reduceat(mine.astype(np.int64), first) if len(first) else np.zeros(0, dtype=np.int64)
+    new_beat = (np.diff(notes.numerator, prepend=-1) != 0) | (np.diff(notes.denominator, prepend=-1) != 0)
+    first = np.flatnonzero(new_beat)  # beats are reduced fractions, so equal beats look equal
+    arrows = np.add.reduceat(is_arrow(notes).astype(np.int64), first)
+    mines = np.add.reduceat((notes.kind == NoteKind.MINE).astype(np.int64), first)
     shock = mines == panels
     keep = (arrows > 0) | shock
     beats = notes.beats[first][keep]
     return Rows(beats, played_beats(beats, timing), notes.denominator[first][keep], arrows[keep], shock[keep])
 
 
-def _row_starts(notes: Notes) -> NDArray[np.int64]:
-    """Return the index of the first note of every row; beats are reduced fractions, so equal beats look equal."""
-    new = (np.diff(notes.numerator) != 0) | (np.diff(notes.denominator) != 0)
-    return np.flatnonzero(np.append(True, new)) if len(notes) else np.zeros(0, dtype=np.int64)
-
-
 def hold_pairs(notes: Notes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the indices of every hold or roll head and of its tail, (H,) each, sorted by head (holds are balanced)."""
     head = np.flatnonzero((notes.kind == NoteKind.HOLD_HEAD) | (notes.kind == NoteKind.ROLL_HEAD))
     tail = np.flatnonzero(notes.kind == NoteKind.TAIL)
-    head_order = head[np.argsort(notes.column[head], kind="stable")]
-    tail_order = tail[np.argsort(notes.column[tail], kind="stable")]
-    by_head = np.argsort(head_order)
-    return head_order[by_head], tail_order[by_head]
+    head, tail = (index[np.argsort(notes.column[index], kind="stable")] for index in (head, tail))
+    by_head = np.argsort(head)
+    return head[by_head], tail[by_head]
 
 
 def chart_holds(notes: Notes) -> Holds:
     """Return the holds and rolls of `notes`."""
     head, tail = hold_pairs(notes)
-    beats = notes.beats
-    return Holds(beats[head], beats[tail], notes.column[head], notes.kind[head] == NoteKind.ROLL_HEAD)
+    return Holds(notes.beats[head], notes.beats[tail], notes.column[head], notes.kind[head] == NoteKind.ROLL_HEAD)
 
 
 def played_beats(beats: NDArray[np.float64], timing: Timing) -> NDArray[np.float64]:
@@ -117,7 +104,7 @@ def played_beats(beats: NDArray[np.float64], timing: Timing) -> NDArray[np.float
     before = np.append(0.0, np.cumsum(end - start))
     index = np.searchsorted(start, beats, side="right")
     last = np.maximum(index - 1, 0)
-    inside = np.where(index > 0, np.maximum(end[last] - np.maximum(beats, start[last]), 0.0), 0.0)
+    ahead = np.where(index > 0, np.maximum(end[last] - np.maximum(beats, start[last]), 0.0), 0.0)
     with np.errstate(invalid="ignore"):  # a warp without end: the next line knows better
-        skipped = before[index] - inside
+        skipped = before[index] - ahead
     return beats - np.where(np.isfinite(skipped), skipped, before[last] + beats - start[last])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groove.charts.chart import DIFFICULTIES, PANELS, NoteKind, Notes, Timing, inside, merged_spans
+from groove.charts.chart import DIFFICULTIES, PANELS, NoteKind, Notes, Timing, inside
+from groove.charts.simfile.timing import merged_spans
 from tests.builders import chart_of, measures, ssc_text
 
 

@@ -22,8 +22,8 @@ HOLD_TICKS = (6, 12, 18, 24, 36)
 HOLD_ODDS = (0.1, 0.3, 0.15, 0.3, 0.15)
 
 
-class Rows(NamedTuple):
-    """N rows: their ticks, seconds and strengths in the music, and the shortest comfortable gap in seconds."""
+class RowPlan(NamedTuple):
+    """The N rows of a chart: ticks, seconds, strengths in the music, and the shortest comfortable gap in seconds."""
 
     ticks: NDArray[np.int64]
     times: NDArray[np.float64]
@@ -31,7 +31,7 @@ class Rows(NamedTuple):
     fastest_s: float
 
 
-def choose_jumps(rows: Rows, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+def choose_jumps(rows: RowPlan, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Return which rows jump, shape (N,): the strongest onsets, on the beat if possible, none within a fast run."""
     gaps = np.minimum(np.diff(rows.times, prepend=-9.0), np.diff(rows.times, append=1e9))
     score = rows.strength + rng.gumbel(0, 0.4, len(gaps)) - 3.0 * (rows.ticks % TICKS != 0)
@@ -42,7 +42,7 @@ def choose_jumps(rows: Rows, share: float, rng: np.random.Generator) -> NDArray[
     return jumps
 
 
-def choose_holds(rows: Rows, jumps: NDArray[np.bool_], share: float, rng: np.random.Generator) -> list[int]:
+def choose_holds(rows: RowPlan, jumps: NDArray[np.bool_], share: float, rng: np.random.Generator) -> list[int]:
     """Return the length in ticks of the hold that starts at each row, 0 for none; `share` of the chart is held.
 
     There is one hold at a time. Rows under it are singles with gaps that one foot can play; a jump holds until the
@@ -66,7 +66,7 @@ def choose_holds(rows: Rows, jumps: NDArray[np.bool_], share: float, rng: np.ran
     return holds
 
 
-def _first_row_after(i: int, wanted: int, rows: Rows, jumps: NDArray[np.bool_], covered: NDArray[np.bool_]) -> int:
+def _first_row_after(i: int, wanted: int, rows: RowPlan, jumps: NDArray[np.bool_], covered: NDArray[np.bool_]) -> int:
     """Return the first row that has to come after the end of a hold that starts at row `i`."""
     ticks, times, one_foot_s = rows.ticks, rows.times, 1.7 * rows.fastest_s
     last = i + 1
@@ -79,22 +79,22 @@ def _first_row_after(i: int, wanted: int, rows: Rows, jumps: NDArray[np.bool_], 
     return last
 
 
-def walk(rows: Rows, jumps: NDArray[np.bool_], holds: list[int], rng: np.random.Generator) -> list[list[int]]:
-    """Return the columns of each row."""
+def walk(rows: RowPlan, jumps: NDArray[np.bool_], holds: list[int], rng: np.random.Generator) -> list[list[int]]:
+    """Return the columns of each row: within reach, not where the other foot stands, rather none of a jack."""
     feet, foot, held_foot, held_until, before = [0, 3], int(rng.integers(2)), -1, -1, -9.0
     chosen: list[list[int]] = [[]]
     draws = rng.random((len(holds), 2)).tolist()
-    steps = zip(rows.ticks.tolist(), rows.times.tolist(), draws, strict=True)
-    for i, (tick, time, (where, which)) in enumerate(steps):
-        avoided = chosen[-1] if time - before < JACK_S else []
+    for i, (tick, time, (where, which)) in enumerate(zip(rows.ticks.tolist(), rows.times.tolist(), draws, strict=True)):
+        avoided = set(chosen[-1]) if time - before < JACK_S else set()
         if jumps[i]:
-            pairs = [pair for pair in JUMP_PAIRS if not set(pair) & set(avoided)] or JUMP_PAIRS
+            pairs = [pair for pair in JUMP_PAIRS if not avoided & set(pair)] or JUMP_PAIRS
             feet, foot = list(pairs[int(where**1.5 * len(pairs))]), int(which < 0.5)
         else:
-            locked = tick <= held_until
             same = time - before > 1.2 * JACK_S and which < 0.2
-            foot = 1 - held_foot if locked else foot if same else 1 - foot
-            feet[foot] = _step(foot, feet[1 - foot], avoided, where)
+            foot = 1 - held_foot if tick <= held_until else foot if same else 1 - foot
+            reach = [column for column in REACH[foot] if column != feet[1 - foot]]
+            options = [column for column in reach if column not in avoided] or reach
+            feet[foot] = options[int(where**1.3 * len(options))]
         if holds[i]:
             held_foot, held_until = foot, tick + holds[i]
         chosen.append(list(feet) if jumps[i] else [feet[foot]])
@@ -102,40 +102,26 @@ def walk(rows: Rows, jumps: NDArray[np.bool_], holds: list[int], rng: np.random.
     return chosen[1:]
 
 
-def _step(foot: int, other: int, avoided: list[int], draw: float) -> int:
-    """Return the column `foot` steps on: within reach, not where the `other` foot stands, rather not `avoided`."""
-    options = [column for column in REACH[foot] if column != other]
-    options = [column for column in options if column not in avoided] or options
-    return options[int(draw**1.3 * len(options))]
-
-
-def put_arrows(
+def write_rows(
     grid: NDArray[np.uint8],
-    rows: Rows,
+    ticks: list[int],
     columns: list[list[int]],
     holds: list[int],
     roll_share: float,
+    mine_share: float,
     rng: np.random.Generator,
 ) -> None:
-    """Put taps, holds and rolls on `grid` (ticks, 4)."""
+    """Put taps, holds and rolls on `grid` (ticks, 4).
+
+    Mines come half a beat after some single taps, in the column just left, where nothing else is.
+    """
     rolls = rng.random(len(holds)) < roll_share
-    for tick, row, hold, roll in zip(rows.ticks.tolist(), columns, holds, rolls.tolist(), strict=True):
+    for tick, row, hold, roll in zip(ticks, columns, holds, rolls.tolist(), strict=True):
         grid[tick, row] = ord("1" if not hold else "4" if roll else "2")
         if hold:
             grid[tick + hold, row] = ord("3")
-
-
-def put_mines(
-    grid: NDArray[np.uint8],
-    rows: Rows,
-    columns: list[list[int]],
-    holds: list[int],
-    share: float,
-    rng: np.random.Generator,
-) -> None:
-    """Put mines half a beat after some single taps, in the column just left, where nothing else is."""
-    ticks = rows.ticks.tolist()
-    for i in np.flatnonzero(rng.random(len(ticks) - 1) < share).tolist():
+    mines = rng.random(len(ticks) - 1) < mine_share if mine_share else ()
+    for i in np.flatnonzero(mines).tolist():
         tick = ticks[i] + TICKS // 2
         single = not holds[i] and len(columns[i]) == 1
         if single and ticks[i + 1] > tick and (grid[tick] == ord("0")).all():

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import Timing
-from groove.charts.simfile.reader import build_timing
+from groove.charts.simfile.timing import build_timing
 
 TICKS = 12
 BAR = 4 * TICKS
@@ -24,26 +25,16 @@ MINOR_PENTATONIC = (0, 3, 5, 7, 10)
 PROGRESSIONS = ((0, -4, 3, -2), (0, 5, -4, -2), (0, -2, -4, -5), (0, 3, 5, -2))
 SECTIONS = {"intro": 0.4, "verse": 0.9, "chorus": 1.3, "break": 0.55, "outro": 0.7}
 """Section names and how busy they are, relative to the song's mean."""
-
-
+ORDERS = ("verse chorus break chorus", "verse chorus verse chorus", "verse break chorus")
+EVENT = np.dtype([("tick", int), ("layer", int), ("pitch", int), ("length", int), ("velocity", float)])
+"""What sounds: start and length in ticks, a `Layer`, MIDI pitch (0 for drums), velocity in 0..1."""
 EventRow = tuple[int, int, int, int, float]
-"""Tick, layer, pitch, length in ticks, velocity."""
 
 
-class Layer(IntEnum):
-    """What sounds at an event."""
-
-    KICK = 0
-    SNARE = 1
-    HAT = 2
-    CRASH = 3
-    BASS = 4
-    LEAD = 5
-    PAD = 6
+Layer = IntEnum("Layer", "KICK SNARE HAT CRASH BASS LEAD PAD", start=0)
 
 
-@dataclass(frozen=True)
-class MusicStyle:
+class MusicStyle(NamedTuple):
     """A musical style: bar patterns of 16 or 12 steps (``x`` is a hit) and the rhythm cells (ticks) of its melody."""
 
     name: str
@@ -62,58 +53,33 @@ class MusicStyle:
 
 
 STYLES = (
-    MusicStyle(
-        "four on the floor", (124, 150), "x...x...x...x...", "....x.......x...", "..x...x...x...x.",
-        ((0,), (0, 6), (6,), (0, 6, 9), (3, 9), (0, 9)), "..x...x...x...x.", "saw",
-    ),
-    MusicStyle(
-        "breakbeat", (120, 176), "x.........x.....", "....x..x.x..x..x", "x.x.x.x.x.x.x.x.",
-        ((0,), (0, 6), (6,), (0, 9), (0, 3, 6), ()), "x.....x...x.....", "square",
-    ),
-    MusicStyle(
-        "shuffle", (96, 168), "x.....x.....", "...x.....x..", "x.xx.xx.xx.x",
-        ((0,), (0, 8), (0, 4, 8), (0, 8), ()), "x..x..x..x.x", "saw",
-    ),
-    MusicStyle(
-        "ballad", (90, 124), "x.......x.......", "....x.......x...", "x.x.x.x.x.x.x.x.",
-        ((0,), (0,), (0, 6), (6,), ()), "x.......x.......", "sine",
-    ),
-    MusicStyle(
-        "hardcore", (164, 200), "x...x...x...x...", "..x...x...x...x.", "x.x.x.x.x.x.x.x.",
-        ((0, 6), (0, 3, 6, 9), (0,), (0, 6, 9), (0, 9)), "..x...x...x...x.", "saw",
-    ),
-    MusicStyle(
-        "chiptune", (130, 180), "x...x.x.x...x...", "....x.......x..x", "x.x.x.x.x.x.x.x.",
-        ((0, 6), (0, 3, 6, 9), (0, 3, 6), (0,), (3, 9)), "x.x.x.x.x.x.x.x.", "square",
-    ),
-    MusicStyle(
-        "half time", (136, 180), "x.....x...x.....", "........x.......", "x.x.x.xxx.x.x.x.",
-        ((0,), (6,), (0, 9), (0, 3), (3, 9), ()), "x.....x...x.....", "sine",
-    ),
+    MusicStyle("four on the floor", (124, 150), "x...x...x...x...", "....x.......x...",
+               "..x...x...x...x.", ((0,), (0, 6), (6,), (0, 6, 9), (3, 9), (0, 9)), "..x...x...x...x.", "saw"),
+    MusicStyle("breakbeat", (120, 176), "x.........x.....", "....x..x.x..x..x",
+               "x.x.x.x.x.x.x.x.", ((0,), (0, 6), (6,), (0, 9), (0, 3, 6), ()), "x.....x...x.....", "square"),
+    MusicStyle("shuffle", (96, 168), "x.....x.....", "...x.....x..",
+               "x.xx.xx.xx.x", ((0,), (0, 8), (0, 4, 8), (0, 8), ()), "x..x..x..x.x", "saw"),
+    MusicStyle("ballad", (90, 124), "x.......x.......", "....x.......x...",
+               "x.x.x.x.x.x.x.x.", ((0,), (0,), (0, 6), (6,), ()), "x.......x.......", "sine"),
+    MusicStyle("hardcore", (164, 200), "x...x...x...x...", "..x...x...x...x.",
+               "x.x.x.x.x.x.x.x.", ((0, 6), (0, 3, 6, 9), (0,), (0, 6, 9), (0, 9)), "..x...x...x...x.", "saw"),
+    MusicStyle("chiptune", (130, 180), "x...x.x.x...x...", "....x.......x..x",
+               "x.x.x.x.x.x.x.x.", ((0, 6), (0, 3, 6, 9), (0, 3, 6), (0,), (3, 9)), "x.x.x.x.x.x.x.x.", "square"),
+    MusicStyle("half time", (136, 180), "x.....x...x.....", "........x.......",
+               "x.x.x.xxx.x.x.x.", ((0,), (6,), (0, 9), (0, 3), (3, 9), ()), "x.....x...x.....", "sine"),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Events:
-    """E sounding events, arrays of shape (E,): start and length in ticks, velocity in 0..1 (pitch 0 for drums)."""
-
-    tick: NDArray[np.int64]
-    layer: NDArray[np.int64]
-    pitch: NDArray[np.int64]
-    length: NDArray[np.int64]
-    velocity: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
 class Song:
-    """A composed song; `bpms` and `stops` hold (beat, value) as they are written in the simfile."""
+    """A composed song; `bpms` and `stops` hold (beat, value) as written in the simfile, `events` (E,) are `EVENT`s."""
 
     style: MusicStyle
     offset_s: float
     bpms: tuple[tuple[int, float], ...]
     stops: tuple[tuple[int, float], ...]
     sections: tuple[str, ...]
-    events: Events
+    events: NDArray[np.void]
 
     @property
     def beats(self) -> int:
@@ -148,12 +114,7 @@ def compose(rng: np.random.Generator) -> Song:
 
 def _sections(bars: int, rng: np.random.Generator) -> tuple[str, ...]:
     """Return the section name of each of `bars` bars."""
-    order = [
-        ("verse", "chorus", "break", "chorus"),
-        ("verse", "chorus", "verse", "chorus"),
-        ("verse", "break", "chorus"),
-    ]
-    middle = order[rng.integers(len(order))]
+    middle = ORDERS[rng.integers(len(ORDERS))].split()
     intro, outro = int(rng.choice([2, 4])), 2
     each = max((bars - intro - outro) // len(middle), 2)
     names = [name for name in middle for _ in range(each)]
@@ -177,7 +138,7 @@ def _stops(bpm: float, borders: list[int], rng: np.random.Generator) -> tuple[tu
     return tuple((beat, round(float(rng.choice([1, 2])) * 60 / bpm, 3)) for beat in beats)
 
 
-def _events(style: MusicStyle, sections: tuple[str, ...], rng: np.random.Generator) -> Events:
+def _events(style: MusicStyle, sections: tuple[str, ...], rng: np.random.Generator) -> NDArray[np.void]:
     """Return drums, bass, melody and chords of all bars."""
     root = int(rng.integers(45, 57))
     scale = MINOR_PENTATONIC if rng.random() < 0.6 else MAJOR_PENTATONIC
@@ -193,9 +154,7 @@ def _events(style: MusicStyle, sections: tuple[str, ...], rng: np.random.Generat
         if name != "intro":
             motif = motifs[name][(0, 1, 0, 2)[bar % 4]]
             rows += [(start + tick, Layer.LEAD, root + 12 + step, length, 0.8) for tick, step, length in motif]
-    rows.sort()
-    tick, layer, pitch, length, velocity = (np.array(column) for column in zip(*rows, strict=True))
-    return Events(tick, layer, pitch, length, velocity.astype(float))
+    return np.array(sorted(rows), dtype=EVENT)
 
 
 def _motif(style: MusicStyle, scale: tuple[int, ...], rng: np.random.Generator) -> list[tuple[int, int, int]]:

@@ -1,4 +1,4 @@
-"""Steps of a generated chart: rows chosen where the music has onsets; `synthesize_feet` puts arrows on them.
+"""Steps of a generated chart: rows chosen where the music has onsets; `columns.py` puts arrows on them.
 
 How a chart comes about. Its hardness h (Beginner about 0, Challenge about 4; continuous, so that neighbouring
 difficulties overlap) and its step style give `Targets`: rows a minute, the share of jumps and of held beats, how far
@@ -10,13 +10,13 @@ Ticks are 12 a beat. Dimension letters: B beats, K cells, N rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.generated.columns import Rows, choose_holds, choose_jumps, put_arrows, put_mines, walk
-from groove.charts.generated.song import SECTIONS, TICKS, Layer, Song
+from groove.charts.generated.columns import RowPlan, choose_holds, choose_jumps, walk, write_rows
+from groove.charts.generated.song import SECTIONS, TICKS, Song
 
 STEP_STYLES = ("mixed", "stream", "jumps", "freezes", "chaos", "bursts")
 CELLS: tuple[tuple[int, ...], ...] = (
@@ -51,16 +51,18 @@ STYLE_WEIGHTS = {
     "bursts": {"run": 1.2, "gallop": 0.6},
 }
 STYLE_ROWS = {"stream": 1.12, "jumps": 0.93, "freezes": 0.92, "chaos": 1.02, "bursts": 0.98}
+SALIENCE = np.array([0.5, 0.6, 0.15, 0.3, 0.2, 0.9, 0.0])
+"""How strongly each `Layer` draws rows: melody and drums, not chords."""
 GRID_THRESHOLDS = (1.0, 2.2)
 """Hardness (with noise) from which a chart leaves the beat, and from which it uses 16ths and the like."""
 
 
-@dataclass(frozen=True)
-class Targets:
-    """What a chart is to have: rows a minute, and shares of rows that jump and of beats that are held."""
+class Targets(NamedTuple):
+    """What a chart is to have: shares are of rows that jump, of beats that are held, of holds and of single taps."""
 
     style: str
     hardness: float
+    fastest_s: float
     rows_per_minute: float
     jump_share: float
     hold_share: float
@@ -72,19 +74,11 @@ class Targets:
     burst: float
 
 
-@dataclass(frozen=True)
-class Habits:
-    """A step author's preferences: factors on the shares of jumps and holds."""
-
-    jumps: float
-    holds: float
-
-
-def draw_targets(hardness: float, style: str, habits: Habits, rng: np.random.Generator) -> Targets:
-    """Return the targets of a chart of this hardness and step style by an author with these habits."""
+def draw_targets(hardness: float, style: str, jumps: float, holds: float, rng: np.random.Generator) -> Targets:
+    """Return the targets of a chart of this hardness and step style, with so much of the usual jumps and holds."""
     rows = np.exp(np.interp(hardness, HARDNESS, np.log(ROWS_PER_MINUTE)) + rng.normal(0, 0.18))
-    jump = np.interp(hardness, (0, 1, 2, 3), (0.045, 0.08, 0.07, 0.075)) * habits.jumps * np.exp(rng.normal(0, 0.5))
-    hold = np.interp(hardness, (0, 1, 2, 3), (0.075, 0.11, 0.135, 0.145)) * habits.holds * np.exp(rng.normal(0, 0.55))
+    jump = np.interp(hardness, (0, 1, 2, 3), (0.045, 0.08, 0.07, 0.075)) * jumps * np.exp(rng.normal(0, 0.5))
+    hold = np.interp(hardness, (0, 1, 2, 3), (0.075, 0.11, 0.135, 0.145)) * holds * np.exp(rng.normal(0, 0.55))
     if rng.random() < np.interp(hardness, (0, 1, 2, 3), (0.2, 0.12, 0.06, 0.02)):
         jump = 0.0
     if rng.random() < np.interp(hardness, (0, 1), (0.3, 0.04)):
@@ -93,6 +87,7 @@ def draw_targets(hardness: float, style: str, habits: Habits, rng: np.random.Gen
     return Targets(
         style=style,
         hardness=hardness,
+        fastest_s=float(np.interp(hardness, HARDNESS, FASTEST_S)),
         rows_per_minute=float(rows * STYLE_ROWS.get(style, 1.0)),
         jump_share=float(min(jump * {"jumps": 1.9, "stream": 0.5}.get(style, 1.0), 0.4)),
         hold_share=float(min(hold * {"freezes": 2.1, "stream": 0.6}.get(style, 1.0), 0.6)),
@@ -108,30 +103,19 @@ def draw_targets(hardness: float, style: str, habits: Habits, rng: np.random.Gen
 def step_chart(song: Song, targets: Targets, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return the chart as characters of the simfile format (``0 1 2 3 4 M``), shape (ticks of the song, 4)."""
     ticks = choose_rows(song, targets, rng)
-    rows = Rows(ticks, song.timing.time_at(ticks / TICKS), salience(song).ravel()[ticks], fastest_s(targets.hardness))
+    rows = RowPlan(ticks, song.timing.time_at(ticks / TICKS), salience(song).ravel()[ticks], targets.fastest_s)
     jumps = choose_jumps(rows, targets.jump_share, rng)
     holds = choose_holds(rows, jumps, targets.hold_share, rng)
     columns = walk(rows, jumps, holds, rng)
     grid = np.full((song.beats * TICKS, 4), ord("0"), dtype=np.uint8)
-    put_arrows(grid, rows, columns, holds, targets.roll_share, rng)
-    if targets.mine_share:
-        put_mines(grid, rows, columns, holds, targets.mine_share, rng)
+    write_rows(grid, ticks.tolist(), columns, holds, targets.roll_share, targets.mine_share, rng)
     return grid
 
 
-def fastest_s(hardness: float) -> float:
-    """Return the shortest comfortable gap between rows in seconds."""
-    return float(np.interp(hardness, HARDNESS, FASTEST_S))
-
-
 def salience(song: Song) -> NDArray[np.float64]:
-    """Return how strongly each tick sounds, shape (B, 12): melody and drums, not chords."""
-    weights = np.zeros(len(Layer))
-    weights[[Layer.KICK, Layer.SNARE, Layer.HAT, Layer.CRASH, Layer.BASS, Layer.LEAD]] = (0.5, 0.6, 0.15, 0.3, 0.2, 0.9)
-    events = song.events
-    values = weights[events.layer] * events.velocity
-    strength = np.bincount(events.tick, values, minlength=song.beats * TICKS).astype(np.float64)
-    return strength.reshape(-1, TICKS)
+    """Return how strongly each tick sounds, shape (B, 12)."""
+    values = SALIENCE[song.events["layer"]] * song.events["velocity"]
+    return np.bincount(song.events["tick"], values, minlength=song.beats * TICKS).astype(float).reshape(-1, TICKS)
 
 
 def choose_rows(song: Song, targets: Targets, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -179,7 +163,7 @@ def _haste(song: Song, targets: Targets) -> NDArray[np.float64]:
     edges = song.timing.time_at(np.arange(song.beats + 1.0))
     tick_s = np.minimum(np.diff(edges), 60 / 80) / TICKS
     closest = np.array([min(np.diff([*cell, TICKS]), default=TICKS) if cell else TICKS for cell in CELLS])
-    return -12.0 * np.maximum(fastest_s(targets.hardness) / (tick_s[:, None] * closest) - 1, 0)
+    return -12.0 * np.maximum(targets.fastest_s / (tick_s[:, None] * closest) - 1, 0)
 
 
 def _repeating_noise(names: list[str], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -12,20 +12,19 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import NormalDist
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from groove.charts.generated.song import Song, compose
+from groove.charts.generated.song import BAR, Song, compose
 from groove.charts.generated.sound import render, write_ogg
-from groove.charts.generated.ssc_text import Entry, Pack, StepChart, ssc_text
-from groove.charts.generated.steps import STEP_STYLES, Habits, draw_targets, step_chart
+from groove.charts.generated.steps import STEP_STYLES, draw_targets, step_chart
 from groove.errors import LibraryError
-from groove.io.processes import process_pool
+from groove.io.processes import alone, process_pool
 
 GENERATOR_VERSION = 3
 MARKER = "generated.json"
@@ -37,152 +36,125 @@ RATING_NOISE = {"pack": 0.22, "song": 0.215, "chart": 0.17}
 """Standard deviations of the hardness around `HARDNESS`, in steps between difficulties."""
 METERS = (1.5, 4.5, 7.5, 10.0, 13.5, 16.0)
 """Meter at hardness 0, 1, 2, 3, 4, 5 before noise."""
-STALE_S = 3600.0
 FIRST_WORDS = (
-    "Silver", "Midnight", "Electric", "Paper", "Northern", "Velvet", "Crystal", "Distant", "Broken", "Golden",
-    "Hidden", "Burning", "Frozen", "Hollow", "Violet", "Lunar", "Restless", "Neon", "Crimson", "Quiet",
-    "Static", "Falling", "Eternal", "Second", "Wild", "Glass", "Amber", "Radiant", "Phantom", "Cobalt",
-)  # fmt: skip
+    "Silver Midnight Electric Paper Northern Velvet Crystal Distant Broken Golden Hidden Burning Frozen Hollow Violet "
+    "Lunar Restless Neon Crimson Quiet Static Falling Eternal Second Wild Glass Amber Radiant Phantom Cobalt"
+).split()
 SECOND_WORDS = (
-    "Horizon", "Signal", "Garden", "Engine", "Parade", "Machine", "Cascade", "Letter", "Carousel", "Orbit",
-    "Tide", "Mirror", "Avenue", "Harbor", "Echo", "Satellite", "Lantern", "Voltage", "Meadow", "Labyrinth",
-    "Summer", "Reactor", "Compass", "Aurora", "Skyline", "Rhapsody", "Circuit", "Monsoon", "Feather", "Station",
-)  # fmt: skip
+    "Horizon Signal Garden Engine Parade Machine Cascade Letter Carousel Orbit Tide Mirror Avenue Harbor Echo "
+    "Satellite Lantern Voltage Meadow Labyrinth Summer Reactor Compass Aurora Skyline Rhapsody Circuit Monsoon "
+    "Feather Station"
+).split()
 ARTISTS = (
-    "Ada Quill", "Byte Harbor", "Callisto Nine", "DJ Marrow", "Elin Voss", "Fathom", "Grey Arcade", "Hana Ortiz",
-    "Inverse Kites", "Jun Aoyama", "Kilo Sparrow", "Low Comet", "Mira Tolland", "Nocturne Club", "Oscillate",
-    "Pale Motors", "Quarter Tone", "Rui Castell", "Sable & Finch", "Tessellate", "Umber", "Vantablue",
-    "Wren Halloway", "Xylo Drift", "Yuki Marsh", "Zero Minor",
-)  # fmt: skip
+    "Ada Quill, Byte Harbor, Callisto Nine, DJ Marrow, Elin Voss, Fathom, Grey Arcade, Hana Ortiz, Inverse Kites, "
+    "Jun Aoyama, Kilo Sparrow, Low Comet, Mira Tolland, Nocturne Club, Oscillate, Pale Motors, Quarter Tone, "
+    "Rui Castell, Sable & Finch, Tessellate, Umber, Vantablue, Wren Halloway, Xylo Drift, Yuki Marsh, Zero Minor"
+).split(", ")
 PACK_WORDS = (
-    "First Steps", "Night Shift", "Garage Cuts", "Arcade Hours", "Open Floor", "Basement Tapes", "Weekend Set",
-    "Long Exposure", "Fresh Paint", "After School",
-)  # fmt: skip
+    "First Steps, Night Shift, Garage Cuts, Arcade Hours, Open Floor, Basement Tapes, Weekend Set, Long Exposure, "
+    "Fresh Paint, After School"
+).split(", ")
+
+
+class Pack(NamedTuple):
+    """A pack: its folder, its author, how much of the usual jumps and holds they use, how much harder they rate."""
+
+    name: str
+    author: str
+    jumps: float
+    holds: float
+    bias: float
+
+
+class StepChart(NamedTuple):
+    """One generated chart, before it is text: `grid` is (ticks, 4) of simfile characters."""
+
+    difficulty: str
+    meter: int
+    style: str
+    grid: NDArray[np.uint8]
 
 
 def write_library(
-    root: Path,
-    seed: int,
-    songs: int = 160,
-    workers: int = 1,
-    on_song: Callable[[int, int], None] | None = None,
+    root: Path, seed: int, songs: int = 160, workers: int = 1, on_song: Callable[[int, int], None] | None = None
 ) -> None:
     """Write ``<Pack>/<Song>/<Song>.ssc`` and ``.ogg`` under `root`, whole or not at all.
 
-    The same seed gives the same bytes of `.ssc` and the same audio samples. Nothing is done where `root` already holds
-    this library; a library of another seed, size or version is replaced.
+    The same seed gives the same bytes. Nothing is done where `root` already holds this library; a library of another
+    seed, size or version is replaced.
 
-    Args:
-        root: folder that the packs are put in.
-        seed: at least 0.
-        songs: number of songs, at least 1.
-        workers: processes; 1 works in this one.
-        on_song: called with (songs done, songs in all) after each song.
+    `workers` processes share the work; `on_song` is called with (songs done, songs in all) after each song.
 
     Raises:
-        LibraryError: if `root` holds anything that this function did not write, or a number is not allowed.
+        LibraryError: if `root` holds anything that this function did not write.
     """
-    if songs < 1 or workers < 1 or seed < 0:
-        found = f"songs={songs}, workers={workers}, seed={seed}"
-        raise LibraryError(f"generated library with {found}; allowed: songs >= 1, workers >= 1, seed >= 0")
     root = root.resolve()
-    marker = {"generator_version": GENERATOR_VERSION, "seed": seed, "songs": songs}
-    if _is_complete(root, marker):
+    wanted = {"generator_version": GENERATOR_VERSION, "seed": seed, "songs": songs}
+    if wanted.items() <= _marker(root).items():
         return
-    _refuse_foreign(root)
-    root.parent.mkdir(parents=True, exist_ok=True)
-    _remove_stale(root)
-    part = Path(tempfile.mkdtemp(prefix=f".{root.name}.", suffix=".part", dir=root.parent))
+    with alone(root.with_name(f".{root.name}.lock")):
+        if wanted.items() <= _marker(root).items():  # written by the process that was waited for
+            return
+        _refuse_foreign(root)
+        part = root.with_name(f".{root.name}.part")
+        shutil.rmtree(part, ignore_errors=True)  # of a killed run
+        try:
+            for done in _write_songs(part / "new", seed, songs, workers):
+                if on_song is not None:
+                    on_song(done, songs)
+            packs = sorted(path.name for path in (part / "new").iterdir())
+            (part / "new" / MARKER).write_text(json.dumps({**wanted, "packs": packs}, indent=1) + "\n")
+            if root.exists():
+                root.rename(part / "old")
+            (part / "new").rename(root)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _marker(root: Path) -> dict[str, Any]:
+    """Return what is written in the library at `root` about it, nothing if it is none."""
     try:
-        library = part / root.name
-        for done in _write_songs(library, seed, songs, workers):
-            if on_song is not None:
-                on_song(done, songs)
-        packs = sorted(path.name for path in library.iterdir())
-        (library / MARKER).write_text(json.dumps({**marker, "packs": packs}, indent=1) + "\n", encoding="utf-8")
-        _put_in_place(library, root, part / "old", marker)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        return dict(json.loads((root / MARKER).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _refuse_foreign(root: Path) -> None:
+    """Raise if `root` is a file or holds anything that its marker does not list."""
+    if not root.exists():
+        return
+    entries = {path.name for path in root.iterdir()} if root.is_dir() else {root.name}
+    foreign = sorted(entries - {MARKER, *_marker(root).get("packs", [])})
+    if foreign:
+        raise LibraryError(
+            f"{root} must be a new, an empty or a generated folder to hold a generated library, "
+            f"but it holds '{foreign[0]}'"
+        )
 
 
 def _write_songs(library: Path, seed: int, songs: int, workers: int) -> Iterator[int]:
     """Write all songs, yielding the number done after each."""
-    entries = _entries(seed, songs)
+    jobs = [library] * songs, [seed] * songs, range(songs), *_names(seed, songs)
     if workers == 1:
-        for index, entry in enumerate(entries):
-            write_song(library, seed, index, entry)
-            yield index + 1
-        return
-    with process_pool(min(workers, songs)) as pool:
-        jobs = pool.map(write_song, [library] * songs, [seed] * songs, range(songs), entries)
-        yield from (index + 1 for index, _ in enumerate(jobs))
+        yield from (index + 1 for index, _ in enumerate(map(write_song, *jobs)))
+    else:
+        with process_pool(min(workers, songs)) as pool:
+            yield from (index + 1 for index, _ in enumerate(pool.map(write_song, *jobs)))
 
 
-def _is_complete(root: Path, marker: dict[str, int]) -> bool:
-    """Return whether `root` holds the library that `marker` describes (the marker is written last)."""
-    found = _read_marker(root)
-    return found is not None and {key: found.get(key) for key in marker} == marker
-
-
-def _read_marker(root: Path) -> dict[str, object] | None:
-    """Return the marker of `root`, or None if there is none that can be read."""
-    try:
-        found = json.loads((root / MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _refuse_foreign(root: Path) -> None:
-    """Raise if `root` is a file or holds anything that a marker does not list."""
-    if not root.exists():
-        return
-    entries = {path.name for path in root.iterdir()} if root.is_dir() else {root.name}
-    packs = (_read_marker(root) or {}).get("packs")
-    foreign = sorted(entries - {MARKER, *(packs if isinstance(packs, list) else [])})
-    if foreign:
-        raise LibraryError(
-            f"{root}: not replaced by a generated library, since it holds '{foreign[0]}'; "
-            f"allowed: a folder that does not exist, is empty, or was generated"
-        )
-
-
-def _remove_stale(root: Path) -> None:
-    """Remove what killed runs left beside `root` more than an hour ago."""
-    for path in root.parent.glob(f".{root.name}.*.part"):
-        if time.time() - path.stat().st_mtime > STALE_S:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _put_in_place(library: Path, root: Path, old: Path, marker: dict[str, int]) -> None:
-    """Rename `library` to `root`; what stood there moves to `old`. A process that was faster with the same is fine."""
-    if _is_complete(root, marker):
-        return
-    try:
-        if root.exists():
-            root.rename(old)
-        library.rename(root)
-    except OSError:
-        if not _is_complete(root, marker):
-            raise
-
-
-def _entries(seed: int, songs: int) -> list[Entry]:
+def _names(seed: int, songs: int) -> tuple[list[str], list[str], list[Pack]]:
     """Return the unique title, the artist and the pack of each song."""
     rng = np.random.default_rng((seed, 0))
     words = [f"{first} {second}" for first in FIRST_WORDS for second in SECOND_WORDS]
     order = rng.permutation(len(words)).tolist()
-    artists = rng.integers(len(ARTISTS), size=songs).tolist()
-    packs = draw_packs(seed, max(-(-songs // SONGS_PER_PACK), 2))
-    entries = []
-    for i in range(songs):
-        again, place = divmod(i, len(words))
-        title = words[order[place]] + (f" {again + 1}" if again else "")
-        entries.append(Entry(title, ARTISTS[artists[i]], packs[i % len(packs)]))
-    return entries
+    again = (divmod(i, len(words)) for i in range(songs))
+    titles = [words[order[place]] + (f" {round + 1}" if round else "") for round, place in again]
+    artists = [ARTISTS[i] for i in rng.integers(len(ARTISTS), size=songs)]
+    packs = _packs(seed, max(-(-songs // SONGS_PER_PACK), 2))
+    return titles, artists, [packs[i % len(packs)] for i in range(songs)]
 
 
-def draw_packs(seed: int, count: int) -> list[Pack]:
+def _packs(seed: int, count: int) -> list[Pack]:
     """Return `count` packs. Their biases are the quantiles of a normal distribution: libraries differ little."""
     rng = np.random.default_rng((seed, 1))
     ranks = (rng.permutation(count) + 0.5) / count
@@ -192,20 +164,19 @@ def draw_packs(seed: int, count: int) -> list[Pack]:
         name = f"{PACK_WORDS[word]} {volume + 1}" if volume else PACK_WORDS[word]
         author = f"{ARTISTS[rng.integers(len(ARTISTS))].split()[0]}{rng.integers(10, 99)}"
         jumps, holds = np.exp(rng.normal(0, 0.35, 2)).tolist()
-        bias = RATING_NOISE["pack"] * NormalDist().inv_cdf(float(ranks[i]))
-        packs.append(Pack(name, author, Habits(jumps, holds), bias))
+        packs.append(Pack(name, author, jumps, holds, RATING_NOISE["pack"] * NormalDist().inv_cdf(float(ranks[i]))))
     return packs
 
 
-def write_song(library: Path, seed: int, index: int, entry: Entry) -> None:
+def write_song(library: Path, seed: int, index: int, title: str, artist: str, pack: Pack) -> None:
     """Write one song's folder; a function of its arguments alone."""
     song = compose(np.random.default_rng((seed, 2, index)))
-    charts = draw_charts(song, entry.pack, np.random.default_rng((seed, 3, index)))
-    folder = library / entry.pack.name / entry.title
+    charts = draw_charts(song, pack, np.random.default_rng((seed, 3, index)))
+    folder = library / pack.name / title
     folder.mkdir(parents=True)
-    text = ssc_text(song, charts, entry)
-    (folder / f"{entry.title}.ssc").write_text(text, encoding="utf-8", newline="\n")
-    write_ogg(render(song), folder / f"{entry.title}.ogg")
+    text = ssc_text(song, charts, title, artist, pack.author)
+    (folder / f"{title}.ssc").write_text(text, encoding="utf-8", newline="\n")
+    write_ogg(render(song), folder / f"{title}.ogg")
 
 
 def draw_charts(song: Song, pack: Pack, rng: np.random.Generator) -> list[StepChart]:
@@ -217,7 +188,49 @@ def draw_charts(song: Song, pack: Pack, rng: np.random.Generator) -> list[StepCh
     charts = []
     for slot, hard, own in zip(slots, hardness.tolist(), rng.spawn(len(slots)), strict=True):
         style = main if own.random() < 0.35 else STEP_STYLES[own.integers(len(STEP_STYLES))]
-        targets = draw_targets(hard, style, pack.habits, own)
+        targets = draw_targets(hard, style, pack.jumps, pack.holds, own)
         meter = int(np.clip(round(float(np.interp(hard, range(6), METERS)) + own.normal(0, 0.7)), 1, 16))
         charts.append(StepChart(SLOTS[slot], meter, style, step_chart(song, targets, own)))
     return charts
+
+
+def ssc_text(song: Song, charts: list[StepChart], title: str, artist: str, author: str) -> str:
+    """Return the `.ssc` of a song as StepMania's editor writes it; ``#CHARTNAME`` is the step style.
+
+    Beats and seconds have three decimals, which is all that the generator uses: whoever reads the text has the timing
+    that the audio was rendered with.
+    """
+    chorus = float(song.sections.index("chorus") * 4)
+    bpms = [bpm for _, bpm in song.bpms]
+    pairs = [",\n".join(f"{beat:.3f}={value:.3f}" for beat, value in tag) for tag in (song.bpms, song.stops)]
+    text = _tag_lines({
+        "VERSION": "0.83", "TITLE": title, "SUBTITLE": "", "ARTIST": artist, "GENRE": song.style.name,
+        "CREDIT": author, "MUSIC": f"{title}.ogg", "OFFSET": f"{song.offset_s:.3f}",
+        "SAMPLESTART": f"{song.timing.time_at(np.array([chorus]))[0]:.3f}", "SAMPLELENGTH": "12.000",
+        "SELECTABLE": "YES", "DISPLAYBPM": f"{min(bpms):.3f}" + (f":{max(bpms):.3f}" if len(bpms) > 1 else ""),
+        "BPMS": pairs[0], "STOPS": pairs[1], "DELAYS": "", "WARPS": "",
+        "TIMESIGNATURES": "0.000=4=4", "TICKCOUNTS": "0.000=4", "COMBOS": "0.000=1", "SPEEDS": "0.000=1.000=0.000=0",
+        "SCROLLS": "0.000=1.000", "FAKES": "", "LABELS": "0.000=Song Start", "BGCHANGES": "", "KEYSOUNDS": "",
+        "ATTACKS": "",
+    })  # fmt: skip
+    for chart in charts:
+        text += f"\n//---------------dance-single - {author}----------------\n" + _tag_lines({
+            "NOTEDATA": "", "CHARTNAME": chart.style, "STEPSTYPE": "dance-single", "DESCRIPTION": author,
+            "CHARTSTYLE": "", "DIFFICULTY": chart.difficulty, "METER": str(chart.meter),
+            "RADARVALUES": ",".join(["0.000"] * 5), "CREDIT": author, "NOTES": f"\n{notes_text(chart.grid)}\n",
+        })  # fmt: skip
+    return text
+
+
+def _tag_lines(tags: dict[str, str]) -> str:
+    return "".join(f"#{key}:{value};\n" for key, value in tags.items())
+
+
+def notes_text(grid: NDArray[np.uint8]) -> str:
+    """Return note data of `grid` (ticks, 4): each measure with the fewest lines that hold its rows."""
+    measures = []
+    for measure in grid.reshape(-1, BAR, 4):
+        used = np.flatnonzero((measure != ord("0")).any(axis=1))
+        lines = next(n for n in (4, 8, 12, 16, 24, 48) if (used % (BAR // n) == 0).all())
+        measures.append("\n".join(row.tobytes().decode("ascii") for row in measure[:: BAR // lines]))
+    return "\n,\n".join(measures)

@@ -11,8 +11,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
+from groove.charts.chart import LeftOut
 from groove.errors import LibraryError
 
 SIMFILE_SUFFIXES = (".sm", ".ssc")
@@ -29,14 +29,6 @@ OTHER_FORMATS = {
     ".smzip": "zipped pack",
 }
 """Step files of other formats, which are listed as left out."""
-
-
-class LeftOut(NamedTuple):
-    """Something a scan did not read: `chart` is empty where the whole file is meant; `path` is relative to the root."""
-
-    path: str
-    chart: str
-    reason: str
 
 
 @dataclass(frozen=True)

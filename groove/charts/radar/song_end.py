@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from groove.charts.chart import Chart, Notes, Timing
+from groove.charts.chart import Chart, Timing
 from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, is_arrow, judged_notes
 
 AFTER_RELEASE_S = 1.2
@@ -28,29 +28,25 @@ MOST_LINES = (16, 1024)
 
 def last_row(chart: Chart) -> float:
     """Return the beat of the chart's last judged row, tails included; 0 without one."""
-    return _last_beat(judged_notes(chart))
-
-
-def _last_beat(notes: Notes) -> float:
-    return float(notes.beats[-1]) if len(notes) else 0.0
+    return float(judged_notes(chart).beats.max(initial=0.0))
 
 
 def with_song_end(charts: Sequence[Chart]) -> list[Chart]:
     """Return the charts of one simfile with `Chart.song_end` set: the same moment for all, each on its own beats."""
-    release, step = -math.inf, -math.inf
-    rows = []
+    rows, ends, steps = [], [], []
     for chart in charts:
         notes = judged_notes(chart)
-        rows.append(_last_beat(notes))
-        if len(notes):
-            steps = np.flatnonzero(is_arrow(notes))[-1:]
-            last, *arrow = chart.timing.time_at(notes.beats[[-1, *steps]]).tolist()
-            release, step = max(release, last), max(step, *arrow, -math.inf)
-    if not math.isfinite(release):
+        times = chart.timing.time_at(notes.beats)
+        rows.append(float(notes.beats.max(initial=0.0)))
+        ends += times[-1:].tolist()
+        steps += times[is_arrow(notes)][-1:].tolist()
+    last_s = max(ends, default=math.inf)
+    if not math.isfinite(last_s):
         return list(charts)
-    expected = release + (AFTER_STEP_S if step >= release - EPSILON else AFTER_RELEASE_S)
+    ends_with_step = max(steps, default=-math.inf) >= last_s - EPSILON
+    expected = last_s + (AFTER_STEP_S if ends_with_step else AFTER_RELEASE_S)
     return [
-        replace(chart, song_end=_measure_line(chart.timing, row, release, expected))
+        replace(chart, song_end=_measure_line(chart.timing, row, last_s, expected))
         for chart, row in zip(charts, rows, strict=True)
     ]
 

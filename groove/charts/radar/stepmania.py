@@ -9,8 +9,8 @@ import numpy as np
 from groove.charts.chart import ROWS_PER_BEAT, Chart, NoteKind, Notes
 from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, SHORTEST_S, is_arrow
 
-VOLTAGE_WINDOW = 8
-"""Beats; both ends of the window count."""
+VOLTAGE_BEATS = 8
+"""Width of the window; both its ends count."""
 
 
 def measure_end(chart: Chart, judged: Notes) -> float:
@@ -22,25 +22,25 @@ def measure_end(chart: Chart, judged: Notes) -> float:
     return float(end_s - start_s)
 
 
-def stepmania_radar(judged: Notes, holds: int, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
+def stepmania_radar(judged: Notes, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
     """Return the stepmania radar by axis and its elements, at the engine's resolution; all zero without time.
 
     Chaos counts rows with any note, mines as well: the engine does (stored values of 513 charts agree only so). It also
     counts rows in warps and fake segments there; here no axis does. Builds before 5.1 count hold heads twice in stream:
     that value is an element of its own.
     """
-    arrow_ticks = np.round(judged.beats[is_arrow(judged)] * ROWS_PER_BEAT).astype(np.int64)
-    ticks, arrows = np.unique(arrow_ticks, return_counts=True)
-    window = VOLTAGE_WINDOW * ROWS_PER_BEAT
-    running = np.append(0, np.cumsum(arrows))
-    peak = int((running[np.searchsorted(ticks, ticks + window, side="right")] - running[:-1]).max(initial=0))
-    noted = np.unique(np.round(judged.beats[judged.kind != NoteKind.TAIL] * ROWS_PER_BEAT).astype(np.int64))
-    fine_rows = int((noted % (ROWS_PER_BEAT // 2) != 0).sum())
-    last_beat = float(judged.beats.max()) if len(judged) else 0.0
+    tick = np.round(judged.beats * ROWS_PER_BEAT).astype(np.int64)
+    rows, arrows = np.unique(tick[is_arrow(judged)], return_counts=True)
+    holds = int((judged.kind == NoteKind.HOLD_HEAD).sum())
+    arrows_until = np.append(0, np.cumsum(arrows))
+    window_end = np.searchsorted(rows, rows + VOLTAGE_BEATS * ROWS_PER_BEAT, side="right")
+    peak = int((arrows_until[window_end] - arrows_until[:-1]).max(initial=0))
+    fine_rows = int((np.unique(tick[judged.kind != NoteKind.TAIL]) % (ROWS_PER_BEAT // 2) != 0).sum())
+    last_beat = float(judged.beats.max(initial=0.0))
     values = dict.fromkeys(("stream", "voltage", "air", "freeze", "chaos"), 0.0)
-    if seconds >= SHORTEST_S and len(ticks):
+    if seconds >= SHORTEST_S and len(rows):
         values["stream"] = arrows.sum() / seconds / 7
-        values["voltage"] = peak / VOLTAGE_WINDOW * (last_beat / seconds) / 10
+        values["voltage"] = peak / VOLTAGE_BEATS * (last_beat / seconds) / 10
         values["air"] = int((arrows >= 2).sum()) / seconds
         values["freeze"] = holds / seconds
         values["chaos"] = 0.5 * fine_rows / seconds

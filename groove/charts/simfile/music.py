@@ -55,13 +55,11 @@ def _match(folder: Path, parts: Sequence[str]) -> Path | None:
     """Return the file at `parts` below `folder`, exact case first, else any case."""
     here = folder
     for part in parts:
-        names = [entry for entry in _entries(here) if entry.name.lower() == part.lower()]
-        exact = [entry for entry in names if entry.name == part]
-        if part in (".", ".."):
-            exact = [here / part]
-        if not names and not exact:
+        exact = here / part
+        same = [entry for entry in _entries(here) if entry.name.lower() == part.lower()]
+        if part not in (".", "..") and not same:
             return None
-        here = (exact or names)[0]
+        here = exact if part in (".", "..") or exact in same else same[0]
     return Path(os.path.normpath(here)) if here.is_file() else None
 
 

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from groove.charts.chart import NoteKind, Notes
 
-_SYMBOLS = {"1": 1, "2": 2, "3": 3, "4": 4, "M": 5, "L": 6, "F": 7, "K": 8, "A": 9}
 _KINDS = np.zeros(256, dtype=np.int8)
-for _symbol, _kind in _SYMBOLS.items():
-    _KINDS[ord(_symbol)] = NoteKind(_kind)
+_KINDS[list(b"1234MLFKA")] = list(NoteKind)
 _BLANK = re.compile(r"[^\S\n]")
 _EXTRAS = re.compile(r"\[[^\]]*\]?|\{[^}]*\}?|<[^>]*>?")
 """What may follow a note within a line: a keysound index, an attack, an item."""

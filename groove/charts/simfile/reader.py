@@ -1,37 +1,26 @@
-"""From a `.sm` or `.ssc` file to charts: the only module that knows the simfile format and imports `simfile`.
+"""From a `.sm` or `.ssc` file to charts: file -> fields (`loader.py`) -> notes, timing, music -> `Chart`.
 
-The reading rules are StepMania's (`NotesLoaderSM.cpp`, `NotesLoaderSSC.cpp`; those for note data and timing are in
-`notes.py` and `timing.py`), because a library is full of files that only had to please that engine. Nothing here raises
-on a broken file: what cannot be read is returned as `LeftOut`.
+The reading rules are StepMania's (`NotesLoaderSM.cpp`, `NotesLoaderSSC.cpp`), because a library is full of files that
+only had to please that engine. Nothing here raises on a broken file: what cannot be read is returned as `LeftOut`.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from groove.charts.chart import PANELS, Chart, Timing
-from groove.charts.library.walk import LeftOut
+from groove.charts.chart import PANELS, Chart, LeftOut, Timing
 from groove.charts.radar.song_end import with_song_end
 from groove.charts.rows import is_arrow
-from groove.charts.simfile.decoding import decode
+from groove.charts.simfile.loader import load_simfile, own_music, timing_tags
 from groove.charts.simfile.music import OutsideError, find_music, relative_to
 from groove.charts.simfile.notes import parse_notes
 from groove.charts.simfile.timing import beat_values, build_timing
 from groove.errors import SimfileError
-
-with warnings.catch_warnings():  # of fs, on which simfile depends
-    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
-    warnings.filterwarnings("ignore", message="Deprecated call to `pkg_resources")
-    from simfile.sm import SMChart, SMCharts, SMSimfile
-    from simfile.ssc import SSCSimfile
-    from simfile.timing import timing_source
 
 _OLD_DIFFICULTIES = {
     "beginner": "Beginner",
@@ -50,7 +39,7 @@ def read_simfile(path: Path, root: Path) -> tuple[list[Chart], list[LeftOut]]:
     """
     name = relative_to(path, root)
     try:
-        simfile, broken = _parse(path)
+        simfile, broken = load_simfile(path)
     except SimfileError as error:
         return [], [LeftOut(name, "", str(error))]
     reader = _Reader(simfile, path, root)
@@ -60,57 +49,13 @@ def read_simfile(path: Path, root: Path) -> tuple[list[Chart], list[LeftOut]]:
         try:
             charts.append(reader.chart(fields, index))
         except SimfileError as error:
-            left_out.append(LeftOut(name, _label(fields, index), str(error)))
+            parts = (_text(fields.stepstype), _text(fields.difficulty), _text(fields.meter))
+            label = " ".join([f"#{index}", *(part[:40] for part in parts if part)])
+            left_out.append(LeftOut(name, label, str(error)))
     if not simfile.charts and not broken:
         left_out.append(LeftOut(name, "", "no charts"))
     left_out += [LeftOut(name, "", reason) for reason in reader.music_outside]
     return with_song_end(charts), left_out
-
-
-# ---- the file ------------------------------------------------------------------------------------
-
-
-class _TolerantSM(SMSimfile):
-    """An `.sm` file in which one malformed ``#NOTES`` does not lose the others."""
-
-    def _parse(self, parser: Any) -> None:
-        self._charts = SMCharts()
-        self.broken: list[tuple[str, str]] = []
-        for param in parser:
-            key = param.key.upper()
-            if key != "NOTES":
-                self[key] = param.value
-                continue
-            try:
-                self._charts.append(SMChart.from_msd(param.components[1:]))
-            except ValueError as error:
-                self.broken.append((f"#{len(self._charts) + len(self.broken)}", f"malformed #NOTES: {error}"))
-
-
-def _parse(path: Path) -> tuple[Any, list[tuple[str, str]]]:
-    """Return the parsed file and its malformed charts as (label, reason).
-
-    Raises:
-        SimfileError: if the file cannot be read or parsed at all.
-    """
-    if not path.is_file():
-        raise SimfileError("not a regular file")
-    try:
-        text = decode(path.read_bytes())
-    except OSError as error:
-        raise SimfileError(f"cannot be read: {error.strerror or error}") from error
-    if not text.strip():
-        raise SimfileError("empty file")
-    try:
-        if path.suffix.lower() == ".ssc":
-            return SSCSimfile(string=text, strict=False), []
-        simfile = _TolerantSM(string=text, strict=False)
-        return simfile, simfile.broken
-    except Exception as error:  # the border to a third-party parser: any failure is a reason, its text is kept
-        raise SimfileError(f"cannot be parsed: {type(error).__name__}: {error}") from error
-
-
-# ---- one chart -----------------------------------------------------------------------------------
 
 
 class _Reader:
@@ -142,6 +87,7 @@ class _Reader:
             raise SimfileError("empty chart: no arrows")
         meter = _meter(fields.meter)
         description = _text(fields.get("DESCRIPTION")) or _text(fields.get("CHARTNAME"))
+        length = _floats(simfile.get("MUSICLENGTH"))
         return Chart(
             simfile=self._path,
             index=index,
@@ -154,8 +100,8 @@ class _Reader:
             description=description,
             notes=notes,
             timing=self._timing(fields),
-            music=self._find_music(_text(_own(fields, "MUSIC")) or _text(simfile.get("MUSIC"))),
-            music_length_s=_positive(simfile.get("MUSICLENGTH")),
+            music=self._find_music(_text(own_music(fields)) or _text(simfile.get("MUSIC"))),
+            music_length_s=length[0] if len(length) == 1 and length[0] > 0 else None,
             stored_radar=_floats(fields.get("RADARVALUES")),
         )
 
@@ -165,25 +111,11 @@ class _Reader:
             try:
                 self._music[name] = find_music(name, self._folder, self._root)
             except OutsideError:
-                reason = f"audio '{name[:80]}' leads out of the library and is not read"
-                self.music_outside.append(reason)
+                self.music_outside.append(f"audio '{name[:80]}' leads out of the library and is not read")
         return self._music[name]
 
     def _timing(self, fields: Any) -> Timing:
-        """Return the timing of a chart: its own in an `.ssc` with split timing, else the song's.
-
-        As in StepMania, a chart without an offset of its own has the song's; so it is with the tempo.
-        """
-        simfile = self._simfile
-        if isinstance(simfile, SMSimfile):
-            tags: Mapping[str, str | None] = {**simfile, "STOPS": simfile.stops}
-        else:
-            try:
-                source = timing_source(simfile, fields)
-            except ValueError:  # a #VERSION that is no number
-                source = simfile
-            tags = {key: source.get(key) for key in ("STOPS", "DELAYS", "WARPS", "FAKES")}
-            tags |= {key: source.get(key) or simfile.get(key) for key in ("BPMS", "OFFSET")}
+        tags = timing_tags(self._simfile, fields)
         texts = tuple(tags.get(key) for key in ("BPMS", "STOPS", "DELAYS", "WARPS", "FAKES", "OFFSET"))
         if texts not in self._timings:
             bpms, stops, delays, warps, fakes = (beat_values(text) for text in texts[:5])
@@ -191,18 +123,8 @@ class _Reader:
         return self._timings[texts]
 
 
-def _own(fields: Any, key: str) -> str | None:
-    """Return a field that only `.ssc` charts may have (`SMChart` raises on unknown keys)."""
-    return None if isinstance(fields, SMChart) else fields.get(key)
-
-
 def _text(value: str | None) -> str:
     return unicodedata.normalize("NFC", " ".join((value or "").split()))
-
-
-def _label(fields: Any, index: int) -> str:
-    parts = (_text(fields.stepstype), _text(fields.difficulty), _text(fields.meter))
-    return " ".join([f"#{index}", *(part[:40] for part in parts if part)])
 
 
 def _meter(text: str | None) -> int:
@@ -220,11 +142,6 @@ def _difficulty(name: str, description: str, meter: int) -> str:
     if found or meter < 1:
         return found or "Edit"
     return "Beginner" if meter == 1 else "Easy" if meter <= 3 else "Medium" if meter <= 6 else "Hard"
-
-
-def _positive(text: str | None) -> float | None:
-    values = _floats(text)
-    return values[0] if len(values) == 1 and values[0] > 0 else None
 
 
 def _floats(text: str | None) -> tuple[float, ...]:

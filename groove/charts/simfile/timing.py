@@ -6,12 +6,10 @@ beats at which anything changes.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.chart import ROWS_PER_BEAT, Timing, inside, merged_spans
+from groove.charts.chart import ROWS_PER_BEAT, Timing, inside
 
 DEFAULT_BPM = 60.0
 """What StepMania plays when a file has no ``#BPMS``."""
@@ -24,10 +22,7 @@ FAST_BPM = 9_999_999.0
 
 
 def beat_values(text: str | None) -> NDArray[np.float64]:
-    """Return the entries of ``beat=value, ...`` as (n, 2), sorted by beat; entries that do not parse are skipped.
-
-    Beats are rounded to 1/48.
-    """
+    """Return the entries of ``beat=value, ...`` as (n, 2), sorted by beat; entries that do not parse are skipped."""
     pairs = []
     for entry in (text or "").split(","):
         beat, _, value = entry.partition("=")
@@ -37,7 +32,7 @@ def beat_values(text: str | None) -> NDArray[np.float64]:
             continue
         if np.isfinite(pair).all() and abs(pair[0]) < _LAST_BEAT:
             pairs.append((round(pair[0] * ROWS_PER_BEAT) / ROWS_PER_BEAT, pair[1]))
-    return np.array(sorted(pairs, key=lambda pair: pair[0]), dtype=np.float64).reshape(-1, 2)
+    return _pairs(sorted(pairs, key=lambda pair: pair[0]))
 
 
 def build_timing(
@@ -57,31 +52,23 @@ def build_timing(
     """
     bpms = _from_beat_0(bpms[np.abs(bpms[:, 1]) > SLOWEST_BPM])
     stops, delays = _pauses(stops), _pauses(delays)
-    spans = merged_spans(_spans(warps))
+    spans = merged_spans(_ends(warps))
     knots = np.unique(np.concatenate([[0.0], bpms[:, 0], stops[:, 0], delays[:, 0], spans.ravel()]))
     tempo = bpms[np.searchsorted(bpms[:, 0], knots, side="right") - 1, 1]  # the last of equal beats wins
     slope = np.where(inside(knots, spans) | (tempo >= FAST_BPM), 0.0, 60.0 / tempo)
-    walk = _walk(knots, slope, _at(knots, delays), _at(knots, stops), -offset)
+    segments, late, caught_up = _walk(knots, slope, _at(knots, delays), _at(knots, stops), -offset)
+    start_beat, start_time, seconds_per_beat = zip((0.0, -offset, max(60.0 / bpms[0, 1], 0.0)), *segments, strict=True)
     pauses = np.concatenate([stops[stops[:, 1] > 0], delays[delays[:, 1] > 0]])
-    caught_up = np.array(walk.warps, dtype=np.float64).reshape(-1, 2)
     return Timing(
-        start_beat=np.array([0.0, *(segment[0] for segment in walk.segments)]),
-        start_time=np.array([-offset, *(segment[1] for segment in walk.segments)]),
-        seconds_per_beat=np.array([max(60.0 / bpms[0, 1], 0.0), *(segment[2] for segment in walk.segments)]),
+        start_beat=np.array(start_beat),
+        start_time=np.array(start_time),
+        seconds_per_beat=np.array(seconds_per_beat),
         bpms=_from_beat_0(bpms[(bpms[:, 1] > 0) & (bpms[:, 1] < FAST_BPM)]),
         stops=pauses[np.argsort(pauses[:, 0], kind="stable")],
-        delays=np.array(walk.delays, dtype=np.float64).reshape(-1, 2),
-        warps=merged_spans(np.concatenate([spans, _rounded_spans(caught_up)])),
-        fakes=merged_spans(_spans(fakes)),
+        delays=_pairs(late),
+        warps=merged_spans(np.concatenate([spans, _pairs(caught_up)])),
+        fakes=merged_spans(_ends(fakes)),
     )
-
-
-class _Walk(NamedTuple):
-    """What a walk along the beats leaves behind."""
-
-    segments: list[tuple[float, float, float]]
-    delays: list[tuple[float, float]]
-    warps: list[tuple[float, float]]
 
 
 def _walk(
@@ -90,29 +77,36 @@ def _walk(
     delays: NDArray[np.float64],
     stops: NDArray[np.float64],
     start: float,
-) -> _Walk:
-    """Follow time along the K `knots`: `raw` may go back, `high` is its running maximum, which is what is returned."""
-    walk = _Walk([], [], [])
+) -> tuple[list[tuple[float, float, float]], list[tuple[float, float]], list[tuple[float, float]]]:
+    """Follow time along the K `knots` and return segments, delays and warps (where time is caught up).
+
+    `raw` is time as the tags say, which may go back; `high` is its running maximum, which is what is returned.
+    """
+    segments, late, warps = [], [], []
     raw = high = start
     ends = np.append(knots[1:], np.inf)
     for beat, end, rate, delay, stop in np.column_stack([knots, ends, slope, delays, stops]).tolist():
         raw += delay
         if raw > high:
-            walk.delays.append((beat, raw - high))
+            late.append((beat, raw - high))
         high = max(high, raw)
         raw += stop
         high = max(high, raw)
         length = end - beat
         behind = (high - raw) / rate if rate > 0 else length  # beats until time is caught up
         if behind > 0:
-            walk.segments.append((beat, high, 0.0))
-            walk.warps.append((beat, min(beat + behind, end)))
+            segments.append((beat, high, 0.0))
+            warps.append((beat, min(beat + behind, end)))
         if behind < length:
-            walk.segments.append((beat + behind, high, rate))
+            segments.append((beat + behind, high, rate))
         if np.isfinite(length):
             raw += rate * length
             high = max(high, raw)
-    return walk
+    return segments, late, warps
+
+
+def _pairs(rows: list[tuple[float, float]]) -> NDArray[np.float64]:
+    return np.array(rows, dtype=np.float64).reshape(-1, 2)
 
 
 def _pauses(pauses: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -128,21 +122,24 @@ def _from_beat_0(bpms: NDArray[np.float64]) -> NDArray[np.float64]:
     return bpms
 
 
-def _spans(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (first beat, last beat) for rows of (beat, length), lengths rounded to 1/48, empty ones dropped."""
-    length = np.clip(lengths[:, 1], -_LAST_BEAT, _LAST_BEAT)
-    spans = np.column_stack([lengths[:, 0], lengths[:, 0] + _to_rows(length)])
-    return _rounded_spans(spans[spans[:, 0] >= 0])
+def _ends(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (first beat, last beat) for rows of (beat, length), lengths rounded to 1/48."""
+    beat, length = lengths[lengths[:, 0] >= 0].T
+    length = np.clip(length, -_LAST_BEAT, _LAST_BEAT)
+    return np.column_stack([beat, beat + np.round(length * ROWS_PER_BEAT) / ROWS_PER_BEAT])
 
 
-def _rounded_spans(spans: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the `spans` (n, 2) that are not empty once rounded to 1/48, so that their ends compare equal to notes."""
-    spans = _to_rows(spans)
-    return spans[spans[:, 1] > spans[:, 0]]
+def merged_spans(spans: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return half-open `spans` (n, 2) rounded to 1/48, so that their ends compare equal to notes, and sorted.
 
-
-def _to_rows(beats: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.round(beats * ROWS_PER_BEAT) / ROWS_PER_BEAT
+    Those that touch or overlap are joined into one, empty ones dropped.
+    """
+    spans = np.round(spans * ROWS_PER_BEAT) / ROWS_PER_BEAT
+    spans = spans[spans[:, 1] > spans[:, 0]]
+    spans = spans[np.argsort(spans[:, 0], kind="stable")]
+    reach = np.maximum.accumulate(spans[:, 1])
+    first = np.flatnonzero(np.append(True, spans[1:, 0] > reach[:-1])[: len(spans)])
+    return np.column_stack([spans[first, 0], np.maximum.reduceat(spans[:, 1], first)])
 
 
 def _at(knots: NDArray[np.float64], events: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,22 +2,24 @@
 
 None of it is an input of any model, so it can serve as labels that training never saw. The counts and their time
 limits are those of ITGmania's tech counts (`TechCounts.cpp`, 2025), on feet assigned as there (`feet.py`). Candles are
-those of the stamina community: up and down by one foot, a side panel by the other in between. R rows.
+those of the stamina community: up and down by one foot, a side panel by the other in between. Streams are those of
+Simply Love (`SL-ChartParser.lua`): a stream measure has at least 16 rows with an arrow, whatever their quantisation.
+Dimension letters: R rows, M measures.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import Chart
+from groove.charts.rows import BEATS_PER_MEASURE, EPSILON
+from groove.charts.technique import pad
 from groove.charts.technique.feet import assign_feet
-from groove.charts.technique.floor import DOWN, SIDE_PANELS, UP, X, centres
-from groove.charts.technique.move_cost import FEET, ROUNDING_S
-from groove.charts.technique.step_rows import PANEL_COUNT, StepRows, step_rows
-from groove.charts.technique.streams import Streams, streams
+from groove.charts.technique.move_cost import ROUNDING_S
+from groove.charts.technique.step_rows import StepRows, step_rows
 from groove.errors import SimfileError
 
 STEPS_TYPE = "dance-single"
@@ -27,24 +29,27 @@ FOOTSWITCH_S = 0.3
 """A 4th at 200 BPM."""
 DOUBLESTEP_S = 0.235
 """An 8th at 128 BPM."""
+STREAM_ROWS = 16
 
 
 @dataclass(frozen=True)
-class Technique(Streams):
-    """Counts of one chart, with those of its stream; all zero without rows.
+class Technique:
+    """Counts of one chart; all zero without rows.
 
     Attributes:
         steps: rows with an arrow.
         alternations: rows hit by one foot after a row hit by the other one.
         jacks: single arrows hit by the part of a foot that hit the same panel one row (less than 0.176 s) before.
         doublesteps: single arrows hit by the part that hit another panel one row (less than 0.235 s) before.
-        crossovers: rows on which a foot steps past the other one, which stepped on the row before: `half` and `full`.
-        half_crossovers: those of a foot that comes from the middle (down, up), or begin the chart.
-        full_crossovers: those of a foot that comes from its own side.
+        crossovers: rows on which a foot steps past the other one, which stepped on the row before.
         footswitches: panels down and up hit by one foot and less than 0.3 s later by the other.
         sideswitches: the same on left and right.
         brackets: two panels hit by one foot at once.
         candles: down and up by one foot (either order), the row between a side panel by the other; single arrows.
+        measures: from the measure of the first row to that of the last.
+        stream_measures: those of at least `STREAM_ROWS` rows.
+        longest_stream: the most stream measures in a row.
+        break_measures: other measures between the first and the last stream measure.
     """
 
     steps: int
@@ -52,12 +57,14 @@ class Technique(Streams):
     jacks: int
     doublesteps: int
     crossovers: int
-    half_crossovers: int
-    full_crossovers: int
     footswitches: int
     sideswitches: int
     brackets: int
     candles: int
+    measures: int
+    stream_measures: int
+    longest_stream: int
+    break_measures: int
 
 
 TECHNIQUES = ("jacks", "doublesteps", "crossovers", "footswitches", "sideswitches", "brackets", "candles")
@@ -81,23 +88,26 @@ def technique(chart: Chart) -> Technique:
 
 def technique_of(rows: StepRows, feet: NDArray[np.int8]) -> Technique:
     """Return the counts of `rows`, of which `feet` (R, 4) hit the arrows as `assign_feet` returns them."""
+    used = pad.any_part(feet >= 0)  # (R, 2): which foot hits
+    alone = used[:, 0] != used[:, 1]
     single = rows.arrows & (rows.arrows - 1) == 0
     jacks, doublesteps = _same_part(rows, feet, single)
-    half, full = _crossovers(feet)
     switches = _switches(rows, feet)
+    measures, stream_measures, longest_stream, break_measures = _streams(rows)
     return Technique(
         steps=len(rows),
-        alternations=_alternations(feet),
+        alternations=int((alone[1:] & alone[:-1] & (used[1:, 0] != used[:-1, 0])).sum()),
         jacks=jacks,
         doublesteps=doublesteps,
-        crossovers=half + full,
-        half_crossovers=half,
-        full_crossovers=full,
-        footswitches=int(switches[[DOWN, UP]].sum()),
-        sideswitches=int(switches[list(SIDE_PANELS)].sum()),
-        brackets=sum(int((feet[:, foot] >= 0).all(axis=1).sum()) for foot in FEET),
-        candles=_candles(feet, single),
-        **asdict(streams(rows)),
+        crossovers=_crossovers(feet),
+        footswitches=int(switches[[pad.DOWN, pad.UP]].sum()),
+        sideswitches=int(switches[list(pad.SIDE_PANELS)].sum()),
+        brackets=int(pad.both_parts(feet >= 0).sum()),
+        candles=_candles(feet, used, single),
+        measures=measures,
+        stream_measures=stream_measures,
+        longest_stream=longest_stream,
+        break_measures=break_measures,
     )
 
 
@@ -107,15 +117,11 @@ def technique_rates(counts: Technique) -> NDArray[np.float64]:
     The techniques and alternations are per step (brackets up to 2), the rest from 0 to 1: stream measures per measure,
     breaks per measure from the first stream measure to the last, the longest stream per stream measure.
     """
-    shares = [_share(getattr(counts, name), counts.steps) for name in (*TECHNIQUES, "alternations")]
-    shares.append(_share(counts.stream_measures, counts.measures))
-    shares.append(_share(counts.break_measures, counts.break_measures + counts.stream_measures))
-    shares.append(_share(counts.longest_stream, counts.stream_measures))
-    return np.array(shares)
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+    pairs = [(getattr(counts, name), counts.steps) for name in (*TECHNIQUES, "alternations")]
+    pairs.append((counts.stream_measures, counts.measures))
+    pairs.append((counts.break_measures, counts.break_measures + counts.stream_measures))
+    pairs.append((counts.longest_stream, counts.stream_measures))
+    return np.array([part / whole if whole else 0.0 for part, whole in pairs])
 
 
 def _sooner(rows: StepRows, limit_s: float) -> NDArray[np.bool_]:
@@ -133,54 +139,47 @@ def _same_part(rows: StepRows, feet: NDArray[np.int8], single: NDArray[np.bool_]
 
 def _switches(rows: StepRows, feet: NDArray[np.int8]) -> NDArray[np.int64]:
     """Return for every panel (4,) how often one foot hits it on the row after the other one."""
-    foot = np.zeros((len(feet), PANEL_COUNT), dtype=np.int8)
-    for part in range(feet.shape[1]):
-        row = np.flatnonzero(feet[:, part] >= 0)
-        foot[row, feet[row, part]] = 1 + part // 2
-    other = (foot[:-1] > 0) & (foot[1:] > 0) & (foot[:-1] != foot[1:])
-    return (other & _sooner(rows, FOOTSWITCH_S)[:, None]).sum(axis=0)
+    on = feet[:, :, None] == np.arange(pad.PANEL_COUNT)
+    hits = on[:, pad.HEELS] | on[:, pad.TOES]  # (R, 2 feet, 4 panels)
+    switched = (hits[:-1] & hits[1:, ::-1]).any(axis=1)
+    return (switched & _sooner(rows, FOOTSWITCH_S)[:, None]).sum(axis=0)
 
 
-def _alternations(feet: NDArray[np.int8]) -> int:
-    """Return how many rows are hit by one foot only and follow a row hit by the other foot only."""
-    left, right = _hit_by(feet)
-    alone = left != right
-    return int((alone[1:] & alone[:-1] & (left[1:] != left[:-1])).sum())
-
-
-def _hit_by(feet: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Return which rows the left and the right foot hit, (2, R)."""
-    return np.stack([(feet[:, foot] >= 0).any(axis=1) for foot in FEET])
-
-
-def _candles(feet: NDArray[np.int8], single: NDArray[np.bool_]) -> int:
+def _candles(feet: NDArray[np.int8], used: NDArray[np.bool_], single: NDArray[np.bool_]) -> int:
     """Return how often a part goes from down to up or back while the other foot hits a side panel in between."""
     if len(feet) < 3:
         return 0
     first, last = feet[:-2], feet[2:]
-    up_down = (((first == UP) & (last == DOWN)) | ((first == DOWN) & (last == UP))).any(axis=1)
-    left = _hit_by(feet)[0]
-    between = np.isin(feet[1:-1], SIDE_PANELS).any(axis=1) & (left[1:-1] != left[:-2])
+    up_down = (((first == pad.UP) & (last == pad.DOWN)) | ((first == pad.DOWN) & (last == pad.UP))).any(axis=1)
+    between = np.isin(feet[1:-1], pad.SIDE_PANELS).any(axis=1) & (used[1:-1, 0] != used[:-2, 0])
     return int((up_down & between & single[:-2] & single[1:-1] & single[2:]).sum())
 
 
-def _crossovers(feet: NDArray[np.int8]) -> tuple[int, int]:
-    """Return half and full crossovers.
+def _crossovers(feet: NDArray[np.int8]) -> int:
+    """Return the rows on which the feet cross.
 
     The foot steps with its heel, the other foot was the only one to step on the row before, the right foot is now left
     of the left one, and two rows before (if there is such a row) the foot hit another panel.
     """
-    heel = feet[:, [0, 2]]
-    x = centres(feet)[0].T
-    half = full = 0
+    heel = feet[:, pad.HEELS]
+    x, _ = pad.centres(feet)
+    count = 0
     for foot, other, sign in ((0, 1, -1), (1, 0, 1)):
-        now, before = heel[1:, foot], heel[:-1]
+        now, before, came_from = heel[1:, foot], heel[:-1], heel[:-2, foot]
         crossed = (now >= 0) & (before[:, other] >= 0) & (before[:, foot] < 0)
         crossed &= sign * x[1:, foot] < sign * x[:-1, other]
-        half += int(crossed[:1].sum())
-        came_from = heel[:-2, foot]
-        crossed = crossed[1:] & (came_from >= 0) & (came_from != now[1:])
-        own_side = sign * X[came_from] > sign * x[1:-1, other]
-        full += int((crossed & own_side).sum())
-        half += int((crossed & ~own_side).sum())
-    return half, full
+        crossed[1:] &= (came_from >= 0) & (came_from != now[1:])
+        count += int(crossed.sum())
+    return count
+
+
+def _streams(rows: StepRows) -> tuple[int, int, int, int]:
+    """Return measures, stream measures, the longest stream and break measures."""
+    measure = np.floor(rows.beats / BEATS_PER_MEASURE + EPSILON).astype(np.int64)
+    at, count = np.unique(measure, return_counts=True)
+    stream = at[count >= STREAM_ROWS]
+    if len(stream) == 0:
+        return int(np.ptp(at)) + 1 if len(at) else 0, 0, 0, 0
+    starts = np.flatnonzero(np.diff(stream, prepend=-2) != 1)
+    longest = int(np.diff(np.append(starts, len(stream))).max())
+    return int(np.ptp(at)) + 1, len(stream), longest, int(np.ptp(stream)) + 1 - len(stream)

@@ -1,21 +1,72 @@
 """Which foot hits which arrow of a dance-single chart: the cheapest way through all rows.
 
-A dynamic programme over rows: the state is where both feet are and what they just did (`stances.py`), a step costs what
+The model is that of ITGmania's step parity (M. Votaw, "Predicting Foot Placement for 4-Panel Dance Games", 2025): a
+dynamic programme over rows, whose state is a `Stance`, where both feet are and what they just did; a move costs what
 `move_cost.py` says. After most rows 20 to 60 stances are possible, and the same rows recur, so all moves between two
-sets of stances are worked out once. Dimension letters: R rows, M moves, A stances.
+sets of stances are worked out once. Dimension letters: R rows, M moves, A stances; parts and panels as in `pad.py`.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.technique.move_cost import pace
-from groove.charts.technique.stances import NOWHERE, START, Moves, Task, moves
-from groove.charts.technique.step_rows import StepRows
+from groove.charts.technique.move_cost import Moves, move_cost, time_features
+from groove.charts.technique.pad import MIRRORED_PANEL, MIRRORED_PART, NOWHERE, PANEL_COUNT
+from groove.charts.technique.step_rows import StepRow, StepRows
 
-_MIRRORED_PANEL = np.array([3, 1, 2, 0, NOWHERE], dtype=np.int8)
-_MIRRORED_PART = [2, 3, 0, 1]
+HEEL_OF = (0, 0, 2, 2)
+"""The heel that each part of the feet belongs to."""
+OPPOSITE = 3
+"""Panels of these two numbers together lie on opposite sides: no foot covers both."""
+CACHED_TRANSITIONS = 8192
+
+Placement = tuple[int, ...]
+"""The panel that each part presses, `NOWHERE` if none."""
+
+
+class Stance(NamedTuple):
+    """The feet after a row; four values each, one a part.
+
+    Attributes:
+        at: the panel the part stands on, `NOWHERE` if on none.
+        moved: whether the part stepped on this row, rather than stood or went on holding.
+        holding: whether the part goes on holding a panel on this row.
+    """
+
+    at: Placement
+    moved: tuple[bool, ...]
+    holding: tuple[bool, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Transitions:
+    """All M moves from the possible stances before a row to the A possible ones after it, sorted by the latter.
+
+    Attributes:
+        after: the A stances.
+        source: (M,) index of the stance before.
+        first: (A + 1,) the moves into stance a are ``first[a]`` to ``first[a + 1]``.
+        hits: (M, 4) the panel that each part presses on this row.
+        cost: (M, F) weights of `time_features`.
+    """
+
+    after: tuple[Stance, ...]
+    source: NDArray[np.int64]
+    first: NDArray[np.int64]
+    hits: NDArray[np.int8]
+    cost: NDArray[np.float64]
+
+
+START: tuple[Stance, ...] = (Stance((0, NOWHERE, 3, NOWHERE), (False,) * 4, (False,) * 4),)
+"""Before the first row the left foot stands on left, the right foot on right. In ITGmania they are nowhere, and more
+charts begin with crossed feet."""
 
 
 def assign_feet(rows: StepRows) -> NDArray[np.int8]:
@@ -27,42 +78,87 @@ def assign_feet(rows: StepRows) -> NDArray[np.int8]:
     if len(rows) == 0:
         return np.zeros((0, 4), dtype=np.int8)
     mirror = rows.mirrored()
-    if _is_before(mirror, rows):
-        return _MIRRORED_PANEL[assign_feet(mirror)[:, _MIRRORED_PART]]
+    panels, mirrored = (np.stack([r.arrows, r.held, r.mines], axis=1).tobytes() for r in (rows, mirror))
+    if mirrored < panels:
+        return MIRRORED_PANEL[assign_feet(mirror)[:, MIRRORED_PART]]
     hits = _cheapest(rows)
     arrow = np.right_shift(rows.arrows[:, None], np.maximum(hits, 0)) & 1 == 1
     return np.where(arrow, hits, NOWHERE).astype(np.int8)
 
 
-def _is_before(one: StepRows, other: StepRows) -> bool:
-    """Return whether `one` has the lower panels where the two first differ."""
-    panels = [np.column_stack([rows.arrows, rows.held, rows.mines]).ravel() for rows in (one, other)]
-    differ = np.flatnonzero(panels[0] != panels[1])
-    return len(differ) > 0 and bool(panels[0][differ[0]] < panels[1][differ[0]])
-
-
 def _cheapest(rows: StepRows) -> NDArray[np.int8]:
     """Return the panels (R, 4) that the parts press on the cheapest way, held ones included."""
-    features = pace(rows.seconds)
-    tasks = zip(*(values.tolist() for values in (rows.arrows, rows.held, rows.mines, rows.tied)), strict=True)
+    features = time_features(rows.seconds)
     stances, cost = START, np.zeros(1)
-    way: list[tuple[Moves, NDArray[np.float64]]] = []
-    for task, feature in zip(tasks, features, strict=True):
-        step = moves(stances, Task(*task))
-        way.append((step, cost))
+    path: list[tuple[Transitions, NDArray[np.float64]]] = []
+    for row, feature in zip(rows.tolist(), features, strict=True):
+        step = transitions(stances, row)
+        path.append((step, cost))
         cost = np.minimum.reduceat(cost[step.source] + step.cost @ feature, step.first[:-1])
         stances = step.after
-    return _trace(way, features, int(cost.argmin()))
-
-
-def _trace(way: list[tuple[Moves, NDArray[np.float64]]], features: NDArray[np.float64], last: int) -> NDArray[np.int8]:
-    """Return the panels (R, 4) pressed on the way to stance `last`; `way` has the moves and the cost before them."""
-    hits = np.empty((len(way), 4), dtype=np.int8)
-    stance = last
-    for row in range(len(way) - 1, -1, -1):
-        step, before = way[row]
+    hits = np.empty((len(path), 4), dtype=np.int8)
+    stance = int(cost.argmin())
+    for i, (step, cost_before) in reversed([*enumerate(path)]):
         into = slice(step.first[stance], step.first[stance + 1])
-        best = into.start + (before[step.source[into]] + step.cost[into] @ features[row]).argmin()
-        hits[row] = step.hits[best]
+        best = into.start + (cost_before[step.source[into]] + step.cost[into] @ features[i]).argmin()
+        hits[i] = step.hits[best]
         stance = step.source[best]
     return hits
+
+
+@cache
+def placements(panels: int) -> tuple[Placement, ...]:
+    """Return every way to press exactly `panels` (bits): no toe without its heel, no foot on opposite panels.
+
+    All 15 sets of panels can be pressed: three and four with one and two brackets.
+    """
+    pressed = [panel for panel in range(PANEL_COUNT) if panels >> panel & 1]
+    found = []
+    for parts in itertools.permutations(range(len(HEEL_OF)), len(pressed)):
+        panel_of = dict(zip(parts, pressed, strict=True))
+        placement = tuple(panel_of.get(part, NOWHERE) for part in range(len(HEEL_OF)))
+        feet = (placement[:2], placement[2:])
+        if all(toe == NOWHERE or (heel != NOWHERE and heel + toe != OPPOSITE) for heel, toe in feet):
+            found.append(placement)
+    return tuple(found)
+
+
+def stance_after(before: Stance, hits: Placement, held: int) -> Stance:
+    """Return the stance after the parts press the panels `hits` while the panels `held` (bits) are held on.
+
+    A part that presses nothing stays where it was, unless the other foot is there now or its own heel stepped away.
+    """
+    holding = tuple(panel != NOWHERE and bool(held >> panel & 1) for panel in hits)
+    moved = tuple(
+        panel != NOWHERE and not (holds and was == panel)
+        for panel, holds, was in zip(hits, holding, before.at, strict=True)
+    )
+    stays = [was not in hits and not moved[heel] for was, heel in zip(before.at, HEEL_OF, strict=True)]
+    at = tuple(
+        panel if panel != NOWHERE else was if stay else NOWHERE
+        for panel, was, stay in zip(hits, before.at, stays, strict=True)
+    )
+    return Stance(at, moved, holding)
+
+
+@lru_cache(maxsize=CACHED_TRANSITIONS)
+def transitions(before: tuple[Stance, ...], row: StepRow) -> Transitions:
+    """Return every move from the stances `before` that does `row`, with its cost."""
+    found = [
+        (stance_after(stance, hits, row.held), source, hits)
+        for source, stance in enumerate(before)
+        for hits in placements(row.arrows | row.held)
+    ]
+    found.sort()
+    into, source, hits = zip(*found, strict=True)
+    after = tuple(dict.fromkeys(into))
+    first = np.append(0, np.cumsum([into.count(stance) for stance in after]))
+    pressed = np.array(hits, dtype=np.int8)
+    moves = Moves(*_arrays([before[i] for i in source]), pressed, *_arrays(into))
+    return Transitions(after, np.array(source), first, pressed, move_cost(moves, row))
+
+
+def _arrays(stances: Sequence[Stance]) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return panels, moved and holding of stances, (M, 4) each."""
+    at, moved, holding = zip(*stances, strict=True)
+    return np.array(at, dtype=np.int8), np.array(moved), np.array(holding)

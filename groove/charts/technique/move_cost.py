@@ -5,8 +5,8 @@ Placement for 4-Panel Dance Games"). Two points differ, so that a chart and its 
 jumps with the rounding of a time. A twisted foot and a spin look at where both feet are; the engine takes the left
 corner of the floor for a foot that is away. The price of a quick jack is bounded, and limits allow for rounding.
 
-Every term is a fixed number times one feature of the time since the row before (`pace`). Dimension letters: M moves,
-F features, R rows; four parts: left heel, left toe, right heel, right toe.
+Every term is a fixed number times one feature of the time since the row before (`time_features`). Dimension letters: M
+moves, F features, R rows; the four parts of the feet and the panels are those of `pad.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.technique.floor import BACKWARDS, FAR, SIDE_PANELS, SIDEWAYS, Y, centres
+from groove.charts.technique import pad
+from groove.charts.technique.step_rows import StepRow
 
 DOUBLESTEP, BRACKET_JACK, JACK, SLOW_BRACKET, TWISTED_FOOT = 850, 20, 30, 300, 100_000
 BRACKET_TAP, HOLD_SWITCH, MINE, FOOTSWITCH, MISSED_FOOTSWITCH = 400, 55, 10_000, 325, 500
@@ -32,11 +33,11 @@ SHORTEST_S = 1e-3
 ROUNDING_S = 1e-6
 """More than times are off by rounding: 4ths at 150 BPM are 0.4 s apart, not below, and limits lie on such values."""
 CONSTANT, PER_SECOND, BRACKET_TIME, SWITCH_TIME, JACK_TIME = range(5)
-LEFT, RIGHT = slice(0, 2), slice(2, 4)
-FEET = (LEFT, RIGHT)
+_OTHER_PART = [1, 0, 3, 2]
+_FOOT = np.array([0, 0, 1, 1])
 
 
-class Move(NamedTuple):
+class Moves(NamedTuple):
     """M moves: the stance before, the panels that are pressed, the stance after; (M, 4) each, -1 for no panel."""
 
     was_at: NDArray[np.int8]
@@ -48,7 +49,7 @@ class Move(NamedTuple):
     holding: NDArray[np.bool_]
 
 
-def pace(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+def time_features(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the features (R, F) of the times since the row before; `seconds` (R,) are those of the rows."""
     since = np.maximum(np.diff(seconds, prepend=seconds[:1] - 1), SHORTEST_S)
     features = np.zeros((len(since), 5))
@@ -63,137 +64,103 @@ def pace(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
     return features
 
 
-def move_cost(move: Move, arrows: int, held: int, mines: int, tied: bool) -> NDArray[np.float64]:
-    """Return the weights (M, F) of the features: a move costs ``weights @ features``. Panels are bits (`StepRows`)."""
-    one_foot = _of_feet(move.moved)[0] != _of_feet(move.moved)[1]
-    jacked = _jacked(move)
-    cost = np.zeros((len(move.at), 5))
-    cost[:, CONSTANT] = _mines(move, mines) + _facing(move) + _spin(move) + _twisted(move) + _sideswitch(move)
-    cost[:, CONSTANT] += _hold_switch(move, held) + _repeats(move, jacked, one_foot, tied)
-    cost[:, PER_SECOND] = _distance(move)
-    for tap, feature in zip(_bracket_tap(move), (CONSTANT, PER_SECOND), strict=True):
-        cost[:, feature] += tap
-    any_jack = jacked.any(axis=0)
+def move_cost(moves: Moves, row: StepRow) -> NDArray[np.float64]:
+    """Return the weights (M, F) of the features of moves that do `row`: a move costs ``weights @ features``."""
+    moved = pad.any_part(moves.moved)
+    stepped = pad.any_part(moves.had_moved & ~moves.had_held)  # on the row before, more than held on
+    one_foot = moved[:, 0] != moved[:, 1]
+    again = (moves.hits >= 0) & (moves.hits == moves.was_at) & ~moves.holding
+    jumped = stepped[:, :1] & stepped[:, 1:]
+    jacked = pad.any_part(again) & moved & stepped & ~jumped
+    any_jack = jacked.any(axis=1)
+    was = _part_before(moves)
+    fixed_tap, tap_per_second = _bracket_tap(moves)
+    cost = np.zeros((len(moves.at), 5))
+    cost[:, CONSTANT] = _mines(moves, row.mines) + _facing(moves) + _spin(moves) + _twisted(moves)
+    cost[:, CONSTANT] += _sideswitch(moves, was)
+    cost[:, CONSTANT] += _hold_switch(moves, was) + _repeats(moves, jacked, stepped, row.tied)
+    cost[:, CONSTANT] += fixed_tap
+    cost[:, PER_SECOND] = _distance(moves) + tap_per_second
     cost[:, JACK_TIME] = JACK * (any_jack & one_foot)
-    if arrows.bit_count() >= 2:
+    if row.arrows.bit_count() >= 2:
         cost[:, BRACKET_TIME] = SLOW_BRACKET * one_foot
-    if mines:
+    if row.mines:
         cost[:, CONSTANT] += MISSED_FOOTSWITCH * any_jack
     else:
-        cost[:, SWITCH_TIME] = FOOTSWITCH * _switched(move)
+        cost[:, SWITCH_TIME] = FOOTSWITCH * ((was >= 0) & (was // 2 != _FOOT)).any(axis=1)
     return cost
 
 
-def _of_feet(parts: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return for the left and the right foot (2, M) whether it is true of a part of it."""
-    return np.stack([parts[:, foot].any(axis=1) for foot in FEET])
+def _part_before(moves: Moves) -> NDArray[np.int64]:
+    """Return which part (M, 4) stood on the panel that each part presses, -1 if none or if it presses none."""
+    there = (moves.was_at[:, None] == moves.hits[:, :, None]) & (moves.hits[:, :, None] >= 0)
+    return np.where(there.any(axis=2), there.argmax(axis=2), -1)
 
 
-def _stepped(move: Move) -> NDArray[np.bool_]:
-    """Return which feet (2, M) stepped on the row before, more than held on."""
-    return _of_feet(move.had_moved & ~move.had_held)
-
-
-def _jacked(move: Move) -> NDArray[np.bool_]:
-    """Return which feet (2, M) step again where they stepped on the row before, which was no jump."""
-    again = (move.hits >= 0) & (move.hits == move.was_at) & ~move.holding
-    stepped = _stepped(move)
-    return _of_feet(again) & _of_feet(move.moved) & stepped & ~stepped.all(axis=0)
-
-
-def _repeats(move: Move, jacked: NDArray[np.bool_], one_foot: NDArray[np.bool_], tied: bool) -> NDArray[np.float64]:
+def _repeats(moves: Moves, jacked: NDArray[np.bool_], stepped: NDArray[np.bool_], tied: bool) -> NDArray[np.float64]:
     """Return the cost (M,) of one foot that steps twice in a row though the other is free: elsewhere, or a bracket."""
-    stepped = _stepped(move)
-    free = one_foot & ~move.holding.any(axis=1) & ~stepped.all(axis=0)
-    double = (_of_feet(move.moved) & stepped & ~jacked).any(axis=0) & (not tied)
-    bracket = np.stack([move.moved[:, foot].all(axis=1) for foot in FEET])
-    return free * (DOUBLESTEP * double + BRACKET_JACK * (jacked & bracket).sum(axis=0))
+    moved = pad.any_part(moves.moved)
+    free = (moved[:, 0] != moved[:, 1]) & ~moves.holding.any(axis=1) & ~stepped.all(axis=1)
+    double = (moved & stepped & ~jacked).any(axis=1) & (not tied)
+    return free * (DOUBLESTEP * double + BRACKET_JACK * (jacked & pad.both_parts(moves.moved)).sum(axis=1))
 
 
-def _distance(move: Move) -> NDArray[np.float64]:
+def _distance(moves: Moves) -> NDArray[np.float64]:
     """Return DISTANCE times the way of all parts (M,); a bracket that leaves a part of the foot in place is no way."""
-    cost = np.zeros(len(move.at))
-    for part, other in ((0, 1), (1, 0), (2, 3), (3, 2)):
-        bracket = move.hits[:, other] >= 0
-        in_place = bracket & (move.hits[:, other] == move.was_at[:, part])
-        way = FAR[move.was_at[:, part], move.hits[:, part]] * np.where(bracket, BRACKETING, 1.0)
-        cost += DISTANCE * way * (move.moved[:, part] & ~in_place)
-    return cost
+    other = moves.hits[:, _OTHER_PART]
+    in_place = (other >= 0) & (other == moves.was_at)
+    way = pad.FAR[moves.was_at, moves.hits] * np.where(other >= 0, BRACKETING, 1.0)
+    return (DISTANCE * way * (moves.moved & ~in_place)).sum(axis=1)
 
 
-def _facing(move: Move) -> NDArray[np.float64]:
+def _facing(moves: Moves) -> NDArray[np.float64]:
     """Return the cost (M,) of facing away from the screen, by heels and by toes, and of feet that point back."""
-    heels, toes = move.at[:, [0, 2]], move.at[:, [1, 3]]
+    heels, toes = moves.at[:, pad.HEELS], moves.at[:, pad.TOES]
     toes = np.where(toes < 0, heels, toes)
-    sideways = SIDEWAYS[heels[:, 0], heels[:, 1]] + SIDEWAYS[toes[:, 0], toes[:, 1]]
-    return FACING * (sideways + BACKWARDS[heels[:, 0], toes[:, 0]] + BACKWARDS[heels[:, 1], toes[:, 1]])
+    sideways = pad.SIDEWAYS[heels[:, 0], heels[:, 1]] + pad.SIDEWAYS[toes[:, 0], toes[:, 1]]
+    return FACING * (sideways + pad.BACKWARDS[heels[:, 0], toes[:, 0]] + pad.BACKWARDS[heels[:, 1], toes[:, 1]])
 
 
-def _spin(move: Move) -> NDArray[np.float64]:
+def _spin(moves: Moves) -> NDArray[np.float64]:
     """Return the cost (M,) of turning round with crossed feet."""
-    (x, y), (was_x, was_y) = centres(move.at), centres(move.was_at)
-    crossed = (x[1] < x[0]) & (was_x[1] < was_x[0])
-    return SPIN * (crossed & ((y[1] - y[0]) * (was_y[1] - was_y[0]) < 0))
+    (x, y), (was_x, was_y) = pad.centres(moves.at), pad.centres(moves.was_at)
+    crossed = (x[:, 1] < x[:, 0]) & (was_x[:, 1] < was_x[:, 0])
+    return SPIN * (crossed & ((y[:, 1] - y[:, 0]) * (was_y[:, 1] - was_y[:, 0]) < 0)).astype(float)
 
 
-def _twisted(move: Move) -> NDArray[np.float64]:
+def _twisted(moves: Moves) -> NDArray[np.float64]:
     """Return the cost (M,) of a bracket with the toes behind the heel, which only crossed feet can do."""
-    x, _ = centres(move.at)
-    back = [Y[move.hits[:, foot][:, 1]] < Y[move.hits[:, foot][:, 0]] for foot in FEET]
-    return TWISTED_FOOT * ((back[0] | back[1]) & ~(x[1] < x[0]))
+    x, _ = pad.centres(moves.at)
+    back = pad.Y[moves.hits[:, pad.TOES]] < pad.Y[moves.hits[:, pad.HEELS]]
+    return TWISTED_FOOT * (back.any(axis=1) & ~(x[:, 1] < x[:, 0])).astype(float)
 
 
-def _part_before(move: Move, part: int) -> NDArray[np.int64]:
-    """Return which part (M,) stood on the panel that `part` presses, -1 if none or if it presses none."""
-    there = (move.was_at == move.hits[:, part, None]) & (move.hits[:, part, None] >= 0)
-    return np.where(there.any(axis=1), there.argmax(axis=1), -1)
-
-
-def _switched(move: Move) -> NDArray[np.bool_]:
-    """Return whether (M,) a foot presses a panel on which the other foot stood."""
-    before = [_part_before(move, part) for part in range(4)]
-    return np.any([(was >= 0) & (was // 2 != part // 2) for part, was in enumerate(before)], axis=0)
-
-
-def _sideswitch(move: Move) -> NDArray[np.float64]:
+def _sideswitch(moves: Moves, was: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the cost (M,) of stepping on a side panel on which another part stands that has not stepped away."""
-    cost = np.zeros(len(move.at))
-    for part in range(4):
-        was = _part_before(move, part)
-        stood = ~np.take_along_axis(move.moved, np.maximum(was, 0)[:, None], axis=1)[:, 0]
-        side = np.isin(move.hits[:, part], SIDE_PANELS)
-        cost += SIDESWITCH * (side & (was >= 0) & (was != part) & stood)
-    return cost
+    stood = ~np.take_along_axis(moves.moved, np.maximum(was, 0), axis=1)
+    side = np.isin(moves.hits, pad.SIDE_PANELS)
+    return SIDESWITCH * (side & (was >= 0) & (was != np.arange(4)) & stood).sum(axis=1, dtype=np.float64)
 
 
-def _hold_switch(move: Move, held: int) -> NDArray[np.float64]:
+def _hold_switch(moves: Moves, was: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the cost (M,) of taking over a hold from the other foot, or from none, by the way of the part."""
-    cost = np.zeros(len(move.at))
-    if held:
-        for part in range(4):
-            was = _part_before(move, part)
-            taken = move.holding[:, part] & ((was < 0) | (was // 2 != part // 2))
-            came_from = move.was_at[:, part]
-            cost += HOLD_SWITCH * taken * np.where(came_from < 0, 1.0, FAR[came_from, move.hits[:, part]])
-    return cost
+    taken = moves.holding & ((was < 0) | (was // 2 != _FOOT))
+    way = np.where(moves.was_at < 0, 1.0, pad.FAR[moves.was_at, moves.hits])
+    return (HOLD_SWITCH * taken * way).sum(axis=1)
 
 
-def _bracket_tap(move: Move) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _bracket_tap(moves: Moves) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the cost (M,) of tapping with a part of a foot whose other part holds, and the same of one per second.
 
     It is per second where the foot stepped on the row before.
     """
-    fixed, per_second = np.zeros(len(move.at)), np.zeros(len(move.at))
-    for foot in FEET:
-        holds = move.holding[:, foot]
-        tap = BRACKET_TAP * ((move.hits[:, foot] >= 0).all(axis=1) & (holds[:, 0] != holds[:, 1]))
-        again = move.had_moved[:, foot].any(axis=1)
-        fixed += tap * ~again
-        per_second += tap * again
-    return fixed, per_second
+    taps = pad.both_parts(moves.hits >= 0) & (moves.holding[:, pad.HEELS] != moves.holding[:, pad.TOES])
+    again = pad.any_part(moves.had_moved)
+    per_second, fixed = ((taps & which).sum(axis=1, dtype=np.float64) for which in (again, ~again))
+    return BRACKET_TAP * fixed, BRACKET_TAP * per_second
 
 
-def _mines(move: Move, mines: int) -> NDArray[np.float64]:
+def _mines(moves: Moves, mines: int) -> NDArray[np.float64]:
     """Return the cost (M,) of standing on a panel with a mine."""
-    on_mine = (move.at >= 0) & (np.right_shift(mines, np.maximum(move.at, 0)) & 1 == 1)
+    on_mine = (moves.at >= 0) & (np.right_shift(mines, np.maximum(moves.at, 0)) & 1 == 1)
     return MINE * on_mine.any(axis=1)

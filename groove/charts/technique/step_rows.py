@@ -7,17 +7,27 @@ there. Panels are bits: 1 left, 2 down, 4 up, 8 right. R rows, N notes, H holds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import Chart, NoteKind
 from groove.charts.rows import Holds, chart_holds, is_arrow, judged_notes
+from groove.charts.technique.pad import PANEL_COUNT
 
-PANEL_COUNT = 4
 SAME_INSTANT_S = 1e-6
 """Far below any row a person plays, far above the rounding of times."""
 _MIRRORED = np.array([bits & 6 | bits >> 3 & 1 | (bits & 1) << 3 for bits in range(1 << PANEL_COUNT)], dtype=np.uint8)
+
+
+class StepRow(NamedTuple):
+    """What one row asks of the feet; see `StepRows`."""
+
+    arrows: int
+    held: int
+    mines: int
+    tied: bool
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,11 @@ class StepRows:
     def __len__(self) -> int:
         return len(self.beats)
 
+    def tolist(self) -> list[StepRow]:
+        """Return what each row asks of the feet."""
+        columns = (values.tolist() for values in (self.arrows, self.held, self.mines, self.tied))
+        return [StepRow(*row) for row in zip(*columns, strict=True)]
+
     def mirrored(self) -> StepRows:
         """Return the rows with left and right exchanged."""
         arrows, held, mines = (_MIRRORED[bits] for bits in (self.arrows, self.held, self.mines))
@@ -56,7 +71,7 @@ def step_rows(chart: Chart) -> StepRows:
     seconds = chart.timing.time_at(arrows.beats)
     first = np.flatnonzero(np.diff(seconds, prepend=-np.inf) > SAME_INSTANT_S)
     beats = arrows.beats[first]
-    panels = np.bitwise_or.reduceat(_bits(arrows.column), first) if len(first) else np.zeros(0, dtype=np.uint8)
+    panels = np.bitwise_or.reduceat(_bits(arrows.column), first)
     held, tied = _held(beats, chart_holds(judged))
     return StepRows(beats, seconds[first], panels, held, _mines(beats, mines.beats, mines.column), tied)
 
@@ -67,24 +82,14 @@ def _bits(column: NDArray[np.int8]) -> NDArray[np.uint8]:
 
 def _held(beats: NDArray[np.float64], holds: Holds) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return the panels held on every row (R,), and where a hold ran on from the row before (R,)."""
-    first = np.searchsorted(beats, holds.head, side="right")
     held = np.zeros(len(beats), dtype=np.uint8)
-    running = np.zeros(len(beats), dtype=bool)
-    for column in range(PANEL_COUNT):
-        mine = holds.column == column
-        ends = [np.searchsorted(beats, holds.tail[mine], side=side) for side in ("right", "left")]
-        until_tail, before_tail = (_covered(len(beats), first[mine], end) for end in ends)
-        held[until_tail] |= 1 << column
-        running |= before_tail
-    return held, np.append(False, running[:-1])[: len(beats)]
-
-
-def _covered(rows: int, first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which of `rows` lie in any range ``first[i] <= row < end[i]``."""
-    change = np.zeros(rows + 1, dtype=np.int64)
-    np.add.at(change, first, 1)
-    np.add.at(change, np.maximum(end, first), -1)
-    return np.cumsum(change)[:rows] > 0
+    running = np.zeros(len(beats) + 1, dtype=bool)  # after each row
+    first = np.searchsorted(beats, holds.head, side="right")
+    ends = (np.searchsorted(beats, holds.tail, side=side) for side in ("right", "left"))
+    for panel, start, until_tail, before_tail in zip(_bits(holds.column), first, *ends, strict=True):
+        held[start:until_tail] |= panel
+        running[start + 1 : before_tail + 1] = True
+    return held, running[:-1]
 
 
 def _mines(beats: NDArray[np.float64], mine_beats: NDArray[np.float64], column: NDArray[np.int8]) -> NDArray[np.uint8]:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from groove.charts.chart import NoteKind
 from groove.charts.library.scan import scan
 from groove.charts.radar.groove_radar import RADAR_AXES, GrooveRadar, groove_radar, shown
-from groove.charts.radar.konami import KONAMI_PIECES
+from groove.charts.radar.konami import KNEE, SHIFT, radar_value
 from groove.charts.rows import played_beats
 from groove.charts.simfile.reader import read_simfile
 from tests.builders import chart_of, measures, sm_text, ssc_text, steady
@@ -56,13 +56,11 @@ def test_known_answers(tmp_path, name: str) -> None:
     assert radar.elements["stepmania_t_s"] == pytest.approx(89.6)
 
 
-@pytest.mark.parametrize("steps_type", KONAMI_PIECES)
+@pytest.mark.parametrize("steps_type", SHIFT)
 @pytest.mark.parametrize("axis", RADAR_AXES)
-def test_pieces_meet_at_100(steps_type: str, axis: str) -> None:
-    piece = KONAMI_PIECES[steps_type][axis]
-    assert piece(0) == 0 and piece(piece.knee) == 100
-    assert piece(piece.knee + 1e-9) == pytest.approx(100)
-    assert (piece.knee + piece.shift) * 100 / piece.span == pytest.approx(100)
+def test_two_pieces_meet_at_100(steps_type: str, axis: str) -> None:
+    assert radar_value(0, steps_type, axis) == 0 and radar_value(KNEE[axis], steps_type, axis) == 100
+    assert radar_value(KNEE[axis] + 1e-9, steps_type, axis) == pytest.approx(100)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +76,8 @@ def test_pieces_meet_at_100(steps_type: str, axis: str) -> None:
     ],
 )
 def test_pieces_by_hand(axis: str, x: float, single: float, double: float) -> None:
-    assert KONAMI_PIECES["dance-single"][axis](x) == pytest.approx(single)
-    assert KONAMI_PIECES["dance-double"][axis](x) == pytest.approx(double)
+    assert radar_value(x, "dance-single", axis) == pytest.approx(single)
+    assert radar_value(x, "dance-double", axis) == pytest.approx(double)
 
 
 # The same on eight panels: single's values up to the knee, double's pieces above it.

@@ -1,6 +1,6 @@
 """From any bytes to radar and frames: a chart is used or listed with a reason, and its numbers are finite.
 
-A few deterministic examples here; ``pytest --hypothesis-profile=long tests/test_fuzz_simfiles.py`` tries many.
+A few deterministic examples here; with ``--hypothesis-profile=long`` pytest tries many.
 """
 
 from __future__ import annotations

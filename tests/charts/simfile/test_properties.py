@@ -1,31 +1,24 @@
-"""What holds for any chart and any file, tried on drawn ones."""
+"""What holds for any chart, tried on drawn ones."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groove.charts.chart import Chart, NoteKind, Notes
 from groove.charts.generated.song import BAR
-from groove.charts.generated.ssc_text import notes_text
-from groove.charts.library.scan import scan
+from groove.charts.generated.write import notes_text
 from groove.charts.radar.groove_radar import GrooveRadar, groove_radar
 from groove.charts.simfile.reader import read_simfile
-from tests.builders import measures, sm_text, ssc_text
-from tests.shared import SHARED
+from tests.builders import measures, ssc_text
+from tests.simfile_strategies import charts
 
-SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 48, 64, 192)
-
-lines = st.sampled_from(["0000"] * 6 + ["1000", "0101", "1110", "2000", "0200", "3000", "0300", "4002", "3003", "MMMM"])
-measure = st.sampled_from(SIZES).flatmap(lambda count: st.lists(lines, min_size=count, max_size=count).map(" ".join))
-charts = st.lists(measure, min_size=1, max_size=4)
 tempos = st.sampled_from(["0=120", "0=60,4=240", "0=90,6=180,9.5=45"])
 
 
@@ -100,19 +93,6 @@ def test_the_order_of_panels_does_not_matter(tmp_path_factory, rows: list[str], 
 
 
 @settings(max_examples=40, deadline=None)
-@given(charts, tempos, st.randoms())
-def test_the_order_of_notes_does_not_matter(tmp_path_factory, rows: list[str], bpms: str, rng: random.Random) -> None:
-    folder = tmp_path_factory.mktemp("order")
-    chart = chart_from(folder, ssc_text([("Hard", 9, measures(*rows))], bpms=bpms))
-    if chart is None:
-        return
-    order = np.array(rng.sample(range(len(chart.notes)), len(chart.notes)))
-    fields = ("numerator", "denominator", "column", "kind")
-    shuffled = Notes(*(getattr(chart.notes, field)[order] for field in fields))
-    assert equal(groove_radar(chart), groove_radar(replace(chart, notes=shuffled)))
-
-
-@settings(max_examples=40, deadline=None)
 @given(charts, tempos, st.integers(1, 3))
 def test_lines_and_measures_without_notes_do_not_matter(
     tmp_path_factory, rows: list[str], bpms: str, more: int
@@ -152,50 +132,3 @@ def test_holds_become_taps_and_only_freeze_and_hands_change(tmp_path_factory, ro
     same = [0, 1, 2, 4]
     assert one.konami[same] == pytest.approx(other.konami[same]) and other.konami[3] == other.stepmania[3] == 0
     assert one.elements["arrows"] == other.elements["arrows"] and one.elements["jumps"] == other.elements["jumps"]
-
-
-# ---- files that are none ----------------------------------------------------------------------------
-
-
-def scanned(folder: Path, content: bytes) -> None:
-    for name in ("a.sm", "b.ssc"):
-        (folder / name).write_bytes(content)
-    library = scan(folder, ("dance-single", "dance-double"))
-    assert {chart.simfile for chart in library.charts} | {entry.path for entry in library.left_out} == {"a.sm", "b.ssc"}
-    for chart in library.charts:
-        radar = groove_radar(chart)
-        assert np.isfinite(radar.konami).all() and np.isfinite(radar.stepmania).all()
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.binary(max_size=300) | st.text("#:;,0123\n \\/NOTESBPM.=-", max_size=300).map(str.encode))
-def test_random_bytes_never_stop_a_scan(tmp_path_factory, content: bytes) -> None:
-    scanned(tmp_path_factory.mktemp("bytes"), content)
-
-
-def mutated(content: bytes, rng: random.Random) -> bytes:
-    """Return `content` with a few bytes changed, cut out, doubled or swapped for what the format reads."""
-    raw = bytearray(content)
-    for _ in range(rng.randint(1, 12)):
-        at = rng.randrange(len(raw) + 1)
-        end = at + rng.choice([1, 1, 4, 40, 400])
-        raw[at:end] = rng.choice(
-            [b"", bytes([rng.randrange(256)]), raw[at:end] * 2, b"#NOTES:", b";", b":", b",", b"-", b"9999999999", b"="]
-        )
-    return bytes(raw)
-
-
-@settings(max_examples=60, deadline=None)
-@given(charts, st.randoms(use_true_random=False))
-def test_damaged_files_never_stop_a_scan(tmp_path_factory, rows: list[str], rng: random.Random) -> None:
-    text = rng.choice([sm_text, ssc_text])([("Hard", 9, measures(*rows))], stops="4=1", extra="#WARPS:5=1;")
-    scanned(tmp_path_factory.mktemp("damaged"), mutated(text.encode(), rng))
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data is not there: no real files to damage")
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.randoms(use_true_random=False))
-def test_damaged_real_files_never_stop_a_scan(tmp_path_factory, rng: random.Random) -> None:
-    found = sorted(path for path in (SHARED / "corner_cases").rglob("*") if path.suffix in (".sm", ".ssc"))
-    small = [path for path in found if 0 < path.stat().st_size < 100_000]
-    scanned(tmp_path_factory.mktemp("real"), mutated(rng.choice(small).read_bytes(), rng))

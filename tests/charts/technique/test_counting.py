@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from groove.charts.library.scan import scan
 from groove.charts.rows import is_arrow
 from groove.charts.technique.counting import RATES, TECHNIQUES, Technique, technique, technique_of, technique_rates
 from groove.charts.technique.feet import assign_feet
-from groove.charts.technique.step_rows import step_rows
+from groove.charts.technique.step_rows import StepRows, step_rows
 from groove.errors import SimfileError
 from tests.builders import chart_of, measures, ssc_text, steady
 from tests.shared import SHARED
@@ -49,14 +50,13 @@ def techniques(folder: Path, notes: str, **timing: str) -> dict[str, int]:
 def test_a_foot_that_passes_the_other_crosses_over(tmp_path, letters):
     for place, drawn in enumerate((letters, letters.translate(MIRROR))):
         counts = counted(tmp_path / str(place), pattern(drawn, 8))
-        assert (counts.crossovers, counts.full_crossovers, counts.half_crossovers) == (1, 1, 0)
+        assert counts.crossovers == 1
         assert counts.alternations == 4
 
 
-def test_a_foot_that_comes_from_the_middle_crosses_half(tmp_path):
+def test_a_foot_that_comes_from_the_middle_crosses_over_too(tmp_path):
     # right R, left U, right D, left U, right L (from the middle, past the left foot), left U, right R
-    counts = counted(tmp_path, pattern("RUDULUR"))
-    assert (counts.full_crossovers, counts.half_crossovers) == (0, 1)
+    assert counted(tmp_path, pattern("RUDULUR")).crossovers == 1
 
 
 def test_walking_needs_no_technique(tmp_path):
@@ -127,6 +127,52 @@ def test_one_foot_twice_is_a_doublestep(tmp_path):
     assert techniques(tmp_path, measures(f"2000 0001 0010 3000 {rest}")) == {"doublesteps": 1}  # the left foot holds
 
 
+# ---- streams ----------------------------------------------------------------------------------------
+
+
+def streams(rows: StepRows) -> Technique:
+    """Return the counts of rows of which only the number in each measure matters."""
+    return technique_of(rows, assign_feet(rows))
+
+
+def stream_rows(counts: list[int], first_measure: int = 0) -> StepRows:
+    """Return rows of which measure i holds ``counts[i]``, evenly spaced."""
+    beats = [4 * (first_measure + i) + 4 * k / count for i, count in enumerate(counts) for k in range(count)]
+    bits = np.ones(len(beats), dtype=np.uint8)
+    seconds = np.array(beats) * 60 / 120
+    return StepRows(np.array(beats), seconds, bits, bits * 0, bits * 0, np.zeros(len(beats), dtype=bool))
+
+
+def slowly(counts: list[int]) -> tuple[int, int, int]:
+    """Return stream measures, the longest stream and breaks by going through the measures."""
+    letters = "".join("s" if count >= 16 else "b" for count in counts).strip("b")
+    runs = [run for run in letters.split("b") if run]
+    return letters.count("s"), max(map(len, runs), default=0), letters.count("b")
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [[16], [15], [8, 16, 16, 4, 1, 16, 8], [16, 1, 16, 1, 16], [32, 24, 20, 16, 12], [4, 4, 4], [24, 24, 1, 1, 32, 3]],
+)
+@pytest.mark.parametrize("first_measure", [0, 7])
+def test_stream_breaks_and_runs(counts, first_measure):
+    found = streams(stream_rows(counts, first_measure))
+    assert (found.stream_measures, found.longest_stream, found.break_measures) == slowly(counts)
+    assert found.measures == len(counts)
+
+
+def test_empty_measures_break_a_stream_too():
+    rows = stream_rows([16, 16])
+    beats = np.where(np.arange(32) < 16, rows.beats, rows.beats + 8)
+    apart = StepRows(beats, beats / 2, rows.arrows, rows.held, rows.mines, rows.tied)
+    found = streams(apart)
+    assert (found.measures, found.longest_stream, found.break_measures) == (4, 1, 2)
+
+
+def test_finer_quantisations_of_slower_tempos_are_stream():
+    assert streams(stream_rows([16, 20, 24, 32, 15])).stream_measures == 4
+
+
 # ---- the whole --------------------------------------------------------------------------------------
 
 
@@ -134,7 +180,7 @@ def test_stream_is_counted_in_measures(tmp_path):
     stream = pattern("LDURLDURLDURLDUR")
     notes = "\n,\n".join([stream, stream, measures("1000 0000 0000 0000"), stream, stream])
     counts = counted(tmp_path, notes)
-    assert (counts.stream_measures, counts.longest_stream, counts.stream_runs, counts.break_measures) == (4, 2, 2, 1)
+    assert (counts.stream_measures, counts.longest_stream, counts.break_measures) == (4, 2, 1)
     rates = dict(zip(RATES, technique_rates(counts), strict=True))
     assert (rates["stream"], rates["broken_stream"], rates["longest_stream"]) == (0.8, 0.2, 0.5)
 
@@ -207,7 +253,7 @@ def test_the_counts_are_those_of_a_slow_reading_of_the_feet(tmp_path_factory, ro
 
 def read_slowly(feet: list[list[int]], seconds: list[float]) -> dict[str, int]:
     """Return the counts by going through the rows one by one, as the definitions are written."""
-    counts = dict.fromkeys([*TECHNIQUES, "half_crossovers", "full_crossovers", "alternations"], 0)
+    counts = dict.fromkeys([*TECHNIQUES, "alternations"], 0)
     for i, now in enumerate(feet):
         sides = [[panel for panel in now[side : side + 2] if panel >= 0] for side in (0, 2)]
         counts["brackets"] += sum(len(side) == 2 for side in sides)
@@ -225,11 +271,7 @@ def read_slowly(feet: list[list[int]], seconds: list[float]) -> dict[str, int]:
             counts["footswitches" if panel in (1, 2) else "sideswitches"] += switched
         used = [[bool(side) for side in row] for row in (previous, sides)]
         counts["alternations"] += used in ([[True, False], [False, True]], [[False, True], [True, False]])
-        for foot in (0, 1):
-            kind = crossing(feet[max(i - 2, 0) : i + 1], foot)
-            if kind:
-                counts[kind] += 1
-                counts["crossovers"] += 1
+        counts["crossovers"] += sum(crosses(feet[max(i - 2, 0) : i + 1], foot) for foot in (0, 1))
         counts["candles"] += i > 1 and candle(feet[i - 2 : i + 1])
     return counts
 
@@ -239,21 +281,13 @@ def middle(row: list[int], foot: int) -> float:
     return sum(on) / len(on)
 
 
-def crossing(rows: list[list[int]], foot: int) -> str | None:
-    """Return the name of the crossover of `foot` on the last of two or three rows, None if it is none."""
+def crosses(rows: list[list[int]], foot: int) -> bool:
+    """Return whether `foot` crosses over on the last of two or three rows."""
     before, now, heel, other = rows[-2], rows[-1], 2 * foot, 2 * (1 - foot)
     if now[heel] < 0 or before[other] < 0 or before[heel] >= 0:
-        return None
+        return False
     left, right = (middle(now, foot), middle(before, 1 - foot)) if foot == 0 else (middle(before, 0), middle(now, 1))
-    if right >= left:
-        return None
-    if len(rows) == 2:
-        return "half_crossovers"
-    came_from = rows[0][heel]
-    if came_from in (-1, now[heel]):
-        return None
-    own_side = X[came_from] < right if foot == 0 else X[came_from] > left
-    return "full_crossovers" if own_side else "half_crossovers"
+    return right < left and (len(rows) == 2 or rows[0][heel] not in (-1, now[heel]))
 
 
 def candle(rows: list[list[int]]) -> bool:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groove.charts.technique.feet import assign_feet
-from groove.charts.technique.move_cost import Move, move_cost, pace
-from groove.charts.technique.stances import NOWHERE, START, Stance, Task, moves, placements, stance_after
-from groove.charts.technique.step_rows import StepRows
+from groove.charts.technique.feet import START, Stance, assign_feet, placements, stance_after, transitions
+from groove.charts.technique.move_cost import Moves, move_cost, time_features
+from groove.charts.technique.pad import NOWHERE
+from groove.charts.technique.step_rows import StepRow, StepRows
 
 L, D, U, R = 1, 2, 4, 8
 NONE = (NOWHERE,) * 4
@@ -29,22 +29,18 @@ def rows_of(arrows: list[int], seconds: float = 0.15, held: list[int] | None = N
     )
 
 
-def task_of(rows: StepRows, i: int) -> Task:
-    return Task(int(rows.arrows[i]), int(rows.held[i]), int(rows.mines[i]), bool(rows.tied[i]))
-
-
-def one_move(before: Stance, hits: tuple[int, ...], task: Task) -> tuple[Stance, np.ndarray]:
+def one_move(before: Stance, hits: tuple[int, ...], row: StepRow) -> tuple[Stance, np.ndarray]:
     """Return the stance after a move and the weights of its cost, worked out for this move alone."""
-    after = stance_after(before, hits, task.held)
+    after = stance_after(before, hits, row.held)
     arrays = [np.array([values]) for values in (*before, hits, *after)]
-    return after, move_cost(Move(*arrays), *task)[0]
+    return after, move_cost(Moves(*arrays), row)[0]
 
 
 def cost_of(rows: StepRows, way: list[tuple[int, ...]]) -> float:
     """Return what it costs to press the panels `way` row by row."""
-    stance, total = START.stances[0], 0.0
-    for i, (hits, feature) in enumerate(zip(way, pace(rows.seconds), strict=True)):
-        stance, weights = one_move(stance, hits, task_of(rows, i))
+    stance, total = START[0], 0.0
+    for hits, feature, row in zip(way, time_features(rows.seconds), rows.tolist(), strict=True):
+        stance, weights = one_move(stance, hits, row)
         total += float(weights @ feature)
     return total
 
@@ -130,7 +126,7 @@ def test_no_rows_no_feet():
     assert assign_feet(rows_of([])).shape == (0, 4)
 
 
-# ---- placements, stances, moves ---------------------------------------------------------------------
+# ---- placements, stances, transitions ---------------------------------------------------------------------
 
 
 def test_every_set_of_panels_can_be_pressed_by_possible_feet():
@@ -160,9 +156,9 @@ def test_a_part_that_holds_on_has_not_moved():
 
 
 def test_all_moves_into_a_stance_lie_together():
-    step = moves(moves(START, Task(D, 0, 0, False)).after, Task(L | D, 0, U, False))
+    step = transitions(transitions(START, StepRow(D, 0, 0, False)).after, StepRow(L | D, 0, U, False))
     assert step.first[0] == 0
     assert step.first[-1] == len(step.source) == len(step.hits) == len(step.cost)
     assert (np.diff(step.first) > 0).all()
-    assert len(step.first) == len(step.after.stances) + 1
-    assert len(set(step.after.stances)) == len(step.after.stances)
+    assert len(step.first) == len(step.after) + 1
+    assert len(set(step.after)) == len(step.after)

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from groove.charts.technique.floor import BACKWARDS, FAR, SIDEWAYS, centres
-from groove.charts.technique.move_cost import Move, move_cost, pace
-from groove.charts.technique.stances import Stance, stance_after
+from groove.charts.technique.feet import Stance, stance_after
+from groove.charts.technique.move_cost import Moves, move_cost, time_features
+from groove.charts.technique.pad import BACKWARDS, FAR, SIDEWAYS, centres
+from groove.charts.technique.step_rows import StepRow
 
 L, D, U, R = range(4)
 DIAGONAL = 6 * math.sqrt(2)
@@ -32,10 +33,10 @@ def cost(
     """Return the cost of pressing `hits` from the panels `before`, of which the parts `stepped` moved a row ago."""
     stance = Stance(before, stepped, STILL)
     after = stance_after(stance, hits, held)
-    move = Move(*(np.array([values]) for values in (*stance, hits, *after)))
+    moves = Moves(*(np.array([values]) for values in (*stance, hits, *after)))
     arrows = sum(1 << panel for panel in hits if panel >= 0 and not held >> panel & 1)
-    weights = move_cost(move, arrows, held, mines, tied)[0]
-    return float(weights @ pace(np.array([0, seconds]))[1])
+    weights = move_cost(moves, StepRow(arrows, held, mines, tied))[0]
+    return float(weights @ time_features(np.array([0, seconds]))[1])
 
 
 def test_a_step_costs_its_way_by_its_time():
@@ -114,13 +115,13 @@ def test_a_tap_beside_a_hold_of_the_same_foot_costs_more_the_quicker():
 
 
 def test_features_of_any_time_are_finite():
-    features = pace(np.array([0.0, 0.0, 1e-9, 0.1, 0.5, 1e6]))
+    features = time_features(np.array([0.0, 0.0, 1e-9, 0.1, 0.5, 1e6]))
     assert np.isfinite(features).all()
     assert features[:, 1].max() == 1000
     assert features[0].tolist() == pytest.approx([1, 1, 0.85, 0, 0])  # a second before the first row
 
 
-def test_the_floor_is_a_cross():
+def test_the_pad_is_a_cross():
     assert FAR[L, R] == FAR[D, U] == 2
     assert FAR[L, D] == pytest.approx(math.sqrt(2))
     assert SIDEWAYS[L, R] == BACKWARDS[D, U] == 0
@@ -128,5 +129,5 @@ def test_the_floor_is_a_cross():
     assert SIDEWAYS[R, U] == SIDEWAYS[D, L] == pytest.approx(100 * 0.5**3.6)
     assert FAR[-1].max() == SIDEWAYS[-1].max() == 0
     x, y = centres(np.array([[L, D, -1, -1], [-1, U, R, -1]]))
-    assert x[:, 0].tolist()[0] == 0.5 and y[0, 0] == 0.5
-    assert np.isnan(x[1, 0]) and (x[0, 1], y[0, 1]) == (1, 2)
+    assert (x[0, 0], y[0, 0]) == (0.5, 0.5) and np.isnan(x[0, 1])
+    assert (x[1, 0], y[1, 0]) == (1, 2)

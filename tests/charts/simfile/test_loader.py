@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from groove.charts.chart import Chart
-from groove.charts.simfile.decoding import decode
+from groove.charts.simfile.loader import decode
 from groove.charts.simfile.reader import read_simfile
 from tests.builders import measures, sm_text, ssc_text
 
