@@ -153,7 +153,7 @@ def test_the_fingerprint_names_all_that_a_classifier_sees(songs, store):
         fingerprint("data.radar=stepmania"),
     ]
     swapped = data_module(songs, store)
-    swapped.data = SimpleNamespace(**{**swapped.data, "classes": dict(reversed(swapped.data.classes.items()))})
+    swapped.data = swapped.data.changed(classes=dict(reversed(swapped.data.classes.items())))
     others.append(swapped.fingerprint("c"))  # the order of classes is their label
     assert len({base, *others}) == 9
 
