@@ -220,11 +220,6 @@ class LateFusionClassifier(nn.Module):
         self.audio_encoder.mean[:-1] = mean
         self.audio_encoder.std[:-1] = std
 
-    def rank_counts_by(self, counts: Tensor) -> None:
-        """Let a classifier head that counts rank its counts by those of the training charts (N, K)."""
-        if isinstance(self.classifier_head, CountedHead):
-            self.classifier_head.ranks.fit(counts)
-
     def rank_counts_as(self, other: LateFusionClassifier) -> None:
         """Let a classifier head that counts rank its counts as that of `other` does."""
         if isinstance(self.classifier_head, CountedHead) and isinstance(other.classifier_head, CountedHead):
