@@ -48,7 +48,7 @@ demo: $(STAMP)  ## generated library -> pretrained classifier -> baseline, A, B,
 	$(BIN)/python -m groove.explore run=outputs/demo/3_c out=outputs/demo/explore.html
 
 fuzz: $(STAMP)  ## an hour of odd files and odd settings: what no drawn example of the tests shows
-	EXAMPLES=20000 $(BIN)/python -m pytest --hypothesis-profile=long --hypothesis-show-statistics tests/test_fuzz_*.py
+	EXAMPLES=20000 $(BIN)/python -m pytest --hypothesis-profile=long --hypothesis-show-statistics tests/config/test_fuzz_config.py tests/charts/simfile/test_fuzz_simfiles.py
 
 bench: $(STAMP)  ## speed and memory, as ratios to a baseline in the same run
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -q

@@ -14,12 +14,12 @@ import importlib.util
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from groove.cli.entry import run_main
 from groove.config.schema import ExportConfig
 from groove.embedding.library import about, embedded, embedded_catalogue, trained_and_catalogue
-from groove.errors import ConfigError, LibraryError, did_you_mean
+from groove.errors import ConfigError, LibraryError
 from groove.io.files import writing
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run(cfg: ExportConfig) -> None:
     """Make every file that `cfg` asks for, write them, and say what they are.
 
     Raises:
-        ConfigError: if `what` or `out` cannot be used.
+        ConfigError: if `out` cannot be used, or ONNX is wanted without its packages.
         GrooveError: if there is no such run or library, or the ONNX file does not compute the same.
     """
     start = time.perf_counter()
@@ -65,20 +65,14 @@ def run(cfg: ExportConfig) -> None:
     _report(out, files, time.perf_counter() - start)
 
 
-def wanted(what: Any) -> list[str]:
-    """Return what to write: `what` is a name, a list of them, or None for everything that can be made.
+def wanted(what: Sequence[str] | None) -> list[str]:
+    """Return what to write: the names `what`, or None for everything that can be made.
 
     ONNX is not made, and a line says so, where its packages are missing and nobody asked for it.
 
     Raises:
-        ConfigError: for a name that does not exist, or ONNX without its packages.
+        ConfigError: for ONNX without its packages.
     """
-    what = [str(what)] if isinstance(what, (str, int, float)) else what
-    for name in what or ():
-        if name not in WHAT:
-            raise ConfigError(f"what names '{name}': {did_you_mean(str(name), WHAT)}")
-    if what is not None and not what:
-        raise ConfigError(f"what is empty; allowed: any of {', '.join(WHAT)}, or null for all")
     missing = _missing_for_onnx() if what is None or "onnx" in what else []
     if not missing:
         return [name for name in WHAT if what is None or name in what]

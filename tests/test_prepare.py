@@ -130,14 +130,14 @@ def test_shards_side_by_side_and_as_a_sweep_and_then_a_plain_run(songs, tmp_path
     ("argument", "text"),
     [
         ("data.songs=nowhere", "song folder 'nowhere' does not exist"),
-        ("figure=maybe", "figure: Value 'maybe' is not a valid bool"),
-        ("data.missing_audio=msk", "did you mean 'mask'? allowed: error, mask, skip"),
-        ("features.frames_per_beat=0", "features.frames_per_beat is 0; allowed: 1 to 48"),
+        ("figure=maybe", "figure must be true or false, got 'maybe'"),
+        ("data.missing_audio=msk", "must be 'mask', 'skip' or 'error', got 'msk'; did you mean 'mask'?"),
+        ("features.frames_per_beat=0", "features.frames_per_beat must be >= 1, got 0"),
         ("data.missing_audio=error", "charts without audio"),
-        ("shards=0", "shards is 0; allowed: 1 or more"),
-        ("shards=3", "shards is 3, but shard says not which; allowed: shard=0 to shard=2"),
-        ("shard=1", "shard is 1, counted from 0, of shards=1; allowed: 0 to 0"),
-        ("shard=x", "shard: Value 'x' of type 'str' could not be converted to Integer"),
+        ("shards=0", "shards must be >= 1, got 0"),
+        ("shards=3", "shard must say which of shards=3: shard=0 to shard=2"),
+        ("shard=1", "shard must be < 1 (shards, counted from 0), got 1"),
+        ("shard=x", "shard must be a whole number, got 'x'"),
     ],
 )
 def test_a_mistake_is_one_line(songs, tmp_path, argument, text):

@@ -106,7 +106,7 @@ def test_by_a_simfile_of_the_library_its_own_song_is_not_named(finished, tmp_pat
         (("chart=Song03 [Edit]",), "'Song03' has no chart [Edit]; it has chart="),
         (("chart=Song03", "length=1:3"), "in m:ss or in seconds"),
         (("chart=Sonk",), "no chart is called 'Sonk'"),
-        (("chart=Song03 [Hard]", "k=0"), "k is 0; allowed: 1 or more"),
+        (("chart=Song03 [Hard]", "k=0"), "k must be >= 1, got 0"),
         (("chart=Song03 [Hard]", "space=poled"), "did you mean 'pooled'"),
         (("chart=Song03 [Hard]", "out=x.doc"), "out=x.doc is none of .csv, .json, .crs, .txt"),
         (("chart=Song03 [Hard]", "difficulty=Hrd"), "did you mean 'Hard'"),

@@ -114,9 +114,9 @@ def test_a_library_without_a_chart_of_a_class(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["largest=1"], "largest is 1; allowed: 2 to 50"),
-        (["seed=-1"], "seed is -1; allowed: 0 to 2147483647"),
-        (["space=poold"], "space is 'poold': did you mean 'pooled'? allowed: pooled, projection"),
+        (["largest=1"], "largest must be >= 2, got 1"),
+        (["seed=-1"], "seed must be >= 0, got -1"),
+        (["space=poold"], "space must be 'projection' or 'pooled', got 'poold'; did you mean 'pooled'?"),
         (["run=nowhere"], "run=nowhere does not exist"),
         (["out=run/embeddings.parquet/x"], "cannot be written"),
         (["larges=3"], "did you mean 'largest'?"),

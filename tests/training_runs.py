@@ -52,7 +52,12 @@ def _notes(generator: np.random.Generator, density: float) -> str:
 
 
 def composed(folder: Path, songs: Path, *overrides: str) -> TrainConfig:
-    """Return the checked configuration of a tiny run whose store and cache lie in `folder`."""
+    """Return the checked configuration of a tiny run whose store and cache lie in `folder`.
+
+    Where `overrides` name no experiment it is the baseline, whose phases fit any number of epochs.
+    """
+    if not any(word.startswith("experiment=") for word in overrides):
+        overrides = ("experiment=baseline", *overrides)
     paths = [f"data.songs={songs}", f"data.store={folder / 'store'}", f"pretrain.root={folder / 'pretrained'}"]
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF_DIR)):
         return checked(compose("train", overrides=[*TINY, *paths, *overrides]), TrainConfig)

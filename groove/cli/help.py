@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from pydantic import BaseModel
 
+from groove.config.messages import keys_of, kind_of
 from groove.config.schema import CONF_DIR
 
 HELP = ("--help", "-h")
@@ -16,7 +18,7 @@ _HOW = """\
 How to write them:
   key=value             one setting{nested}
   key=[a,b]             a list
-  key=null              none, where that is allowed
+  key=null              none, where the settings say so
   'key="x, y"'          a text with commas or brackets (paths and names of charts and packs need no such quotes)
   --cfg job             show the settings and do nothing"""
 _SWEEP = """
@@ -25,13 +27,13 @@ _GROUP = """
   {choice:<20}  another file of conf/{group}"""
 
 
-def help_text(config_name: str, about: str) -> str:
-    """Return the help of the command of `conf/<config_name>.yaml`; `about` is its module's docstring."""
+def help_text(config_name: str, about: str, schema: type[BaseModel]) -> str:
+    """Return the help of the command of `conf/<config_name>.yaml` and `schema`; `about` is its module's docstring."""
     path = CONF_DIR / f"{config_name}.yaml"
     groups = sorted(groups_of(path), key=lambda group: group[0] != "experiment")
     parts = [about.replace("``", "`").strip()]
     parts.append(f"Settings of python -m groove.{config_name} (??? has to be given):\n{_indented(settings_of(path))}")
-    parts += [_of_group(group, name) for group, name in groups]
+    parts += [_of_group(group, name, schema) for group, name in groups]
     parts.append(_how(path, groups))
     return "\n\n".join(parts)
 
@@ -71,12 +73,16 @@ def _comment(path: Path) -> str:
     return next(comments, "")
 
 
-def _of_group(group: str, name: str) -> str:
+def _of_group(group: str, name: str, schema: type[BaseModel]) -> str:
     options = options_of(group)
     widest = max(len(option) for option in options)
     named = [f"{group}={option:<{widest}}  {comment}".rstrip() for option, comment in options.items()]
     head = f"{group}={name}:" if len(options) == 1 else "\n".join([*named, f"{group}={name}, the default:"])
-    return f"{head}\n{_indented([f'{group}:', *(f'  {line}' for line in _own(group, name))])}"
+    lines = _own(group, name)
+    known = (key for key, _ in keys_of(kind_of(group, schema)) if "." not in key and not key.startswith("_"))
+    more = [key for key in known if not any(line.startswith(f"{key}:") for line in lines)]
+    lines += [f"# and {', '.join(more)}: see the other files"] if more else []
+    return f"{head}\n{_indented([f'{group}:', *(f'  {line}' for line in lines)])}"
 
 
 def _own(group: str, name: str) -> list[str]:

@@ -70,7 +70,7 @@ def _overrides(path: Path) -> list[str]:
         raise RunError(f"{path} is not readable YAML: {one_line(error)}") from error
     if not isinstance(content, list):
         raise RunError(f"{path} holds a {type(content).__name__}, not a list of overrides")
-    return [str(entry) for entry in content]
+    return [str(entry).lstrip("+") for entry in content]  # with it or without, it is the same setting
 
 
 def _unquoted(override: str) -> str:

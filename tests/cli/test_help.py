@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 import time
@@ -10,18 +11,21 @@ import time
 import pytest
 from omegaconf import OmegaConf
 
+import groove.config.schema
 from groove.cli.help import groups_of, help_text, settings_of
+from groove.config.messages import keys_of
 from groove.config.schema import CONF_DIR
 from tests.batches import composed
 from tests.config.test_groups import flat
 
 COMMANDS = sorted(path.stem for path in CONF_DIR.glob("*.yaml"))
+SCHEMAS = {name: getattr(groove.config.schema, f"{name.capitalize()}Config") for name in COMMANDS}
 GROUPS = sorted(path.name for path in CONF_DIR.iterdir() if path.is_dir())
 
 
 def text(command: str) -> str:
     module = importlib.import_module("groove.report" if command == "report" else f"groove.{command}")
-    return help_text(command, module.__doc__ or "")
+    return help_text(command, module.__doc__ or "", SCHEMAS[command])
 
 
 def shown(command: str) -> dict[str, object]:
@@ -60,6 +64,12 @@ def test_only_the_groups_of_the_command_are_named(command):
         starts = [line for line in text(command).splitlines() if line.startswith(f"{group}=")]
         assert bool(starts) == (group in used)
         assert group not in used or all(any(f"{group}={name}" in line for line in starts) for name in options)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_key_of_the_schema_is_named(command):
+    words = set(re.findall(r"\w+", text(command)))
+    assert {part for key, _ in keys_of(SCHEMAS[command]) for part in key.split(".")} <= words
 
 
 def test_what_is_for_hydra_is_left_out_wherever_it_stands(tmp_path):

@@ -55,7 +55,7 @@ def test_no_charts_are_a_library_too(tmp_path):
 
 
 def test_a_space_that_does_not_exist_names_those_that_do():
-    with pytest.raises(RunError, match=r"did you mean 'pooled'\? allowed: pooled, projection"):
+    with pytest.raises(RunError, match=r"did you mean 'pooled'\? must be one of pooled, projection"):
         embedded_library(5).space("poled")
 
 

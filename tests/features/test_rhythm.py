@@ -41,7 +41,7 @@ def test_onset_strength_is_librosas():
     import librosa
 
     log_mel = np.random.default_rng(1).normal(-30, 9, (70, 64)).astype(np.float32)
-    for hop_length in (512, 100, 3000):
+    for hop_length in (512, 100, 2000):
         settings = {"sr": AUDIO.sample_rate, "n_fft": AUDIO.n_fft, "hop_length": hop_length}
         expected = librosa.onset.onset_strength(S=log_mel.T, **settings)
         found = onset_strength(log_mel, AudioConfig(hop_length=hop_length))

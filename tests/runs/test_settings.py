@@ -87,3 +87,9 @@ def test_how_settings_are_shown() -> None:
     assert written(("a.b=1", "c=x y")) == 'a.b=1 "c=x y"'
     groups = [("a.b.c=d.e", "seed=1"), ("a.songs=1", "~a.x"), ("b.songs=2",)]
     assert shortened(groups) == [("c=d.e", "seed=1"), ("a.songs=1", "~a.x"), ("b.songs=2",)]
+
+
+def test_a_plus_before_a_setting_is_not_another_setting(tmp_path):
+    """The command line writes ++ before every key of the schema, so that it need not stand in a YAML file."""
+    overrides = "++optimizer.lr=1", "+data.batch_size=2"
+    assert settings_of(saved(tmp_path, *overrides)) == ("data.batch_size=2", "optimizer.lr=1")

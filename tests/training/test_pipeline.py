@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from groove.cli.overrides import prepared_arguments
+from groove.config.schema import TrainConfig
 from groove.errors import LibraryError
 from groove.train import train
 from groove.training.module import make_objective
@@ -17,7 +19,8 @@ ONLY = "only normalize, pooled_weight, temperature"
 
 
 def lines(*overrides: str) -> list[str]:
-    return check_settings(train_config(*overrides), overrides)
+    words = prepared_arguments(overrides, TrainConfig)
+    return check_settings(train_config(*words), words)
 
 
 @pytest.mark.parametrize(
