@@ -34,6 +34,9 @@ TINY = {
     "classifier_hidden": 7,
     "dropout": 0.3,
     "max_frames": None,
+    "head": "classification",
+    "radar_mlp": False,
+    "radar_in_projection": False,
 }
 
 
@@ -142,7 +145,7 @@ def train_config(*overrides: str) -> TrainConfig:
 def tiny_model(classes: int = 4, seed: int = 0, **arguments: Any) -> LateFusionClassifier:
     """Return a model of a few thousand weights, in evaluation mode."""
     torch.manual_seed(seed)
-    return LateFusionClassifier(classes, **{**TINY, **arguments}).eval()
+    return LateFusionClassifier(classes, **{"frames_per_beat": 4, **TINY, **arguments}).eval()
 
 
 def tiny_module(
@@ -150,7 +153,7 @@ def tiny_module(
 ) -> GrooveModule:
     """Return a `GrooveModule` around a tiny model; `weights` are those of classification and contrastive loss."""
     cfg = train_config(*overrides)
-    cfg = cfg.changed(model=cfg.model.changed(**TINY, **model))
+    cfg = cfg.changed(model=cfg.model.changed(**{**TINY, **model}))
     scaler = {"center": [0.0] * len(RADAR_AXES), "scale": [1.0] * len(RADAR_AXES)}
     module = GrooveModule(tiny_model(**model), cfg, SLOTS, scaler, class_weights)
     module.loss_weights = dict(zip(("classification", "contrastive"), weights, strict=True))

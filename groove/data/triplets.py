@@ -2,7 +2,7 @@
 
 A pair (both charts of one class, of different songs) is a *positive* when its radar distance is among the nearest
 `positive_percentile` of its class's pairs, a *negative* when among the farthest (100 - `negative_percentile`). A higher
-negative percentile means negatives that are farther in radar space, so easier ones (the seed document says harder);
+negative percentile means negatives that are farther in radar space, so easier ones (the source document says harder);
 hardness is decided in embedding space, by the miners of `groove.model.mining`.
 
 Dimension letters: N charts, B charts of a batch, M triplets, R radar axes.

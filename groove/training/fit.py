@@ -26,6 +26,7 @@ from groove.features.audio import AUDIO_FEATURES
 from groove.features.store import finite_array
 from groove.model.chart_counts import chart_counts
 from groove.model.fusion import LateFusionClassifier
+from groove.model.heads import CountedHead
 from groove.runs import columns
 from groove.runs.layout import CHECKPOINTS, EPOCH_0, TENSORBOARD
 from groove.training.checkpoints import AtomicCheckpointIO, checkpoint_callbacks
@@ -261,6 +262,6 @@ def untrained_model(cfg: TrainConfig, data: GrooveDataModule) -> LateFusionClass
     """Return an untrained model that knows the training split's audio statistics, and its counts where it reads any."""
     model = build_model(cfg, len(data.classes))
     model.set_audio_statistics(*audio_statistics(data))
-    if model.classifier_head.counts:
-        model.rank_counts_by(training_counts(data, model.frames_per_beat))
+    if isinstance(model.classifier_head, CountedHead):
+        model.classifier_head.ranks.fit(training_counts(data, model.frames_per_beat))
     return model

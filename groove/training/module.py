@@ -88,13 +88,14 @@ class GrooveModule(L.LightningModule):
         self.base_lr: float = cfg.optimizer.lr
         self.loss_weights: dict[str, float] = {}
         self.register_buffer("class_weights", class_weights, persistent=False)
+        # not "disable", which drops the weights too (torchmetrics 1.x); NaN itself stops the run elsewhere
         self.train_means = nn.ModuleDict(
-            {name: MeanMetric(nan_strategy="disable") for name in (*PER_CHART, *PER_TRIPLET)}
+            {name: MeanMetric(nan_strategy="ignore") for name in (*PER_CHART, *PER_TRIPLET)}
         )
         self.train_accuracy, self.val_accuracy = (
             MulticlassAccuracy(len(classes), average="micro", validate_args=False) for _ in range(2)
         )
-        self.val_loss = MeanMetric(nan_strategy="disable")  # `FiniteGuard` stops the run
+        self.val_loss = MeanMetric(nan_strategy="ignore")
         sizes = {"classes": len(classes), "frames_per_beat": cfg.features.frames_per_beat}
         self.save_hyperparameters(
             {

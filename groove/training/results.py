@@ -188,7 +188,7 @@ class EventLogger(TensorBoardLogger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Close the files; after a failure that is already told, nothing more is."""
+        """Close the files; after a failure that was already reported, say no more."""
         with suppress(*((OSError,) if status == "failed" else ())):
             super().finalize(status)
 
