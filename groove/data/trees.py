@@ -47,7 +47,7 @@ def counted_features(rows: pa.Table) -> NDArray[np.float64]:
 
 
 class TreeReferences(NamedTuple):
-    """Accuracies by name of `MODELS`: chart by chart, and with the charts of a simfile told together."""
+    """Accuracies by name of `MODELS`: chart by chart, and jointly per simfile (each slot used once)."""
 
     by_chart: dict[str, float]
     by_song: dict[str, float]
