@@ -95,7 +95,7 @@ class LateFusionClassifier(nn.Module):
         radar_in_projection: bool,
         frames_per_beat: int,
     ) -> None:
-        """Build the network for `classes` difficulty classes; the other arguments are `ModelConfig`'s, which checks them.
+        """Build the network for `classes` difficulty classes, of the sizes of a `ModelConfig`, which checks them.
 
         Args whose name does not say it: `fusion_dim` channels of fusion and backbone, `pooling` a key of `POOLINGS`,
         `head` a key of `HEADS`, `max_frames` where the dataset cuts longer charts (here since it was trained so),
