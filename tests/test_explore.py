@@ -83,7 +83,6 @@ def test_styles_stand_in_the_order_of_their_classes() -> None:
 @pytest.mark.parametrize(
     ("settings", "error", "text"),
     [
-        ({"space": "poled"}, RunError, "did you mean 'pooled'"),
         ({"out": "."}, ConfigError, "is a folder"),
         ({"out": "embeddings.parquet/map.html", "method": "pca"}, RunError, "cannot be written"),
         ({"run": "nowhere"}, RunError, "nowhere"),

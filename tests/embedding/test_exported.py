@@ -126,5 +126,5 @@ def test_a_damaged_folder_is_one_line(exported, damage):
 def test_a_card_without_what_a_run_needs_is_one_line(exported):
     change_card(exported, lambda card: card.pop("config"))
     assert read_card(exported)["format"]
-    with pytest.raises(CheckpointError, match=r"model\.json lacks 'config'"):
+    with pytest.raises(CheckpointError, match=r"model\.json is none of groove\.export's: 'config'"):
         load_trained(exported)
