@@ -65,9 +65,9 @@ def tree_references(data: GrooveDataModule, threads: int = 1) -> TreeReferences:
     with threadpoolctl.threadpool_limits(threads):
         for name, new in MODELS.items():
             model = new().fit(x, y)
-            together = data.val_slots.share(_expected(model, held_x))
+            joint = data.val_slots.share(_expected(model, held_x))
             found.by_chart[name] = float((model.predict(held_x) == held_y).mean())
-            found.by_song[name] = float((together == held_y).mean())
+            found.by_song[name] = float((joint == held_y).mean())
     return found
 
 

@@ -38,6 +38,7 @@ from groove.model.pooling import POOLINGS, masked_mean
 from groove.model.weights import LoadReport, load_weights, read_checkpoint
 
 RADAR_DIM = len(RADAR_AXES)
+_RADAR_FEATURES = 16
 _CHART_INPUTS = chart_inputs(torch.zeros(1, 1, len(CHART_FEATURES))).shape[-1]
 _CHUNK = 16
 """Charts encoded together; a batch is encoded in chunks of similar length, which halves the padding."""
@@ -94,45 +95,27 @@ class LateFusionClassifier(nn.Module):
         radar_in_projection: bool,
         frames_per_beat: int,
     ) -> None:
-        """Build the network for `classes` difficulty classes; what sizes may be is `ModelConfig`'s to say.
+        """Build the network for `classes` difficulty classes, of the sizes of a `ModelConfig`, which checks them.
 
-        Args:
-            classes: number of difficulty classes.
-            audio_dim: channels of the audio encoder.
-            chart_dim: channels of the chart encoder.
-            fusion_dim: channels of fusion and backbone.
-            backbone_blocks: residual blocks.
-            projection_dim: size of the embedding.
-            classifier_hidden: hidden units of the classifier head.
-            pooling: a key of `POOLINGS`.
-            head: a key of `HEADS`; ``counted`` also reads what is counted of the whole chart.
-            dropout: probability, in blocks and heads.
-            max_frames: longer charts are cut by the dataset; kept here since it is part of what was trained.
-            radar_mlp: feed the radar to the classifier head.
-            radar_in_projection: the ablation that leaks the label into the embedding.
-            frames_per_beat: stride of the encoders; one position is one beat.
+        Args whose name does not say it: `fusion_dim` channels of fusion and backbone, `pooling` a key of `POOLINGS`,
+        `head` a key of `HEADS`, `max_frames` where the dataset cuts longer charts (here since it was trained so),
+        `frames_per_beat` the stride of the encoders, after which one position is one beat.
         """
         super().__init__()
-        self.max_frames = max_frames
-        self.frames_per_beat = frames_per_beat
+        self.max_frames, self.frames_per_beat = max_frames, frames_per_beat
         self.radar_in_projection = radar_in_projection
         self.audio_encoder = FrameEncoder(len(AUDIO_FEATURES) + 1, audio_dim, frames_per_beat, dropout)
         self.chart_encoder = FrameEncoder(_CHART_INPUTS, chart_dim, frames_per_beat, dropout)
         self.fusion_module = FusionModule(audio_dim + chart_dim, fusion_dim)
         self.backbone = Backbone(fusion_dim, backbone_blocks, dropout)
         self.pooling = POOLINGS[pooling](fusion_dim, _CHART_INPUTS, dropout)
-        self.radar_mlp: nn.Module | None = None
-        radar_features = 0
-        if radar_mlp or radar_in_projection:
-            radar_features = 16
-            self.radar_mlp = nn.Sequential(nn.Linear(RADAR_DIM, radar_features), nn.GELU())
-        pooled = self.pooling.out_dim
-        read = pooled + radar_features + HEADS[head].counts
+        radar = _RADAR_FEATURES if radar_mlp or radar_in_projection else 0
+        self.radar_mlp = nn.Sequential(nn.Linear(RADAR_DIM, radar), nn.GELU()) if radar else None
+        read = self.pooling.out_dim + radar + HEADS[head].counts
         self.classifier_head = HEADS[head](read, classifier_hidden, classes, dropout)
-        projected = pooled + (radar_features if radar_in_projection else 0)
-        self.projection_head = nn.Sequential(
-            nn.Linear(projected, fusion_dim), nn.GELU(), nn.Linear(fusion_dim, projection_dim)
-        )
+        projected = self.pooling.out_dim + (radar if radar_in_projection else 0)
+        layers = (nn.Linear(projected, fusion_dim), nn.GELU(), nn.Linear(fusion_dim, projection_dim))
+        self.projection_head = nn.Sequential(*layers)
 
     @property
     def module_names(self) -> list[str]:

@@ -135,7 +135,7 @@ def weight_change(initial: Mapping[str, Tensor], model: LateFusionClassifier) ->
 def cross_validated(
     new: Callable[[int], Any], features: NDArray[np.float64], label: NDArray[np.int64], song: NDArray[np.int64]
 ) -> float:
-    """Return the accuracy over all charts when those of a fifth of the songs are predicted from the charts of the others.
+    """Return the accuracy over all charts, those of each fifth of the songs predicted from the charts of the others.
 
     Args:
         new: makes the classifier for a number of training charts: `linear_probe` or `knn`.

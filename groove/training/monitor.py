@@ -151,9 +151,9 @@ class DiagnosticsMonitor(L.Callback):
     def _accuracies(self, module: GrooveModule, logits: Tensor) -> dict[str, float]:
         """Return loss and accuracy of the model's own head, and the accuracies of a linear probe and of k-NN.
 
-        The own head predicts twice: chart by chart, and jointly per simfile (each slot used once, `SimfileSlots`). Probe and
-        k-NN read the pooled features; cross-validated by song on the held-out charts, they cost no encoding, and no
-        feature is one that the network was fitted on.
+        The own head predicts twice: chart by chart, and jointly per simfile (each slot used once, `SimfileSlots`).
+        Probe and k-NN read the pooled features; cross-validated by song on the held-out charts, they cost no encoding,
+        and no feature is one that the network was fitted on.
         """
         labels = self.data.val.labels
         pooled = self.held_out["pooled"].double().numpy()
