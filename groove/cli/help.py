@@ -32,7 +32,8 @@ def help_text(config_name: str, about: str, schema: type[BaseModel]) -> str:
     path = CONF_DIR / f"{config_name}.yaml"
     groups = sorted(groups_of(path), key=lambda group: group[0] != "experiment")
     parts = [about.replace("``", "`").strip()]
-    parts.append(f"Settings of python -m groove.{config_name} (??? has to be given):\n{_indented(settings_of(path))}")
+    command = f"groove {config_name}, or python -m groove.{config_name}"
+    parts.append(f"Settings of {command} (??? must be given):\n{_indented(settings_of(path))}")
     parts += [_of_group(group, name, schema) for group, name in groups]
     parts.append(_how(path, groups))
     return "\n\n".join(parts)

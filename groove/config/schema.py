@@ -34,7 +34,9 @@ from groove.config.messages import explain, line_of
 from groove.config.modules import MODULES
 from groove.errors import ConfigError, did_you_mean
 
-CONF_DIR = Path(__file__).resolve().parent.parent.parent / "conf"
+_PACKAGE = Path(__file__).resolve().parent.parent
+CONF_DIR = next((path for path in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if path.is_dir()), _PACKAGE / "conf")
+"""Inside the package where it is installed, beside it in the repository."""
 MISSING = "???"
 """How YAML says that a value has to be given."""
 NO_EFFECT = (

@@ -1,23 +1,25 @@
 """Audio features of a song, and their mean on a chart's beat grid.
 
-All 23 features come from one STFT. Hop i is centred on sample ``i * hop_length``; times are seconds of the audio file.
-Libraries are imported inside the functions that need them: a run that finds everything in the store never loads them.
+librosa computes them, with its defaults, all from one spectrogram. Hop i is centred on sample ``i * hop_length``; times
+are seconds of the audio file. librosa takes two seconds to import (17 the first time in an environment, when numba
+compiles), so a run that finds everything in the store never loads it.
 Dimension letters: S samples, H hops, T frames, F = 23 features.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.config.schema import N_CONTRAST, N_MFCC, AudioConfig
+from groove.config.schema import N_CONTRAST, N_MFCC, TEMPO_WINDOW_S, AudioConfig
 from groove.errors import AudioError, one_line
 from groove.features.frames import finite_float16
-from groove.features.rhythm import local_tempo, onset_rate, onset_strength
-from groove.features.spectrum import row_means, spectrum
+from groove.io.processes import alone
 
 AUDIO_FEATURES = (
     *(f"mfcc_{index}" for index in range(N_MFCC)),
@@ -26,7 +28,11 @@ AUDIO_FEATURES = (
     "tempo",  # local, in BPM
     *(f"contrast_{band}" for band in range(N_CONTRAST)),  # dB between peaks and valleys; the last band is the top one
 )
+ONSET_WINDOW_S = 2.0
+"""Width of the sliding window in which onsets are counted."""
 _BLOCK = 1 << 20
+_TEMPO_HOPS = 512
+"""Hops of a tempogram at a time, which takes about 15 kB for each: that of a whole song would not fit a cache."""
 _MIN_WIDTH = 1e-6
 """In hops: below it the difference of two integrals is rounding error."""
 
@@ -43,7 +49,8 @@ def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:  # bytes: names need not be UTF-8
             native_rate = file.samplerate
-            blocks = [row_means(block) for block in file.blocks(_BLOCK, dtype="float32", always_2d=True)]
+            mean = np.full(file.channels, 1.0 / file.channels, dtype=np.float32)
+            blocks = [block @ mean for block in file.blocks(_BLOCK, dtype="float32", always_2d=True)]
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         raise AudioError(f"cannot be decoded: {one_line(error)}") from error
     samples = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
@@ -54,28 +61,74 @@ def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
     return soxr.resample(samples, native_rate, sample_rate).astype(np.float32, copy=False)
 
 
+def load_librosa() -> ModuleType:
+    """Return librosa; while one process loads it, and perhaps has numba compile it, others wait.
+
+    Two that write numba's cache at once can mix it up, and every later process crashes (numba's issue 10128). The lock
+    lies beside that cache, or in the temporary folder where librosa's own folder is read-only.
+    """
+    import librosa
+
+    package = Path(librosa.__file__).parent
+    writable = os.access(package, os.W_OK)
+    folder = package / "__pycache__" if writable else Path(tempfile.gettempdir(), f"groove-{os.getuid()}")
+    with alone(folder / "groove.lock"):
+        import librosa.feature
+        import librosa.onset
+    return librosa
+
+
 def song_features(samples: NDArray[np.float32], audio: AudioConfig) -> NDArray[np.float32]:
     """Return the features `AUDIO_FEATURES` of every hop of `samples` (S,), shape (H, 23).
 
     Raises:
         AudioError: if samples are so large that their power is no finite number.
     """
-    from scipy.fft import dct
-
-    samples = np.pad(samples, (0, max(0, audio.n_fft - len(samples))))
-    with np.errstate(over="ignore", invalid="ignore"):  # told below
-        log_mel, contrast = spectrum(samples, audio)
-    if not np.isfinite(log_mel).all():
+    librosa = load_librosa()
+    rate, n_fft, hop_length = audio.sample_rate, audio.n_fft, audio.hop_length
+    samples = np.pad(samples, (0, max(0, n_fft - len(samples))))
+    with np.errstate(over="ignore", invalid="ignore"):  # reported below
+        magnitude = np.abs(librosa.stft(samples, n_fft=n_fft, hop_length=hop_length))
+        mel = librosa.feature.melspectrogram(S=np.square(magnitude), sr=rate, n_fft=n_fft, n_mels=audio.n_mels)
+    if not np.isfinite(mel).all():
         raise AudioError(f"holds samples up to {np.abs(samples).max():.2g}, whose power is not finite")
-    onsets = onset_strength(log_mel, audio)
-    columns = (
-        dct(log_mel, type=2, norm="ortho", axis=1)[:, :N_MFCC],
-        onsets,
-        onset_rate(onsets, audio),
-        local_tempo(onsets, audio),
-        contrast,
+    log_mel = librosa.power_to_db(mel)
+    strength = librosa.onset.onset_strength(S=log_mel, sr=rate, n_fft=n_fft, hop_length=hop_length)
+    onsets = librosa.onset.onset_detect(onset_envelope=strength, sr=rate, hop_length=hop_length)
+    rows = (
+        librosa.feature.mfcc(S=log_mel, n_mfcc=N_MFCC),
+        strength,
+        onset_rate(onsets, len(strength), hop_length / rate),
+        local_tempo(strength, rate, hop_length),
+        librosa.feature.spectral_contrast(S=magnitude, sr=rate, n_fft=n_fft, n_bands=N_CONTRAST - 1),
     )
-    return np.column_stack(columns).astype(np.float32)
+    return np.ascontiguousarray(np.vstack(rows).T, dtype=np.float32)
+
+
+def onset_rate(onsets: NDArray[np.int64], hops: int, hop_s: float) -> NDArray[np.float64]:
+    """Return the `onsets` (hops) per second in the window around each hop, cut at the ends of the song, shape (H,)."""
+    hop = np.arange(hops)
+    reach = max(1, round(ONSET_WINDOW_S / 2 / hop_s))
+    first, last = np.maximum(hop - reach, 0), np.minimum(hop + reach, hops - 1)
+    count = np.searchsorted(onsets, last, side="right") - np.searchsorted(onsets, first, side="left")
+    return count / ((last - first + 1) * hop_s)
+
+
+def local_tempo(strength: NDArray[np.float32], sample_rate: int, hop_length: int) -> NDArray[np.float64]:
+    """Return the tempo in BPM around each hop of the onset `strength` (H,), shape (H,), from a window of 8 s.
+
+    It is ``librosa.feature.tempo(onset_envelope=strength, aggregate=None)``, one block of hops after another.
+    """
+    from librosa.feature import tempo, tempogram
+
+    size = int(TEMPO_WINDOW_S * sample_rate // hop_length)
+    padded = np.pad(strength, size // 2, mode="linear_ramp")
+    found = []
+    for start in range(0, len(strength), _TEMPO_HOPS):
+        part = padded[start : min(start + _TEMPO_HOPS, len(strength)) + size - 1]
+        windows = tempogram(onset_envelope=part, win_length=size, center=False)
+        found.append(tempo(tg=windows, sr=sample_rate, hop_length=hop_length, aggregate=None))
+    return np.concatenate(found)
 
 
 def align(

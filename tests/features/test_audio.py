@@ -1,6 +1,9 @@
 """Clicks at known beats must be heard in the frames of those beats; means are derived again in a plain loop."""
 
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +11,9 @@ import soundfile
 
 from groove.config.schema import AudioConfig
 from groove.errors import AudioError
-from groove.features.audio import AUDIO_FEATURES, align, decode, song_features
+from groove.features.audio import AUDIO_FEATURES, align, decode, local_tempo, onset_rate, song_features
 from groove.features.frames import FLOAT16_MAX, frame_times
+from groove.io.processes import alone
 from tests.builders import chart_of, ssc_text, steady
 
 AUDIO = AudioConfig()
@@ -85,34 +89,76 @@ def test_silence_and_short_audio_give_finite_features(samples):
     assert np.isfinite(features).all()
 
 
-def librosa_features(samples):
+def librosa_features(samples, audio):
     """Return the 23 features from librosa's functions, called one after another, shape (23, H)."""
     import librosa
 
-    strength = librosa.onset.onset_strength(y=samples, sr=RATE, n_mels=AUDIO.n_mels)
-    detected = librosa.onset.onset_detect(onset_envelope=strength, sr=RATE)
-    reach = round(1.0 / HOP_S)  # 2 s around a hop
+    hop = {"sr": audio.sample_rate, "hop_length": audio.hop_length}
+    frame = {**hop, "n_fft": audio.n_fft}
+    strength = librosa.onset.onset_strength(y=samples, n_mels=audio.n_mels, **frame)
+    detected = librosa.onset.onset_detect(onset_envelope=strength, **hop)
+    hop_s = audio.hop_length / audio.sample_rate
+    reach = round(1.0 / hop_s)  # 2 s around a hop
     around = [np.arange(len(strength))[max(0, hop - reach) : hop + reach + 1] for hop in range(len(strength))]
-    rate = [np.isin(detected, hops).sum() / (len(hops) * HOP_S) for hops in around]
     rows = (
-        librosa.feature.mfcc(y=samples, sr=RATE, n_mfcc=13, n_mels=AUDIO.n_mels),
+        librosa.feature.mfcc(y=samples, n_mfcc=13, n_mels=audio.n_mels, **frame),
         strength,
-        rate,
-        librosa.feature.tempo(onset_envelope=strength, sr=RATE, aggregate=None),
-        librosa.feature.spectral_contrast(y=samples, sr=RATE),
+        [np.isin(detected, hops).sum() / (len(hops) * hop_s) for hops in around],
+        librosa.feature.tempo(onset_envelope=strength, aggregate=None, **hop),
+        librosa.feature.spectral_contrast(y=samples, **frame),
     )
     return np.vstack(rows)
 
 
-def test_features_are_those_of_librosa():
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"sample_rate": 16000, "n_fft": 500, "hop_length": 160, "n_mels": 40},
+        {"sample_rate": 44100, "n_fft": 4096, "hop_length": 1000, "n_mels": 20},
+    ],
+)
+def test_one_spectrogram_gives_what_librosas_functions_give_from_the_samples(settings):
     samples = clicks_at(np.arange(0.5, 12, 0.5), 12)
     times = np.arange(len(samples)) / RATE
     samples += (0.2 * np.sin(2 * np.pi * 220 * times) * (times > 5)).astype(np.float32)
     samples[int(9 * RATE) :] = 0.0  # sound, more sound, silence
-    found, expected = song_features(samples, AUDIO), librosa_features(samples)
+    audio = AudioConfig(**settings)
+    found, expected = song_features(samples, audio), librosa_features(samples, audio)
     assert found.T.shape == expected.shape
     for name, column, wanted in zip(AUDIO_FEATURES, found.T, expected, strict=True):
         np.testing.assert_allclose(column, wanted, rtol=1e-5, atol=1e-4 * wanted.std(), err_msg=name)
+
+
+@pytest.mark.parametrize("hop_length", [512, 160, 2000])
+@pytest.mark.parametrize("kind", ["noise", "pulse", "lone", "half silent", "silence", "short"])
+def test_the_tempo_found_in_blocks_is_that_of_the_whole(kind, hop_length):
+    import librosa
+
+    noise = np.random.default_rng(0).exponential(1.0, 1200)
+    hop = np.arange(1200)
+    strength = {
+        "noise": noise,
+        "pulse": np.where(hop % 21 == 0, 5.0, 0.0),
+        "lone": np.where(hop == 700, 3.0, 0.0),
+        "half silent": np.where(hop < 600, noise, 0.0),
+        "silence": np.zeros(1200),
+        "short": noise[:3],
+    }[kind].astype(np.float32)
+    whole = librosa.feature.tempo(onset_envelope=strength, sr=RATE, hop_length=hop_length, aggregate=None)
+    np.testing.assert_array_equal(local_tempo(strength, RATE, hop_length), whole)
+
+
+def test_the_rate_counts_onsets_in_two_seconds():
+    found = onset_rate(np.arange(0, 900, 21), 900, HOP_S)
+    assert found[100:-100].mean() == pytest.approx(1 / (21 * HOP_S), rel=0.02)
+    assert onset_rate(np.zeros(0, dtype=np.int64), 5, HOP_S).tolist() == [0] * 5
+
+
+def test_a_sine_lies_in_its_octave():
+    features = song_features(np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32), AUDIO)
+    contrast = features[20, AUDIO_FEATURES.index("contrast_0") :]
+    assert len(contrast) == 7 and contrast.argmax() == 3  # 800 to 1600 Hz
 
 
 def test_samples_whose_power_is_not_finite_are_an_audio_error():
@@ -137,6 +183,13 @@ def test_decode_mixes_to_mono_and_resamples(tmp_path, suffix):
     assert np.abs(samples[2000:-2000]).max() == pytest.approx(0.25, abs=0.02)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_the_mean_of_channels(tmp_path, channels):
+    block = np.random.default_rng(1).uniform(-1, 1, (500, channels)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", block, RATE, subtype="FLOAT")
+    np.testing.assert_allclose(decode(tmp_path / "a.wav", RATE), block.mean(axis=1), atol=1e-7)
+
+
 def test_what_cannot_be_decoded_is_an_audio_error(tmp_path):
     (tmp_path / "text.ogg").write_text("no audio")
     (tmp_path / "none.ogg").write_bytes(b"")
@@ -144,3 +197,16 @@ def test_what_cannot_be_decoded_is_an_audio_error(tmp_path):
     for name in ("text.ogg", "none.ogg", "empty.wav", "absent.wav"):
         with pytest.raises(AudioError):
             decode(tmp_path / name, RATE)
+
+
+def test_one_process_at_a_time_loads_librosa():
+    """Two that compile at once damage numba's cache for good."""
+    import librosa
+
+    code = "from groove.features.audio import load_librosa; print('ready', flush=True); load_librosa(); print('loaded')"
+    with alone(Path(librosa.__file__).parent / "__pycache__" / "groove.lock"):
+        other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        assert other.stdout and other.stdout.readline() == "ready\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(timeout=4)  # loading takes 2 s
+    assert other.communicate()[0] == "loaded\n"
