@@ -1,1 +1,137 @@
-"""groove: step charts that feel alike lie close together, measured."""
+"""groove: step charts that feel alike lie close together, measured.
+
+What the commands do, from Python::
+
+    import groove
+
+    model = groove.load_run("outputs/demo/3_c")                  # a run folder, or what groove.export wrote
+    library = groove.embed_charts(model, "Songs")                # .vectors, .radar, .table of every chart
+    groove.find_neighbors(library, "Title [Hard]", k=5)          # a dict for each answer
+    groove.chart_radars("Songs/Pack/Song/song.ssc")              # both radars of every chart
+
+A mistake raises `GrooveError`, whose text is the line that the command prints. Nothing heavy is imported before a
+function needs it. The functions have two words, as one word is a command: `groove.radar` is ``python -m groove.radar``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from groove.errors import GrooveError
+
+if TYPE_CHECKING:
+    from groove.embedding.embedded import EmbeddedLibrary
+    from groove.embedding.trained import TrainedModel
+
+__all__ = ["GrooveError", "chart_radars", "embed_charts", "find_neighbors", "load_embeddings", "load_run"]
+
+
+def load_run(path: str | Path) -> TrainedModel:
+    """Return the model of a run folder (its last epoch), of a ``.ckpt`` file, or of a folder that groove.export wrote.
+
+    Raises:
+        GrooveError: if there is none, or it cannot be read.
+    """
+    from groove.embedding.trained import load_trained
+
+    return load_trained(Path(path))
+
+
+def load_embeddings(path: str | Path) -> EmbeddedLibrary:
+    """Return the library that a run was trained on, as its ``embeddings.parquet`` keeps it; torch is not needed.
+
+    Raises:
+        GrooveError: if there is no such file, or it is not one of groove's.
+    """
+    from groove.embedding.embedded import EMBEDDINGS_FILE, load
+
+    path = Path(path)
+    return load(path / EMBEDDINGS_FILE if path.is_dir() else path)
+
+
+def embed_charts(
+    model: TrainedModel, songs: str | Path | None = None, store: str | Path = "outputs/store", workers: int = 2
+) -> EmbeddedLibrary:
+    """Return charts as `model` sees them: ``.vectors`` (``pooled`` and ``projection``), ``.radar``, ``.table``.
+
+    Args:
+        model: of `load_run`.
+        songs: a folder of packs, a simfile, or the folder of one song; None is the library of the model's training.
+        store: folder that keeps the features of the charts.
+        workers: processes that compute features.
+
+    Raises:
+        GrooveError: if there are no such songs, or none of their charts can be used.
+    """
+    from groove.config.schema import EmbedConfig, checked
+    from groove.embedding.library import catalogue_of, embedded_catalogue, embedded_simfile
+    from groove.embedding.outside import is_of_one_song
+
+    where = None if songs is None else str(songs)
+    settings = {"run": str(model.path), "songs": where, "store": str(store), "workers": workers}
+    cfg = checked(settings, EmbedConfig)
+    if songs is not None and is_of_one_song(Path(songs)):
+        return embedded_simfile(cfg, Path(songs), model)
+    return embedded_catalogue(model, *catalogue_of(model.known, cfg))[0]
+
+
+def find_neighbors(
+    library: EmbeddedLibrary,
+    chart: str | None = None,
+    k: int = 10,
+    *,
+    simfile: EmbeddedLibrary | None = None,
+    radar: Mapping[str, float | str] | None = None,
+    space: str = "projection",
+    same_song: bool = False,
+    **filters: Any,
+) -> list[dict[str, Any]]:
+    """Return the `k` charts of `library` nearest to a query, nearest first, as ``python -m groove.recommend`` does.
+
+    Args:
+        library: of `embed_charts` or `load_embeddings`.
+        chart: the query, a chart of the library: ``Title [Hard]``; of `simfile` where that is given.
+        k: how many.
+        simfile: charts that are not in the library, of `embed_charts`.
+        radar: in place of a chart: a number, or low, medium or high, by axis: ``{"stream": "high", "air": 20}``.
+        space: `projection` or `pooled`.
+        same_song: whether other charts of the query's own song may be named.
+        filters: `difficulty` ("same" by default, "any", names of slots), `meter`, `bpm`, `length`, `pack`.
+
+    Returns:
+        What each chart is, its distance and radar, and the reason.
+
+    Raises:
+        GrooveError: if there is no such chart or filter, or no chart passes the filters.
+    """
+    from groove.retrieval.answers import answer_table, find_query, recommend
+
+    query, among = find_query(library, chart, simfile, radar or {}, space, filters)
+    return answer_table(library, query, recommend(library, query, k, among, same_song)).to_pylist()
+
+
+def chart_radars(simfile: str | Path) -> list[dict[str, Any]]:
+    """Return what each chart of a simfile (or of the only one in a song's folder) is, and both of its radars.
+
+    Raises:
+        GrooveError: if there is no such file, or it holds no chart that can be read.
+    """
+    from groove.charts.radar.groove_radar import RADAR_AXES, groove_radar
+    from groove.charts.simfile.music import audio_seconds
+    from groove.charts.simfile.reader import read_simfile
+    from groove.embedding.outside import the_simfile
+    from groove.errors import SimfileError
+
+    path = the_simfile(Path(simfile)).resolve()
+    charts, left_out = read_simfile(path, path.parent)
+    if not charts:
+        raise SimfileError(f"no chart of {path} can be used: {'; '.join(entry.reason for entry in left_out)}")
+    found = []
+    for chart in charts:
+        radar = groove_radar(chart, audio_seconds(path.parent / chart.music) if chart.music else None)
+        about = {name: getattr(chart, name) for name in ("title", "artist", "steps_type", "difficulty", "meter")}
+        konami, stepmania = (dict(zip(RADAR_AXES, x.tolist(), strict=True)) for x in (radar.konami, radar.stepmania))
+        found.append(about | {"konami": konami, "stepmania": stepmania})
+    return found

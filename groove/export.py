@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,8 @@ from groove.cli.entry import run_main
 from groove.config.schema import ExportConfig
 from groove.embedding.library import about, embedded, embedded_catalogue, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError
-from groove.io.files import writing
+from groove.io.files import json_bytes, write_bytes, writing
+from groove.runs.layout import CARD_FILE, EMBEDDINGS_FILE, WEIGHTS_FILE
 
 if TYPE_CHECKING:
     from groove.embedding.trained import TrainedModel
@@ -35,13 +36,13 @@ ONNX_FILE = "encoder.onnx"
 NPZ_FILE = "embeddings.npz"
 INSTALL = "pip install --constraint constraints.txt --editable '.[onnx]'"
 _ABOUT = {
-    "embeddings.parquet": "vectors, radar and metadata of every chart",
+    EMBEDDINGS_FILE: "vectors, radar and metadata of every chart",
     NPZ_FILE: "the same as numpy arrays: numpy.load(path, allow_pickle=False)",
     "radar.csv": "both radars of every chart",
     "radar.lua": "a Lua table for themes: Pack/Song, steps type, difficulty",
-    "model.safetensors": "weights: groove.embedding.exported.load_safetensors(folder)",
+    WEIGHTS_FILE: "weights: groove.load_run(folder)",
     ONNX_FILE: "frames -> pooled, embedding, logits",
-    "model.json": "the card: inputs, classes, scaler, results, checksums",
+    CARD_FILE: "the card: inputs, classes, scaler, results, checksums",
 }
 
 
@@ -61,30 +62,31 @@ def run(cfg: ExportConfig) -> None:
         files |= _library_files(cfg, what, source)
     if {"model", "onnx"} & set(what):
         files |= _model_files(cfg, what, source)
-    _write(out, files)
-    _report(out, files, time.perf_counter() - start)
+    with writing(out):
+        for name, content in files.items():
+            write_bytes(out / name, content)
+    for name, content in files.items():
+        print(f"  {name:<20}{len(content) / 1e6:8.2f} MB  {_ABOUT[name]}")
+    print(f"{len(files)} files in {out}, {time.perf_counter() - start:.1f} s")
 
 
 def wanted(what: Sequence[str] | None) -> list[str]:
-    """Return what to write: the names `what`, or None for everything that can be made.
+    """Return what to write, in the order of `WHAT`: the names of `what`, or everything that can be made for None.
 
-    ONNX is not made, and a line says so, where its packages are missing and nobody asked for it.
+    ONNX is left out, and a line says so, where its packages are missing and `what` does not name it.
 
     Raises:
-        ConfigError: for ONNX without its packages.
+        ConfigError: if `what` names ONNX and its packages are missing.
     """
-    missing = _missing_for_onnx() if what is None or "onnx" in what else []
+    chosen = [name for name in WHAT if what is None or name in what]
+    missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None] if "onnx" in chosen else []
     if not missing:
-        return [name for name in WHAT if what is None or name in what]
+        return chosen
     lack = f"{ONNX_FILE} needs {', '.join(missing)}, not installed here: {INSTALL}"
     if what is not None:
         raise ConfigError(f"what=[onnx]: {lack}")
     print(f"left out: {lack}")
-    return [name for name in WHAT if name != "onnx"]
-
-
-def _missing_for_onnx() -> list[str]:
-    return [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
+    return chosen[:-1]
 
 
 def _usable(out: Path) -> Path:
@@ -92,7 +94,7 @@ def _usable(out: Path) -> Path:
     if (out / "checkpoints").is_dir():
         raise ConfigError(f"out={out} is a run folder, whose own files would be replaced; give another folder")
     if out.exists() and not out.is_dir():
-        raise ConfigError(f"out={out} is a file; give a folder")
+        raise ConfigError(f"out={out} is a file; it must be a folder")
     return out
 
 
@@ -105,7 +107,7 @@ def _library_files(cfg: ExportConfig, what: Sequence[str], source: Source | None
     print(about(library))
     files: dict[str, bytes] = {}
     if "embeddings" in what:
-        files |= {"embeddings.parquet": path.read_bytes(), NPZ_FILE: embeddings_npz(library)}
+        files |= {EMBEDDINGS_FILE: path.read_bytes(), NPZ_FILE: embeddings_npz(library)}
     if "radar" in what:
         files |= {"radar.csv": radar_csv(library), "radar.lua": radar_lua(library)}
     return files
@@ -113,22 +115,14 @@ def _library_files(cfg: ExportConfig, what: Sequence[str], source: Source | None
 
 def _model_files(cfg: ExportConfig, what: Sequence[str], source: Source | None) -> dict[str, bytes]:
     """Return the weights, the ONNX file if asked for, and the card of both."""
-    from groove.embedding.exported import weights_bytes
+    from groove.embedding.trained import load_trained, weights_bytes
     from groove.exporting.card import model_card
-    from groove.io.files import json_bytes
-    from groove.runs.layout import CARD_FILE, WEIGHTS_FILE
 
-    trained, content, check = _onnx(cfg, source) if "onnx" in what else (_trained(cfg), None, None)
+    trained, content, check = _onnx(cfg, source) if "onnx" in what else (load_trained(Path(cfg.run)), None, None)
     files = {WEIGHTS_FILE: weights_bytes(trained.model)} if "model" in what else {}
     if content is not None:
         files[ONNX_FILE] = content
     return files | {CARD_FILE: json_bytes(model_card(trained, files, check))}
-
-
-def _trained(cfg: ExportConfig) -> TrainedModel:
-    from groove.embedding.trained import load_trained
-
-    return load_trained(Path(cfg.run))
 
 
 def _onnx(cfg: ExportConfig, source: Source | None) -> tuple[TrainedModel, bytes, OnnxCheck]:
@@ -157,22 +151,10 @@ def _agreement(check: OnnxCheck) -> str:
 
     absolute = ", ".join(f"{name} {value:.1e}" for name, value in check.max_abs_difference.items())
     charts = f"{check.charts} charts of {check.frames[0]:,} to {check.frames[1]:,} frames"
-    relative = f"relative to the output's largest number {max(check.relative.values()):.1e} (allowed: {TOLERANCE:.0e})"
+    relative = (
+        f"relative to the output's largest number {max(check.relative.values()):.1e} (must be <= {TOLERANCE:.0e})"
+    )
     return f"{ONNX_FILE} against torch on {charts}, largest difference: {relative}; absolute: {absolute}"
-
-
-def _write(out: Path, files: Mapping[str, bytes]) -> None:
-    from groove.io.files import write_bytes
-
-    with writing(out):
-        for name, content in files.items():
-            write_bytes(out / name, content)
-
-
-def _report(out: Path, files: Mapping[str, bytes], seconds: float) -> None:
-    for name, content in files.items():
-        print(f"  {name:<20}{len(content) / 1e6:8.2f} MB  {_ABOUT[name]}")
-    print(f"{len(files)} files in {out}, {seconds:.1f} s")
 
 
 if __name__ == "__main__":

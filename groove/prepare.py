@@ -18,14 +18,12 @@ import numpy as np
 from groove.charts.chart import DIFFICULTIES
 from groove.charts.library.scan import count_reasons
 from groove.charts.library.summary import LibraryReport, distribution_table
-from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.cli.console import progress
+from groove.cli.console import WIDE, progress, table_console
 from groove.cli.entry import run_main
 from groove.config.schema import PrepareConfig
 from groove.errors import LibraryError
 from groove.features.catalogue import Catalogue
-from groove.features.preparation import prepare, songs_of, summary
-from groove.features.shards import Shard, prepare_shard
+from groove.features.preparation import Shard, prepare, prepare_shard, songs_of
 from groove.figures.library_figure import write_library_figure
 
 
@@ -36,7 +34,7 @@ def run(cfg: PrepareConfig) -> None:
         return _run_shard(cfg, Shard(cfg.shard, cfg.shards), start)
     catalogue = prepare(cfg.data, cfg.features)
     _report(catalogue, cfg.data.missing_audio)
-    _show(library_report(catalogue, cfg.data.radar), catalogue.figure_path if cfg.figure else None)
+    _show(report_of(catalogue, cfg.data.radar), catalogue.figure_path if cfg.figure else None)
     print(f"{catalogue.computed} simfiles computed, {time.perf_counter() - start:.1f} s")
 
 
@@ -57,7 +55,7 @@ def _run_shard(cfg: PrepareConfig, shard: Shard, start: float) -> None:
 def _report(catalogue: Catalogue, missing_audio: str) -> None:
     """Print what is in the catalogue, what the frames merge, what was left out, and where it all lies."""
     table = catalogue.table
-    print(f"{summary(catalogue)} (missing_audio={missing_audio})")
+    print(f"{catalogue.summary} (missing_audio={missing_audio})")
     counts = Counter(table["difficulty"].to_pylist())
     print("  " + ", ".join(f"{counts[name]} {name}" for name in DIFFICULTIES if counts[name]))
     merged = table["merged_rows"].to_pylist()
@@ -71,27 +69,15 @@ def _report(catalogue: Catalogue, missing_audio: str) -> None:
     print(f"catalogue: {catalogue.path}\nleft out:  {catalogue.left_out_path}")
 
 
-def library_report(catalogue: Catalogue, family: str) -> LibraryReport:
+def report_of(catalogue: Catalogue, family: str) -> LibraryReport:
     """Return `catalogue` in numbers, with the radar of `family`."""
-    table = catalogue.table
-    return LibraryReport(
-        title=summary(catalogue),
-        family=family,
-        axes=RADAR_AXES,
-        slots=DIFFICULTIES,
-        difficulty=table["difficulty"].to_pylist(),
-        radar=np.column_stack([table[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES]),
-        has_audio=np.array(table["has_audio"].to_pylist(), dtype=bool),
-        audio_means="audio",
-        left_out=count_reasons(catalogue.left_out),
-    )
+    has_audio = np.array(catalogue.table["has_audio"].to_pylist(), dtype=bool)
+    return LibraryReport.of(catalogue.summary, catalogue.table, family, has_audio, "audio", catalogue.left_out)
 
 
 def _show(report: LibraryReport, figure_path: Path | None) -> None:
     """Print the radar distributions, and draw everything into the file at `figure_path`."""
-    from rich.console import Console
-
-    Console(width=max(Console().width, 120)).print(distribution_table(report))
+    table_console(WIDE).print(distribution_table(report))
     if figure_path is not None:
         try:
             write_library_figure(report, figure_path)

@@ -9,37 +9,33 @@ simfiles, ``compare=FILE.csv`` with official ones.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from groove.charts.chart import DIFFICULTIES
-from groove.charts.library.index import RadarTable, radar_table
-from groove.charts.library.scan import count_reasons, reasons_line, write_left_out
+from groove.charts.library.index import CHART_COLUMNS, INDEX_FOLDER, RADAR_COLUMNS
+from groove.charts.library.scan import Library, count_reasons, reasons_line, scan
 from groove.charts.library.summary import LibraryReport, distribution_table
+from groove.charts.library.walk import LeftOut
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES
-from groove.cli.console import table_console
+from groove.cli.console import WIDE, progress, table_console
 from groove.cli.entry import run_main
 from groove.config.schema import RadarConfig
 from groove.errors import LibraryError
 from groove.figures.library_figure import write_library_figure
-from groove.io.files import write_bytes
+from groove.io.files import write_bytes, write_csv
 
 if TYPE_CHECKING:
-    from groove.charts.library.agreement import Comparison, OfficialValues
+    from groove.charts.library.agreement import Comparison
 
 DECIMALS = 6
 STORED = "stored"
 FIGURE_FILE = "library.png"
 WORST = 10
-"""How many of the charts that disagree are listed."""
+"""How many of the charts that disagree, and of the songs that lie in several folders, are listed."""
 NAMED = 3
 """How many of the charts without a match are named."""
-WIDE = 120
-"""Columns of a table where no terminal says how many there are."""
 
 
 def run(cfg: RadarConfig) -> None:
@@ -48,62 +44,56 @@ def run(cfg: RadarConfig) -> None:
     Raises:
         LibraryError: if there is no song folder, no simfile or no chart in it, or a file cannot be read or written.
     """
+    from groove.charts.library.agreement import compare_official, compare_stored, read_official
+
     out = Path(cfg.out)
-    official = _official(cfg.compare)  # before the scan, which may take long
-    radars = _radars(cfg)
-    if not len(radars.table):
-        raise LibraryError(f"no {' or '.join(cfg.steps_types)} chart in '{cfg.songs}': {reasons_line(radars.left_out)}")
-    compared = None if cfg.compare is None else _compared(radars, official)
+    official = None if cfg.compare in (None, STORED) else read_official(Path(cfg.compare))  # the scan may take long
+    library = _scanned(cfg)
+    if not len(library.charts):
+        raise LibraryError(
+            f"no {' or '.join(cfg.steps_types)} chart in '{cfg.songs}': {reasons_line(library.left_out)}"
+        )
+    compared = None
+    if cfg.compare is not None:
+        compared = compare_stored(library) if official is None else compare_official(library, official)
+    reports = [report_of(library, family) for family in FAMILIES]
     left_out_path, figure_path = out.with_name("left_out.csv"), out.with_name(FIGURE_FILE)
-    reports = [library_report(radars, family) for family in FAMILIES]
     try:
-        write_bytes(out, as_csv(radars))
-        write_left_out(radars.left_out, left_out_path)
+        write_bytes(out, as_csv(library))
+        write_csv(left_out_path, LeftOut._fields, library.left_out)
         if cfg.figure:
             write_library_figure(reports[0], figure_path)
     except OSError as error:
         raise LibraryError(f"out='{out}' cannot be written: {error.strerror}") from error
-    _report(radars)
-    _distributions(reports)
+    _report(library)
+    for report in reports:
+        table_console(WIDE).print(distribution_table(report))
     if compared is not None:
-        _print_comparison(radars, compared, stored=official is None)
+        _print_comparison(library, compared, stored=official is None)
     print(f"radar:    {out}\nleft out: {left_out_path}" + (f"\nfigure:   {figure_path}" if cfg.figure else ""))
 
 
-def _official(compare: str | None) -> OfficialValues | None:
-    """Return the official values that `compare` names, if it names a file."""
-    from groove.charts.library.agreement import read_official
-
-    return None if compare in (None, STORED) else read_official(Path(str(compare)))
-
-
-def _radars(cfg: RadarConfig) -> RadarTable:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    index = Path(cfg.index) if cfg.index else None
-    console = Console(stderr=True)
+def _scanned(cfg: RadarConfig) -> Library:
+    """Return the library, its songs identified."""
+    store = Path(cfg.store) / INDEX_FOLDER if cfg.store else None
     try:
-        with Progress(transient=True, console=console, disable=not console.is_terminal) as progress:
-            task = progress.add_task("song folders", total=None)
-            return radar_table(
+        with progress() as on_step:
+            library = scan(
                 Path(cfg.songs),
                 list(cfg.steps_types),
                 cfg.song_end,
-                index,
+                store,
                 cfg.workers,
-                lambda done, total: progress.update(task, completed=done, total=total),
+                lambda done, total: on_step("song folders", done, total),
             )
-    except BrokenProcessPool as error:
-        raise LibraryError(
-            "a process that reads songs ended (out of memory, or a damaged audio file); with workers=1 the song shows"
-        ) from error
+            _ = library.identity  # reads audio
+            return library
     except OSError as error:
-        raise LibraryError(f"index='{index}' cannot be used: {error.strerror or error}") from error
+        raise LibraryError(f"store='{cfg.store}' cannot be used: {error.strerror or error}") from error
 
 
-def as_csv(radars: RadarTable) -> bytes:
-    """Return the table's columns for users as CSV; file names that UTF-8 cannot hold keep their bytes."""
+def as_csv(library: Library) -> bytes:
+    """Return the columns for users as CSV; file names that UTF-8 cannot hold keep their bytes."""
     import io
 
     import pyarrow as pa
@@ -111,81 +101,56 @@ def as_csv(radars: RadarTable) -> bytes:
     import pyarrow.csv as pacsv
 
     columns = {}
-    for name in radars.shown:
-        column = radars.table[name].combine_chunks()
+    for name in (*CHART_COLUMNS, *RADAR_COLUMNS, *library.elements):
+        column = library.charts[name].combine_chunks()
         if pa.types.is_floating(column.type):
             column = pc.round(column, DECIMALS)
         elif pa.types.is_binary(column.type):  # taken for text without a check, so that any bytes pass
             column = pa.StringArray.from_buffers(len(column), column.buffers()[1], column.buffers()[2])
         columns[name] = column
     sink = io.BytesIO()
-    pacsv.write_csv(pa.table(columns), sink)
+    pacsv.write_csv(pa.table({**columns, "identity": library.identity}), sink)
     return sink.getvalue()
 
 
-def library_report(radars: RadarTable, family: str) -> LibraryReport:
+def report_of(library: Library, family: str) -> LibraryReport:
     """Return the library in numbers, with the radar of `family`."""
-    table = radars.table
-    return LibraryReport(
-        title=_summary(radars),
-        family=family,
-        axes=RADAR_AXES,
-        slots=DIFFICULTIES,
-        difficulty=radars.text("difficulty"),
-        radar=np.column_stack([table[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES]),
-        has_audio=table["length_known"].to_numpy(),
-        audio_means="audio or #MUSICLENGTH",
-        left_out=count_reasons(radars.left_out),
-    )
+    known = library.charts["length_known"].to_numpy()
+    return LibraryReport.of(_summary(library), library.charts, family, known, "audio or #MUSICLENGTH", library.left_out)
 
 
-def _distributions(reports: Sequence[LibraryReport]) -> None:
-    """Print the distributions of both radars."""
-    console = table_console(WIDE)
-    for report in reports:
-        console.print(distribution_table(report))
+def _summary(library: Library) -> str:
+    return f"{len(library.charts)} charts of {len(set(library.identity))} songs"
 
 
-def _summary(radars: RadarTable) -> str:
-    return f"{len(radars.table)} charts of {len(set(radars.text('identity')))} songs"
-
-
-def _report(radars: RadarTable) -> None:
+def _report(library: Library) -> None:
     """Print what was found and what was left out."""
-    table = radars.table
-    difficulties = Counter(radars.text("difficulty"))
-    print(f"{_summary(radars)}: " + ", ".join(f"{n} {name}" for name, n in difficulties.items()))
-    known = radars.folders - radars.read
-    print(f"{radars.read} song folders read" + (f", {known} unchanged since the last run" if known else ""))
-    copies = duplicates(radars)
+    difficulties = Counter(library.text("difficulty"))
+    print(f"{_summary(library)}: " + ", ".join(f"{n} {name}" for name, n in difficulties.items()))
+    known = library.folders - library.read
+    print(f"{library.read} song folders read" + (f", {known} unchanged since the last run" if known else ""))
+    copies = duplicates(library)
     print(f"{len(copies)} songs lie in more than one folder" + (":" if copies else ""))
     for folders in copies[:WORST]:
         print(f"  {' = '.join(folders)}")
     if len(copies) > WORST:
         print(f"  and {len(copies) - WORST} more: see the column identity")
-    without = len(table) - int(np.count_nonzero(table["length_known"].to_numpy()))
+    without = len(library.charts) - int(np.count_nonzero(library.charts["length_known"].to_numpy()))
     print(f"{without} charts without audio or #MUSICLENGTH: their stepmania values take the end of the last measure")
-    print(f"{len(radars.left_out)} left out:")
-    for reason, count in count_reasons(radars.left_out).items():
+    print(f"{len(library.left_out)} left out:")
+    for reason, count in count_reasons(library.left_out).items():
         print(f"  {count:6d}  {reason}")
 
 
-def duplicates(radars: RadarTable) -> list[list[str]]:
+def duplicates(library: Library) -> list[list[str]]:
     """Return the folders of every song that lies in more than one, sorted."""
     folders: dict[str, set[str]] = {}
-    for identity, simfile in zip(radars.text("identity"), radars.text("simfile"), strict=True):
+    for identity, simfile in zip(library.identity, library.text("simfile"), strict=True):
         folders.setdefault(identity, set()).add(simfile.rpartition("/")[0])
     return sorted(sorted(found) for found in folders.values() if len(found) > 1)
 
 
-def _compared(radars: RadarTable, official: OfficialValues | None) -> Comparison:
-    """Return our radars beside the `official` values, or without them beside those in the simfiles."""
-    from groove.charts.library.agreement import compare_official, compare_stored
-
-    return compare_stored(radars) if official is None else compare_official(radars, official)
-
-
-def _print_comparison(radars: RadarTable, found: Comparison, stored: bool) -> None:
+def _print_comparison(library: Library, found: Comparison, stored: bool) -> None:
     """Print the table of agreement, what could not be compared, and the charts that disagree most."""
     if not found.groups:
         print("compare=stored: no simfile holds values other than zero, so there is nothing to compare")
@@ -195,7 +160,7 @@ def _print_comparison(radars: RadarTable, found: Comparison, stored: bool) -> No
         more = ", ..." if len(found.missing) > NAMED else ""
         print(f"{len(found.missing)} charts with official values are not in this library: "
               f"{', '.join(found.missing[:NAMED])}{more}")  # fmt: skip
-    _print_worst(radars, found, stored)
+    _print_worst(library, found, stored)
 
 
 def _print_shares(found: Comparison, stored: bool) -> None:
@@ -213,11 +178,11 @@ def _print_shares(found: Comparison, stored: bool) -> None:
     table_console(WIDE).print(table)
 
 
-def _print_worst(radars: RadarTable, found: Comparison, stored: bool) -> None:
+def _print_worst(library: Library, found: Comparison, stored: bool) -> None:
     """Print the charts that disagree most, and with official values why."""
     from groove.charts.library.agreement import cause
 
-    simfiles, difficulties = radars.text("simfile"), radars.text("difficulty")
+    simfiles, difficulties = library.text("simfile"), library.text("difficulty")
     for index in found.worst(WORST):
         place = int(found.places[index])
         digits = 3 if stored else 1
@@ -228,7 +193,7 @@ def _print_worst(radars: RadarTable, found: Comparison, stored: bool) -> None:
             )
             if not agrees and not np.isnan(theirs)
         )
-        why = "" if stored else f" ({cause(radars, place, found.theirs[index].tolist())})"
+        why = "" if stored else f" ({cause(library, place, found.theirs[index].tolist())})"
         print(f"  {simfiles[place]} [{difficulties[place]}]: {', '.join(pairs)}{why}")
 
 

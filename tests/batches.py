@@ -150,7 +150,7 @@ def tiny_module(
 ) -> GrooveModule:
     """Return a `GrooveModule` around a tiny model; `weights` are those of classification and contrastive loss."""
     cfg = train_config(*overrides)
-    cfg = cfg.changed(model=cfg.model.changed(**{**TINY, **model}))
+    cfg = cfg.changed(model=cfg.model.changed(**(TINY | model)))
     scaler = {"center": [0.0] * len(RADAR_AXES), "scale": [1.0] * len(RADAR_AXES)}
     module = GrooveModule(tiny_model(**model), cfg, SLOTS, scaler, class_weights)
     module.loss_weights = dict(zip(("classification", "contrastive"), weights, strict=True))

@@ -6,6 +6,8 @@ A chart is ``(difficulty, meter, notes)``. `notes` is the text of a ``#NOTES`` f
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -118,7 +120,16 @@ def write_song(
     )
     path = folder / f"{song}.{fmt}"
     path.write_text(text, encoding="utf-8")
+    for file in folder.iterdir():
+        settle(file)
     return path
+
+
+def settle(path: Path) -> None:
+    """Let a file have changed a minute ago: a scan does not trust the time of one that changed just now."""
+    now = time.time_ns()
+    if path.stat().st_mtime_ns > now - 30_000_000_000:
+        os.utime(path, ns=(now, now - 60_000_000_000))
 
 
 def write_clicks(path: Path, seconds: float, bpm: float = 120, offset: float = 0, sample_rate: int = 22050) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +62,27 @@ def test_another_library_is_unseen_but_for_songs_that_were_trained_on(finished, 
     assert found == {("Renamed", known["Song03"]), ("New", "unseen")}
     assert not library.provenance.own and "1 never seen" in about(library)
     np.testing.assert_array_equal(library.scaler.center, own.scaler.center)  # the model's, not the library's
+
+
+def test_a_library_that_is_embedded_is_found_without_torch(finished, run_copy, tmp_path):
+    songs = tmp_path / "Moved"
+    shutil.copytree(finished / "songs" / "Pack", songs / "Another pack")
+    first, path = embedded(settings(finished, run_copy, songs))
+    code = """
+import sys
+from pathlib import Path
+from groove.config.schema import EmbedConfig
+from groove.embedding.library import embedded
+run, songs, store = sys.argv[1:]
+library, path = embedded(EmbedConfig(run=run, songs=songs, store=store, workers=1))
+print(path, len(library), {"torch", "lightning", "simfile", "librosa"} & set(sys.modules))
+"""
+    command = [sys.executable, "-W", "ignore", "-c", code, str(run_copy), str(songs), str(finished / "store")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"{path} {len(first)} set()"
+    shutil.copyfile(run_copy / "checkpoints" / "epoch0.ckpt", run_copy / "checkpoints" / "last.ckpt")
+    other, _ = embedded(settings(finished, run_copy, songs))  # other weights under the same name
+    assert not np.allclose(other.space("pooled"), first.space("pooled"))
 
 
 def test_an_earlier_checkpoint_has_vectors_of_its_own(finished, run_copy):

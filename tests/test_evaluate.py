@@ -12,7 +12,7 @@ import pytest
 from groove.embedding.embedded import EMBEDDINGS_FILE, load
 from groove.errors import ConfigError, LibraryError
 from groove.evaluate import EvaluateConfig, run, show
-from groove.retrieval.bootstrap import Interval
+from groove.retrieval.intervals import Interval
 from tests.training_runs import write_library
 
 SPACES = {
@@ -117,6 +117,6 @@ def test_what_no_chart_has_is_one_line_and_no_column(capsys):
 @pytest.mark.parametrize("name", ["found.csv", "found", "found.json.gz"])
 def test_a_name_that_is_not_of_json_is_refused_before_any_work(finished, tmp_path, name):
     out = tmp_path / name
-    with pytest.raises(ConfigError, match=r"the result is JSON; allowed: a file that ends in \.json$"):
+    with pytest.raises(ConfigError, match=r"must end in \.json$"):
         run(settings(finished, run=str(tmp_path / "no run"), out=str(out)))
     assert not out.exists()

@@ -15,9 +15,10 @@ import pytest
 
 from groove.embedding.embedded import EmbeddedLibrary, save
 from groove.errors import ConfigError, RunError
-from groove.explore import RINGS, SEEN, ExploreConfig, easiest_first, library_page, run
+from groove.explore import ExploreConfig, run
+from groove.explorer.content import RINGS, SEEN, easiest_first, library_page
 from groove.explorer.layout import map_of
-from groove.retrieval.neighbors import nearest_of_other_songs
+from groove.retrieval.search import nearest_of_other_songs
 from tests.embedding.libraries import embedded_library
 from tests.explorer.test_page import EVIL, data_of, unpacked
 
@@ -84,7 +85,7 @@ def test_styles_stand_in_the_order_of_their_classes() -> None:
     ("settings", "error", "text"),
     [
         ({"out": "."}, ConfigError, "is a folder"),
-        ({"out": "embeddings.parquet/map.html", "method": "pca"}, RunError, "cannot be written"),
+        ({"out": "embeddings.parquet/map.html", "method": "pca"}, ConfigError, "cannot be written"),
         ({"run": "nowhere"}, RunError, "nowhere"),
     ],
 )

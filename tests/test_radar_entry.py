@@ -6,18 +6,19 @@ import csv
 import os
 import subprocess
 import sys
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 
-from groove.charts.library.index import CHART_COLUMNS, RADAR_COLUMNS, radar_table
+from groove.charts.library.index import CHART_COLUMNS, RADAR_COLUMNS
 from groove.charts.library.scan import scan
 from groove.charts.radar.groove_radar import groove_radar
 from groove.charts.simfile.music import audio_seconds
+from groove.config.schema import RadarConfig
 from groove.errors import LibraryError
-from groove.radar import RadarConfig, library_report, run
+from groove.radar import report_of, run
 from tests.builders import sm_text, steady, write_song
+from tests.scans import plain_scan
 
 HEADER = "simfile,difficulty,stream,voltage,air,freeze,chaos"
 
@@ -57,7 +58,7 @@ def test_run_as_a_user(tmp_path, songs: Path) -> None:
     assert str(Path("results/library.png")) in done.stdout
 
     rows = rows_of(tmp_path / "results" / "radar.csv")
-    charts = scan(songs).charts
+    charts = plain_scan(songs).charts
     assert [row["simfile"] for row in rows] == [chart.simfile for chart in charts]
     assert list(rows[0])[: len(CHART_COLUMNS) + len(RADAR_COLUMNS)] == [*CHART_COLUMNS, *RADAR_COLUMNS]
     for row, chart, length in zip(rows, charts, (8.0, 8.0, None), strict=True):
@@ -112,11 +113,11 @@ def test_audio_that_cannot_be_read(tmp_path, songs: Path, capsys) -> None:
 def test_the_figure_shows_what_the_table_holds_and_can_be_left_out(tmp_path, songs: Path, capsys) -> None:
     run(RadarConfig(songs=str(songs), out=str(tmp_path / "radar.csv"), figure=False))
     assert "figure:" not in capsys.readouterr().out and not (tmp_path / "library.png").exists()
-    radars = radar_table(songs)
-    report = library_report(radars, "stepmania")
+    library = scan(songs)
+    report = report_of(library, "stepmania")
     assert report.title == "3 charts of 2 songs"
     assert report.difficulty == ["Easy", "Hard", "Medium"] and report.has_audio.tolist() == [True, True, False]
-    assert report.radar[:, 2].tolist() == radars.table["stepmania_air"].to_pylist()
+    assert report.radar[:, 2].tolist() == library.charts["stepmania_air"].to_pylist()
     assert report.left_out == {"format DWI is not read, only .sm and .ssc are": 1}
 
 
@@ -127,17 +128,8 @@ def test_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_a_process_that_ends_is_one_line(tmp_path, songs: Path, monkeypatch) -> None:
-    def broken(*args):
-        raise BrokenProcessPool
-
-    monkeypatch.setattr("groove.radar.radar_table", broken)
-    with pytest.raises(LibraryError, match="a process that reads songs ended"):
-        run(RadarConfig(songs=str(songs), out=str(tmp_path / "radar.csv")))
-
-
 def test_compare_prints_shares_and_causes(tmp_path, songs: Path, capsys) -> None:
-    cfg = {"songs": str(songs), "out": str(tmp_path / "radar.csv"), "index": None}
+    cfg = {"songs": str(songs), "out": str(tmp_path / "radar.csv"), "store": None}
     (tmp_path / "official.csv").write_text(
         "simfile,difficulty,stream,voltage,air,freeze,chaos\nPack/One/One.ssc,Easy,199,20,0,0,0\n"
         "Pack/None/x.sm,Easy,1,2,3,4,5\nPack/One/One.ssc,Challenge,1,2,3,4,5\n"
@@ -158,7 +150,7 @@ def test_compare_names_its_rows(tmp_path, capsys) -> None:
     text = sm_text([("Hard", 9, steady(4, 8))], radar="0.5,0,0,0,0.7", extra="#MUSICLENGTH:20;")
     (tmp_path / "songs" / "One").mkdir(parents=True)
     (tmp_path / "songs" / "One" / "One.sm").write_text(text)
-    run(RadarConfig(songs=str(tmp_path / "songs"), out=str(tmp_path / "a.csv"), index=None, compare="stored"))
+    run(RadarConfig(songs=str(tmp_path / "songs"), out=str(tmp_path / "a.csv"), store=None, compare="stored"))
     header, *_ = (
         line for line in capsys.readouterr().out.partition("share of values")[2].splitlines() if "charts" in line
     )
@@ -178,8 +170,8 @@ def test_a_table_that_cannot_be_used_is_said_before_anything_is_written(tmp_path
     if content:
         (tmp_path / "official.csv").write_text(content)
     if "none of" not in message:
-        monkeypatch.setattr("groove.radar.radar_table", lambda *args: pytest.fail("scanned"))
-    cfg = RadarConfig(songs=str(songs), out=str(tmp_path / "a.csv"), index=None, compare=str(tmp_path / "official.csv"))
+        monkeypatch.setattr("groove.radar.scan", lambda *args: pytest.fail("scanned"))
+    cfg = RadarConfig(songs=str(songs), out=str(tmp_path / "a.csv"), store=None, compare=str(tmp_path / "official.csv"))
     with pytest.raises(LibraryError, match=message):
         run(cfg)
     assert not (tmp_path / "a.csv").exists() and not (tmp_path / "left_out.csv").exists()
@@ -187,12 +179,12 @@ def test_a_table_that_cannot_be_used_is_said_before_anything_is_written(tmp_path
 
 def test_the_sm_file_beside_an_ssc_file_is_listed_chart_by_chart(tmp_path, songs: Path) -> None:
     write_song(songs, "Pack", "Two", [("Medium", 5, steady(4, 2)), ("Hard", 9, steady(8, 2))], fmt="ssc")
-    run(RadarConfig(songs=str(songs), out=str(tmp_path / "a.csv"), figure=False, index=str(tmp_path / "index")))
+    run(RadarConfig(songs=str(songs), out=str(tmp_path / "a.csv"), figure=False, store=str(tmp_path / "store")))
     simfiles = [row["simfile"] for row in rows_of(tmp_path / "a.csv")]
     assert simfiles == ["Pack/One/One.ssc"] * 2 + ["Pack/Two/Two.ssc"] * 2
     first = rows_of(tmp_path / "left_out.csv")
     listed = [row for row in first if "twin" in row["reason"]]
     reason = "twin of an .ssc file, which StepMania prefers; kept: Two.ssc"
     assert listed == [{"path": "Pack/Two/Two.sm", "chart": "#0 dance-single Medium 5", "reason": reason}]
-    run(RadarConfig(songs=str(songs), out=str(tmp_path / "a.csv"), figure=False, index=str(tmp_path / "index")))
+    run(RadarConfig(songs=str(songs), out=str(tmp_path / "a.csv"), figure=False, store=str(tmp_path / "store")))
     assert rows_of(tmp_path / "left_out.csv") == first and len(rows_of(tmp_path / "a.csv")) == 4

@@ -36,13 +36,12 @@ def test_by_chart_with_filters_into_files(finished, tmp_path):
     assert call(tmp_path, run, "chart=Song03 [Hard]", "k=3", "meter=4-", "out=answers.json").returncode == 0
     again = json.loads((tmp_path / "answers.json").read_text())
     assert [row["chart_id"] for row in again] == [row["chart_id"] for row in rows]
-    assert (finished / "run" / "projection.faiss").is_file()
 
 
 def test_the_table_fits_the_width_and_the_class_is_said(finished, tmp_path):
     given = (f"run={finished / 'run'}", "chart=Song03 [Hard]", "k=2")
     wide, narrow = call(tmp_path, *given), call(tmp_path, *given, columns=80)
-    widths = [max(map(len, done.stdout.partition("nearest in")[2].splitlines())) for done in (wide, narrow)]
+    widths = [max(map(len, done.stdout.partition("nearest of")[2].splitlines())) for done in (wide, narrow)]
     assert widths[0] > 100 and widths[1] <= 80
     library = load(finished / "run" / EMBEDDINGS_FILE)
     own = next(slots for slots in library.classes.values() if "Hard" in slots)
@@ -69,7 +68,7 @@ def test_answers_can_be_played(finished, tmp_path):
 def test_by_radar_needs_no_embedding(finished, tmp_path):
     done = call(tmp_path, f"run={finished / 'run'}", "radar.stream=high", "radar.air=low", "k=2", "difficulty=Hard")
     assert done.returncode == 0, done.stderr
-    assert "the 2 nearest in the radar" in done.stdout and "charts allowed (20)" in done.stdout
+    assert "2 nearest of 20 candidates (space: radar)" in done.stdout
 
 
 def test_by_a_simfile_that_is_not_in_the_library(finished, tmp_path):
@@ -82,7 +81,9 @@ def test_by_a_simfile_that_is_not_in_the_library(finished, tmp_path):
     assert "#" not in several.stderr
     done = call(tmp_path, given[0], f"simfile={simfile.parent}", "k=2", "chart=[Easy")  # its folder will do
     assert done.returncode == 0, done.stderr
-    assert "like New one [x] [Easy 3]" in done.stdout and "charts allowed (20)" in done.stdout
+    assert (
+        "like New one [x] [Easy 3]" in done.stdout and "2 nearest of 20 candidates (space: projection)" in done.stdout
+    )
 
 
 def test_by_a_simfile_of_the_library_its_own_song_is_not_named(finished, tmp_path):
@@ -98,7 +99,7 @@ def test_by_a_simfile_of_the_library_its_own_song_is_not_named(finished, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ((), "nothing given; ask by one of"),
+        ((), "nothing given; search by one of"),
         (("chart=Song03", "radar.air=3"), "both chart= and radar"),
         (("simfile=a.sm", "radar.air=3"), "both simfile= and radar"),
         (("simfile=a.sm",), "simfile=a.sm does not exist"),
@@ -108,7 +109,7 @@ def test_by_a_simfile_of_the_library_its_own_song_is_not_named(finished, tmp_pat
         (("chart=Sonk",), "no chart is called 'Sonk'"),
         (("chart=Song03 [Hard]", "k=0"), "k must be >= 1, got 0"),
         (("chart=Song03 [Hard]", "space=poled"), "did you mean 'pooled'"),
-        (("chart=Song03 [Hard]", "out=x.doc"), "out=x.doc is none of .csv, .json, .crs, .txt"),
+        (("chart=Song03 [Hard]", "out=x.doc"), "out=x.doc must end in one of .csv, .json, .crs, .txt"),
         (("chart=Song03 [Hard]", "difficulty=Hrd"), "did you mean 'Hard'"),
         (("radar.stram=3",), "unknown key 'radar.stram'"),
         (("radar.stream=hi",), "one of low, medium, high"),

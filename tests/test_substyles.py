@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from groove.embedding.embedded import EmbeddedLibrary, save
-from groove.substyles import CSV_COLUMNS, SubstylesConfig, csv_rows, run
+from groove.styles.output import CSV_COLUMNS, csv_rows
+from groove.substyles import SubstylesConfig, run
 from tests.embedding.libraries import embedded_library
 from tests.retrieval.planted import library_of
 
@@ -116,7 +117,7 @@ def test_a_library_without_a_chart_of_a_class(tmp_path, capsys):
     [
         (["largest=1"], "largest must be >= 2, got 1"),
         (["seed=-1"], "seed must be >= 0, got -1"),
-        (["space=poold"], "space must be 'projection' or 'pooled', got 'poold'; did you mean 'pooled'?"),
+        (["space=poold"], "got 'poold'; did you mean 'pooled'?"),
         (["run=nowhere"], "run=nowhere does not exist"),
         (["out=run/embeddings.parquet/x"], "cannot be written"),
         (["larges=3"], "did you mean 'largest'?"),

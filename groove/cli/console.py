@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+WIDE = 120
+"""Columns of a table of a library where no terminal says how many there are."""
+
+
 def table_console(least: int) -> Console:
     """Return a console as wide as the terminal, or as ``COLUMNS`` says.
 

@@ -399,7 +399,7 @@ class RadarConfig(Settings):
     out: PathText = "radar.csv"
     steps_types: list[str] = Field(["dance-single"], min_length=1)
     song_end: Literal["song", "last_row"] = "song"
-    index: PathText | None = "outputs/index"
+    store: PathText | None = "outputs/store"
     workers: Processes = 2
     figure: bool = True
     compare: PathText | None = None

@@ -1,13 +1,14 @@
-"""A whole library embedded by a trained model."""
+"""A library, or the charts of one simfile, embedded by a trained model."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from groove.config.schema import FeaturesConfig
 from groove.data.datamodule import chart_table
 from groove.data.dataset import ChartTable
 from groove.data.slots import slot_labels
@@ -16,7 +17,9 @@ from groove.embedding.embedded import EmbeddedLibrary, Provenance
 from groove.embedding.encode import OnStep, encode
 from groove.embedding.seen_songs import UNKNOWN, seen_before
 from groove.embedding.trained import TrainedModel
+from groove.errors import SimfileError
 from groove.features.catalogue import Catalogue
+from groove.features.preparation import prepare_library
 
 
 def embed_library(
@@ -51,24 +54,32 @@ def embed_library(
     return EmbeddedLibrary(with_split, vectors, data.radar, data.classes, trained.scaler, provenance)
 
 
+def embed_simfile(
+    trained: TrainedModel, simfile: Path, store: Path, features: FeaturesConfig, steps_types: Sequence[str]
+) -> EmbeddedLibrary:
+    """Return the charts of the file `simfile`; its features go into `store`.
+
+    Raises:
+        SimfileError: if none of its charts can be used, with the reasons.
+    """
+    catalogue = prepare_library(simfile.resolve().parent, store, features, steps_types)
+    names = [Path(name).name for name in catalogue.table["simfile"].to_pylist()]
+    if simfile.name not in names:
+        raise SimfileError(f"no chart of {simfile} can be used: {_reasons(catalogue, simfile)}")
+    own = pc.equal(catalogue.table["simfile"], simfile.name)
+    table = catalogue.table.filter(own)
+    part = Catalogue(table, catalogue.store, catalogue.fingerprint, catalogue.left_out)
+    return embed_library(trained, part, simfile.parent)
+
+
+def _reasons(catalogue: Catalogue, simfile: Path) -> str:
+    reasons = {f"{entry.chart} {entry.reason}".strip() for entry in catalogue.left_out if entry.path == simfile.name}
+    return "; ".join(sorted(reasons)[:5]) or "it holds no chart"
+
+
 def scaled_table(trained: TrainedModel, catalogue: pa.Table) -> ChartTable:
     """Return the charts of `catalogue` with classes and scaled radars as `trained` knows them."""
     data = trained.settings.data
     table = chart_table(catalogue, slot_labels(data.classes), data.radar)
     labels = ChartLabels(trained.scaler(table.radar), table.labels.label, table.labels.song)
     return ChartTable(table.chart_id, table.chart_path, table.audio_path, table.frames, table.radar, labels)
-
-
-def is_of(library: EmbeddedLibrary, trained: TrainedModel, catalogue: Catalogue) -> bool:
-    """Return whether `library` is just what `embed_library` would make of `catalogue` with `trained`."""
-    origin = library.provenance
-    same = (origin.checkpoint_digest, origin.library) == (trained.digest, catalogue.fingerprint)
-    return same and all(library.table[name].equals(catalogue.table[name]) for name in ("chart_id", "identity"))
-
-
-def library_key(trained: TrainedModel, catalogue: Catalogue) -> str:
-    """Return the name of `catalogue` as embedded by `trained`: equal if and only if all of it would be equal."""
-    charts: Sequence[str] = catalogue.table["chart_id"].to_pylist()
-    names: Sequence[str] = catalogue.table["identity"].to_pylist()
-    parts = [trained.digest, catalogue.fingerprint, *charts, *names]
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.data.scaler import RadarScaler
+from groove.data.triplets import ChartLabels
 from groove.errors import RunError, did_you_mean
 from groove.io.files import write_bytes
 from groove.runs.layout import EMBEDDINGS_FILE
@@ -114,6 +115,15 @@ class EmbeddedLibrary:
     def song(self) -> NDArray[np.int64]:
         """Return a number per song, equal for the charts of one song, (N,)."""
         return np.unique(self.column("identity"), return_inverse=True)[1].astype(np.int64)
+
+    @property
+    def labels(self) -> ChartLabels:
+        """Return what decides a chart's candidates and its true neighbors."""
+        return ChartLabels(self.scaled_radar, self.label, self.song)
+
+    def slots_like(self, slot: str) -> list[str]:
+        """Return the difficulty slots that the model has in one class with `slot`; itself where it is of none."""
+        return list(next((slots for slots in self.classes.values() if slot in slots), [slot]))
 
     def take(self, rows: NDArray[np.intp]) -> EmbeddedLibrary:
         """Return the charts at `rows`, in their order."""

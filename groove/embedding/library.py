@@ -9,14 +9,14 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from groove.charts.library.walk import check_folder
 from groove.config.schema import DataConfig, EmbedConfig, FeaturesConfig
 
 if TYPE_CHECKING:
     from groove.embedding.embedded import EmbeddedLibrary
+    from groove.embedding.known import KnownModel
     from groove.embedding.trained import TrainedModel
     from groove.features.catalogue import Catalogue
-
-LIBRARIES = "libraries"
 
 
 def embedded(cfg: EmbedConfig) -> tuple[EmbeddedLibrary, Path]:
@@ -25,8 +25,11 @@ def embedded(cfg: EmbedConfig) -> tuple[EmbeddedLibrary, Path]:
     Raises:
         GrooveError: if there is no such run or library, or one of them cannot be used.
     """
-    from groove.runs.layout import EMBEDDINGS_FILE, LAST, run_folder
+    from groove.embedding.known import embedded_before, recall
+    from groove.runs.layout import EMBEDDINGS_FILE, LAST, checkpoint_path, run_folder
 
+    if cfg.songs is not None:
+        check_folder(Path(cfg.songs))
     given = Path(cfg.run)
     folder = run_folder(given)
     kept = folder / EMBEDDINGS_FILE
@@ -35,7 +38,11 @@ def embedded(cfg: EmbedConfig) -> tuple[EmbeddedLibrary, Path]:
         from groove.embedding.embedded import load
 
         return load(kept), kept
-    return embedded_catalogue(*trained_and_catalogue(cfg))
+    known = recall(checkpoint_path(given))
+    if known is None:
+        return embedded_catalogue(*trained_and_catalogue(cfg))
+    catalogue, songs = catalogue_of(known, cfg)
+    return embedded_before(folder, known.digest, catalogue) or embedded_catalogue(model_of(cfg), catalogue, songs)
 
 
 def trained_and_catalogue(cfg: EmbedConfig) -> tuple[TrainedModel, Catalogue, Path]:
@@ -44,16 +51,18 @@ def trained_and_catalogue(cfg: EmbedConfig) -> tuple[TrainedModel, Catalogue, Pa
     Raises:
         GrooveError: if there is no such run or library, or one of them cannot be used.
     """
-    from groove.charts.library.walk import check_folder
-
     if cfg.songs is not None:
         check_folder(Path(cfg.songs))
     trained = model_of(cfg)
+    return trained, *catalogue_of(trained.known, cfg)
+
+
+def catalogue_of(known: KnownModel, cfg: EmbedConfig) -> tuple[Catalogue, Path]:
+    """Return the library of `cfg`, prepared as the model needs it, and its folder."""
     from groove.features.preparation import prepared
 
-    data, features = library_settings(trained, cfg)
-    catalogue = prepared(data, features)
-    return trained, catalogue, Path(data.songs or data.generated.root)
+    data, features = library_settings(known, cfg)
+    return prepared(data, features), Path(data.songs or data.generated.root)
 
 
 def model_of(cfg: EmbedConfig) -> TrainedModel:
@@ -63,40 +72,55 @@ def model_of(cfg: EmbedConfig) -> TrainedModel:
     checkpoint_path(Path(cfg.run))  # a run that is not there does not wait for torch
     import torch
 
+    from groove.embedding.known import remember
     from groove.embedding.trained import load_trained
 
     torch.set_num_threads(cfg.threads)
-    return load_trained(Path(cfg.run))
+    trained = load_trained(Path(cfg.run))
+    remember(trained.path, trained.known)
+    return trained
 
 
-def library_settings(trained: TrainedModel, cfg: EmbedConfig) -> tuple[DataConfig, FeaturesConfig]:
+def library_settings(known: KnownModel, cfg: EmbedConfig) -> tuple[DataConfig, FeaturesConfig]:
     """Return data and feature settings: those the model was trained with, on the library and machine of `cfg`.
 
     Charts without audio are kept, as the model knows how to see them.
     """
-    own = trained.settings.data
+    own = known.data
     where = {"songs": cfg.songs or own.songs, "store": cfg.store, "workers": cfg.workers}
-    return own.changed(**where, missing_audio="mask"), trained.settings.features
+    return own.changed(**where, missing_audio="mask"), known.features
 
 
 def embedded_catalogue(trained: TrainedModel, catalogue: Catalogue, songs: Path) -> tuple[EmbeddedLibrary, Path]:
     """Return the prepared library `catalogue` as embedded by `trained` and its file; what is there is used again."""
-    from groove.cli.console import progress
-    from groove.embedding.apply import embed_library, is_of, library_key
-    from groove.embedding.embedded import EMBEDDINGS_FILE, load, save
+    from groove.embedding.known import embedded_before, library_folder, own_library
 
-    kept = trained.folder / EMBEDDINGS_FILE
-    own = load(kept) if kept.is_file() else None
-    if own is not None and not own.provenance.own:  # an exported model may lie beside another library's embeddings
-        own = None
-    if own is not None and is_of(own, trained, catalogue):
-        return own, kept
-    folder = trained.folder / LIBRARIES / library_key(trained, catalogue)
-    if (folder / EMBEDDINGS_FILE).is_file():
-        return load(folder / EMBEDDINGS_FILE), folder / EMBEDDINGS_FILE
+    found = embedded_before(trained.folder, trained.digest, catalogue)
+    if found is not None:
+        return found
+    from groove.cli.console import progress
+    from groove.embedding.apply import embed_library
+    from groove.embedding.embedded import save
+
     with progress() as on_step:
-        library = embed_library(trained, catalogue, songs, own, on_step)
-    return library, save(library, folder)
+        library = embed_library(trained, catalogue, songs, own_library(trained.folder), on_step)
+    return library, save(library, library_folder(trained.folder, trained.digest, catalogue))
+
+
+def embedded_simfile(cfg: EmbedConfig, simfile: Path, trained: TrainedModel | None = None) -> EmbeddedLibrary:
+    """Return the charts of `simfile` (or of the only one in that folder), embedded by ``cfg.run`` or by `trained`.
+
+    Raises:
+        GrooveError: if there is no such file, or none of its charts can be used.
+    """
+    from groove.embedding.outside import the_simfile
+
+    simfile = the_simfile(simfile)
+    trained = trained or model_of(cfg)
+    from groove.embedding.apply import embed_simfile
+
+    data, features = library_settings(trained.known, cfg)
+    return embed_simfile(trained, simfile, Path(cfg.store), features, list(data.steps_types))
 
 
 def about(library: EmbeddedLibrary) -> str:

@@ -1,42 +1,19 @@
-"""A simfile that is in no library, as a model sees it."""
+"""Which simfile a path means: a file, or the only one of a song's folder. Nothing heavy is imported."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-
-import pyarrow.compute as pc
 
 from groove.charts.library.scan import twins
 from groove.charts.library.walk import SIMFILE_SUFFIXES
-from groove.config.schema import FeaturesConfig
-from groove.embedding.apply import embed_library
-from groove.embedding.embedded import EmbeddedLibrary
-from groove.embedding.trained import TrainedModel
 from groove.errors import LibraryError, SimfileError
-from groove.features.catalogue import Catalogue, prepare_library
 
 _SHOWN = 8
 
 
-def embed_simfile(
-    trained: TrainedModel, simfile: Path, store: Path, features: FeaturesConfig, steps_types: Sequence[str]
-) -> EmbeddedLibrary:
-    """Return the charts of the file `simfile`; its features go into `store`.
-
-    Raises:
-        LibraryError: if there is no such file, or it is a folder without a simfile, or with several.
-        SimfileError: if it is no simfile, or none of its charts can be used, with the reasons.
-    """
-    simfile = the_simfile(simfile)
-    catalogue = prepare_library(simfile.resolve().parent, store, features, steps_types)
-    names = [Path(name).name for name in catalogue.table["simfile"].to_pylist()]
-    if simfile.name not in names:
-        raise SimfileError(f"no chart of {simfile} can be used: {_reasons(catalogue, simfile)}")
-    own = pc.equal(catalogue.table["simfile"], simfile.name)
-    table = catalogue.table.filter(own)
-    part = Catalogue(table, catalogue.store, catalogue.fingerprint, catalogue.left_out)
-    return embed_library(trained, part, simfile.parent)
+def is_of_one_song(path: Path) -> bool:
+    """Return whether `path` is a file, or a folder that itself holds simfiles; else it is a folder of songs."""
+    return path.is_file() or (path.is_dir() and any(_simfiles(path)))
 
 
 def the_simfile(path: Path) -> Path:
@@ -55,8 +32,12 @@ def the_simfile(path: Path) -> Path:
     return path
 
 
+def _simfiles(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SIMFILE_SUFFIXES and path.is_file())
+
+
 def _only_simfile(folder: Path) -> Path:
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SIMFILE_SUFFIXES and path.is_file())
+    found = _simfiles(folder)
     gone = twins(path.name for path in found)
     found = [path for path in found if path.name not in gone]
     if not found:
@@ -66,8 +47,3 @@ def _only_simfile(folder: Path) -> Path:
         more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise LibraryError(f"simfile={folder} is a folder of {len(found)} simfiles; say which: {names}{more}")
     return found[0]
-
-
-def _reasons(catalogue: Catalogue, simfile: Path) -> str:
-    reasons = {f"{entry.chart} {entry.reason}".strip() for entry in catalogue.left_out if entry.path == simfile.name}
-    return "; ".join(sorted(reasons)[:5]) or "it holds no chart"

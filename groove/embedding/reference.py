@@ -13,10 +13,40 @@ from numpy.typing import NDArray
 
 from groove.data.augment import LEFT_RIGHT, mirror_columns
 from groove.data.dataset import ChartTable
-from groove.embedding.trained import TrainedModel
+from groove.embedding.apply import scaled_table
+from groove.embedding.embedded import SPACES, EmbeddedLibrary
+from groove.embedding.encode import encode, mirrored
+from groove.embedding.trained import TrainedModel, load_trained
 from groove.features.frames import CHART_FEATURES
 from groove.features.store import load_array
 from groove.model.fusion import LateFusionClassifier
+from groove.runs.layout import CHECKPOINTS, EPOCH_0
+
+Spaces = dict[str, NDArray[np.float64]]
+
+
+def compared_spaces(trained: TrainedModel, part: EmbeddedLibrary, store: Path) -> tuple[Spaces, Spaces]:
+    """Return vectors of the charts of `part` in every space, and of their mirror images where a space has them.
+
+    A line is printed where the run keeps no epoch 0.
+    """
+    table = scaled_table(trained, part.table)
+    spaces: Spaces = {name: part.space(name).astype(float) for name in SPACES}
+    mirror = encode(trained.model, table, store, mirrored)
+    mirrors: Spaces = {name: mirror[name].astype(float) for name in spaces}
+    first = trained.folder / CHECKPOINTS / EPOCH_0
+    if first.is_file():
+        before = encode(load_trained(first).model, table, store)
+        spaces |= {f"epoch0_{name}": vectors.astype(float) for name, vectors in before.items()}
+    else:
+        print(f"no {first}: epoch 0 is not in the tables")
+    network = untrained(trained)
+    spaces["untrained_pooled"] = encode(network, table, store)["pooled"].astype(float)
+    mirrors["untrained_pooled"] = encode(network, table, store, mirrored)["pooled"].astype(float)
+    spaces["raw_features"], mirrors["raw_features"] = raw_features(table, store), raw_features(table, store, True)
+    spaces["random"] = np.random.default_rng(0).normal(size=(len(part), 8))
+    spaces["radar"] = mirrors["radar"] = part.scaled_radar
+    return spaces, mirrors
 
 
 def raw_features(table: ChartTable, store: Path, mirror: bool = False) -> NDArray[np.float64]:

@@ -14,10 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.errors import ConfigError, RunError, did_you_mean
-from groove.retrieval.neighbors import nearest
+from groove.errors import RunError
+from groove.retrieval.search import nearest, nearest_of_other_songs
 
-METHODS = ("tsne", "pca")
 PERPLEXITY = 30.0
 SAMPLE = 20_000
 """Of more charts than these, t-SNE places a random sample and the others go between their nearest ones of it."""
@@ -33,18 +32,12 @@ class MapOfCharts(NamedTuple):
     Attributes:
         xy: (N, 2), between 0 and 1, both coordinates on one scale.
         kept: the share of the `COUNTED` nearest of each chart that are among its nearest on the map too, on average.
-        how: how it was made, in words for the reader of the map.
+        how: how it was made and how far it can be trusted, for the reader of the map.
     """
 
     xy: NDArray[np.float64]
     kept: float
     how: str
-
-
-def check_method(method: str) -> None:
-    """Raise a `ConfigError` if there is no such `method`."""
-    if method not in METHODS:
-        raise ConfigError(f"method is '{method}'; {did_you_mean(method, METHODS)}")
 
 
 def map_of(
@@ -53,18 +46,19 @@ def map_of(
     """Return the map of `vectors` (N, E), the same for the same arguments on one machine.
 
     Raises:
-        ConfigError: if there is no such method.
         RunError: if a vector is not finite, as those of a diverged model are.
     """
     from threadpoolctl import threadpool_limits
 
-    check_method(method)
     broken = int((~np.isfinite(vectors)).any(axis=1).sum())
     if broken:
         raise RunError(f"{broken} of {len(vectors)} charts have vectors that are not finite: the model has diverged")
     with threadpool_limits(threads):
         xy, how = _placed(vectors, method, seed, threads, sample)
-    return MapOfCharts(_in_unit_square(xy), neighbors_kept(vectors, xy, threads), how)
+    kept = neighbors_kept(vectors, xy, threads)
+    return MapOfCharts(
+        _in_unit_square(xy), kept, f"{how}. Of the {COUNTED} nearest of each chart it keeps {kept:.0%} near"
+    )
 
 
 def neighbors_kept(vectors: NDArray[np.float32], xy: NDArray[np.float64], threads: int = 1) -> float:
@@ -72,15 +66,9 @@ def neighbors_kept(vectors: NDArray[np.float32], xy: NDArray[np.float64], thread
     k = min(COUNTED, len(vectors) - 1)
     if k < 1:
         return float("nan")
-    found = [nearest(space, space, k + 1, threads).rows for space in (vectors, xy.astype(np.float32))]
-    true, near = (_without_self(rows)[:, :k] for rows in found)
+    itself = np.arange(len(vectors))
+    true, near = (nearest_of_other_songs(space, itself, k, threads).rows for space in (vectors, xy))
     return float((true[:, :, None] == near[:, None, :]).any(axis=2).mean())
-
-
-def _without_self(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return `rows` (N, K) with each chart's own row put last, as it may be anywhere among charts that are alike."""
-    own = rows == np.arange(len(rows))[:, None]
-    return np.take_along_axis(rows, np.argsort(own, axis=1, kind="stable"), axis=1)
 
 
 def _placed(
@@ -133,7 +121,7 @@ def _between(
     vectors: NDArray[np.float32], sample: NDArray[np.float32], placed: NDArray[np.float64], threads: int
 ) -> NDArray[np.float64]:
     """Return a place (N, 2) for each of `vectors`: between its nearest of `sample` (S, E), weighted by 1 / distance."""
-    rows, distance = nearest(vectors, sample, min(_ANCHORS, len(sample)), threads)
+    rows, distance = nearest(vectors, sample, min(_ANCHORS, len(sample)), threads=threads)
     weight = 1 / np.maximum(distance, 1e-9)
     return (placed[rows] * (weight / weight.sum(axis=1, keepdims=True))[:, :, None]).sum(axis=1)
 

@@ -9,16 +9,12 @@ import io
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from groove.charts.columns import DETAILS, SHOWN
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES
 from groove.embedding.embedded import EmbeddedLibrary
-
-TEXT_COLUMNS = (
-    *("chart_id", "simfile", "pack", "title", "artist"),
-    *("steps_type", "difficulty", "description", "identity", "split"),
-)
-NUMBER_COLUMNS = ("meter", "has_audio", "length_s", "bpm", "steps")
 
 
 def embeddings_npz(library: EmbeddedLibrary) -> bytes:
@@ -33,8 +29,9 @@ def embeddings_npz(library: EmbeddedLibrary) -> bytes:
     for family in FAMILIES:
         arrays[family] = np.stack([library.table[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES], axis=1)
     arrays["radar_axes"] = np.array(RADAR_AXES)
-    arrays |= {name: np.array(library.column(name), dtype=np.str_) for name in TEXT_COLUMNS}
-    arrays |= {name: np.array(library.column(name)) for name in NUMBER_COLUMNS}
+    for name in (*SHOWN, *DETAILS, "split"):
+        is_text = pa.types.is_string(library.table.schema.field(name).type)
+        arrays[name] = np.array(library.column(name), dtype=np.str_ if is_text else None)
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays)
     return content.getvalue()

@@ -16,8 +16,7 @@ from typing import Any
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import plain
 from groove.embedding.embedded import EMBEDDINGS_FILE, load
-from groove.embedding.exported import FORMAT, read_card
-from groove.embedding.trained import TrainedModel
+from groove.embedding.trained import FORMAT, TrainedModel, read_card
 from groove.errors import RunError
 from groove.exporting.onnx_encoder import TOLERANCE, OnnxCheck, input_names
 from groove.features.audio import AUDIO_FEATURES
@@ -27,10 +26,7 @@ from groove.runs.layout import CARD_FILE, LAST, VERDICT
 LICENSE_NOTE = (
     "left to who passes this on: say here under which terms, and whether the songs it was trained on allow it"
 )
-HOW_TO_LOAD = (
-    "from groove.embedding.exported import load_safetensors; "
-    "model = load_safetensors('FOLDER')  # no pickle; or: python -m groove.embed run=FOLDER songs=DIR"
-)
+HOW_TO_LOAD = "import groove; model = groove.load_run('FOLDER')  # no pickle; or python -m groove.embed run=FOLDER"
 _LOGITS = {
     "classification": "one logit per class",
     "ordinal": "C - 1 logits 'harder than class k'",

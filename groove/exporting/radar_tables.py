@@ -6,17 +6,18 @@ constants ("constant table overflow" beyond, at about 50,000 charts), so the tab
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from groove.charts.chart import DIFFICULTIES
+from groove.charts.columns import SHOWN
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.io.files import csv_bytes
 from groove.retrieval.course import song_folder
 
 DECIMALS = 6
-ABOUT_COLUMNS = ("chart_id", "title", "pack", "steps_type", "difficulty", "meter")
 _SONGS_PER_BLOCK = 1000
 _HEADER = """\
 -- Groove radar ({family}) of {charts} charts of {songs} song folders, written by groove. Five numbers a chart.
@@ -34,11 +35,11 @@ Charts = dict[str, dict[str, dict[str, Sequence[float]]]]
 
 
 def radar_csv(library: EmbeddedLibrary) -> bytes:
-    """Return a CSV file with one row per chart: `ABOUT_COLUMNS`, then both families' axes."""
+    """Return a CSV file with one row per chart: `SHOWN`, then both families' axes."""
     numbers = [f"{family}_{axis}" for family in FAMILIES for axis in RADAR_AXES]
-    columns = [library.column(name) for name in ABOUT_COLUMNS]
+    columns = [library.column(name) for name in SHOWN]
     columns += [[round(value, DECIMALS) for value in library.column(name)] for name in numbers]
-    return csv_bytes([*ABOUT_COLUMNS, *numbers], zip(*columns, strict=True))
+    return csv_bytes([*SHOWN, *numbers], zip(*columns, strict=True))
 
 
 def radar_lua(library: EmbeddedLibrary) -> bytes:
@@ -63,14 +64,9 @@ def charts_by_folder(library: EmbeddedLibrary) -> Charts:
 
 
 def _free_slot(slots: Mapping[str, Any], difficulty: str, description: str) -> str:
-    if difficulty not in slots:
-        return difficulty
     name = f"{difficulty} {description}".rstrip()
-    number = 2
-    while name in slots:
-        name = f"{difficulty} {description}".rstrip() + f" {number}"
-        number += 1
-    return name
+    free = itertools.chain((difficulty, name), (f"{name} {number}" for number in itertools.count(2)))
+    return next(name for name in free if name not in slots)
 
 
 def _block(folders: Sequence[str], charts: Charts) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.chart import Chart, Timing
-from groove.charts.library.identity import notes_digest
-from groove.charts.radar.groove_radar import groove_radar
-from groove.charts.rows import judged_notes
+from groove.charts.chart import Chart
+from groove.charts.library.identity import content_digest, notes_digest, timing_digest
 from groove.config.schema import AudioConfig, FeaturesConfig
 from groove.errors import AudioError, SimfileError
 from groove.features.audio import align, decode, song_features
 from groove.features.frames import chart_frames, frame_times, merged_rows
 
-BPM_DECIMALS = 3
 Arrays = dict[str, NDArray[np.float16]]
 
 
@@ -36,11 +32,36 @@ class AudioSource:
 
 @dataclass(frozen=True)
 class SimfileTask:
-    """One simfile to compute: its charts, and the audio of each."""
+    """One simfile to compute.
+
+    Attributes:
+        key: the name of its record.
+        root: the library's folder.
+        simfile: its path below `root`.
+        charts: index and content digest of its charts that are used.
+        audio: of each of them.
+    """
 
     key: str
-    charts: list[Chart]
+    root: Path
+    simfile: str
+    charts: list[tuple[int, str]]
     audio: list[AudioSource]
+
+    def read(self) -> list[Chart]:
+        """Return the charts.
+
+        Raises:
+            SimfileError: if they are not those of the scan: the record would stay under a name that is not its own.
+        """
+        from groove.charts.simfile.reader import read_simfile
+
+        found, _ = read_simfile(self.root / self.simfile, self.root)
+        by_index = {chart.index: chart for chart in found}
+        charts = [by_index[index] for index, _ in self.charts if index in by_index]
+        if [(chart.index, content_digest(notes_digest(chart), chart.timing)) for chart in charts] != self.charts:
+            raise SimfileError("changed while the library was read")
+        return charts
 
 
 @dataclass(frozen=True)
@@ -60,12 +81,14 @@ def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[di
 
     Raises:
         AudioError: if audio is gone that was there before; a record without it would stay when it is back.
+        SimfileError: if the simfile changed.
     """
+    charts = task.read()
     songs = {source: _song(source, settings.audio) for source in dict.fromkeys(task.audio)}
     arrays: Arrays = {}
     entries: list[dict[str, Any]] = []
     groups: dict[tuple[AudioSource, str], list[int]] = {}
-    for place, (chart, source) in enumerate(zip(task.charts, task.audio, strict=True)):
+    for place, (chart, source) in enumerate(zip(charts, task.audio, strict=True)):
         try:
             frames = chart_frames(chart, settings.frames_per_beat)
         except SimfileError as error:
@@ -75,7 +98,7 @@ def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[di
         entries.append(_entry(chart, songs[source], len(frames), settings.frames_per_beat))
         groups.setdefault((source, timing_digest(chart.timing)), []).append(place)
     for (source, _), places in groups.items():
-        _share_audio(songs[source], task.charts, places, entries, arrays, settings)
+        _share_audio(songs[source], charts, places, entries, arrays, settings)
     return entries, arrays
 
 
@@ -92,23 +115,14 @@ def _song(source: AudioSource, audio: AudioConfig) -> _Song:
 
 
 def _entry(chart: Chart, song: _Song, frames: int, frames_per_beat: int) -> dict[str, Any]:
-    radar = groove_radar(chart, song.seconds)
-    last = judged_notes(chart).beats.max()
-    start, end = chart.timing.time_at(np.array([0.0, last])).tolist()
     return {
         "index": chart.index,
-        "content": content_digest(chart),
         "chart": f"chart_{chart.index}.npy",
         "audio": "",
         "has_audio": song.features is not None,
         "audio_reason": song.reason,
         "frames": frames,
         "merged_rows": merged_rows(chart, frames_per_beat),
-        "length_s": end - start,
-        "bpm": main_bpm(chart.timing, last),
-        "konami": radar.konami.tolist(),
-        "stepmania": radar.stepmania.tolist(),
-        "elements": {name: float(value) for name, value in radar.elements.items()},
     }
 
 
@@ -130,27 +144,3 @@ def _share_audio(
     arrays[name] = align(song.features, times, hop_s, song.seconds)
     for place in places:
         entries[place]["audio"] = name
-
-
-def main_bpm(timing: Timing, last_beat: float) -> float:
-    """Return the BPM that holds for the most seconds between beat 0 and `last_beat`."""
-    edges = np.clip(np.append(timing.start_beat, np.inf), 0.0, max(last_beat, 0.0))
-    seconds = np.diff(edges) * timing.seconds_per_beat
-    if not (seconds > 0).any():
-        return round(float(timing.bpms[0, 1]), BPM_DECIMALS) if len(timing.bpms) else 0.0
-    bpms = np.round(60.0 / timing.seconds_per_beat[seconds > 0], BPM_DECIMALS)
-    values, place = np.unique(bpms, return_inverse=True)
-    return float(values[np.argmax(np.bincount(place, seconds[seconds > 0]))])
-
-
-def timing_digest(timing: Timing) -> str:
-    """Return a digest that is equal for equal timings."""
-    digest = hashlib.sha256()
-    for name, array in sorted(vars(timing).items()):
-        digest.update(f"{name} {array.shape} ".encode() + np.ascontiguousarray(array, dtype=np.float64).tobytes())
-    return digest.hexdigest()
-
-
-def content_digest(chart: Chart) -> str:
-    """Return the digest of a chart's notes and timing, in hexadecimal."""
-    return hashlib.sha256((notes_digest(chart) + timing_digest(chart.timing)).encode()).hexdigest()

@@ -25,25 +25,23 @@ from numpy.typing import NDArray
 
 from groove.config.schema import FeaturesConfig
 from groove.errors import LibraryError
-from groove.io.files import write_bytes
 
-FEATURE_VERSION = 2
-"""To be raised with every change to the numbers of `frames`, `audio`, `record` or `groove.charts.radar`."""
+FEATURE_VERSION = 3
+"""To be raised with every change to the numbers of `frames`, `audio` or `record`."""
 STALE_S = 3600.0
 _RECORD = "record.json"
 _PARTS = ".part"
 
 
-def record_key(simfile: str, charts: Sequence[tuple[int, str]], audio: Sequence[str], settings: FeaturesConfig) -> str:
+def record_key(charts: Sequence[tuple[int, str]], audio: Sequence[str], settings: FeaturesConfig) -> str:
     """Return the name of a record: equal if and only if everything that it is made of is equal.
 
     Args:
-        simfile: digest of the simfile's bytes.
         charts: index and content digest of every chart, in order.
         audio: of each chart, the digest of its audio's bytes, or the reason why there is none.
         settings: all of them.
     """
-    parts = [FEATURE_VERSION, simfile, list(charts), list(audio), settings.model_dump()]
+    parts = [FEATURE_VERSION, list(charts), list(audio), settings.model_dump()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -66,10 +64,6 @@ class FeatureStore:
         entries = json.loads((self.root / self.path(key, _RECORD)).read_text(encoding="utf-8"))
         assert isinstance(entries, list)
         return entries
-
-    def array(self, path: str) -> NDArray[np.float16]:
-        """Return the array at `path` (relative to `root`), mapped into memory."""
-        return load_array(self.root, path)
 
     def write(self, key: str, entries: list[dict[str, Any]], arrays: Mapping[str, NDArray[np.float16]]) -> None:
         """Write the record `key`, whole or not at all; one that another process finished first is left as it is."""
@@ -134,9 +128,3 @@ def _unreadable(path: Path, why: str) -> LibraryError:
         f"'{path}' of the feature store cannot be read: {why}; remove the folder '{path.parent}' and start again "
         "(a run goes on with ckpt_path=last): it is computed anew"
     )
-
-
-def write_if_changed(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all, unless it is there already."""
-    if not path.is_file() or path.read_bytes() != content:
-        write_bytes(path, content)

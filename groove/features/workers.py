@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from groove.config.schema import FeaturesConfig
@@ -44,7 +44,8 @@ def compute_all(
 ) -> Iterator[tuple[SimfileTask, str]]:
     """Write the records of all `tasks`; yield each when it is done, with the reason if it failed, else ``""``.
 
-    One worker is this process itself.
+    One worker is this process itself. A decoder can crash and end its process: what was lost with it is computed one
+    after the other, which tells the song.
 
     Raises:
         OSError: if the store cannot be written.
@@ -52,10 +53,24 @@ def compute_all(
     if workers == 1:
         for task in tasks:
             yield task, compute_one(task, settings, store)
-    elif tasks:
-        unfinished = yield from _together(tasks, settings, store, min(workers, len(tasks)))
-        while unfinished:
-            unfinished = yield from _one_by_one(unfinished, settings, store)
+        return
+    todo = list(tasks)
+    while todo:
+        lost = []
+        pool = process_pool(min(workers, len(todo)), _start_worker)
+        try:
+            futures = {pool.submit(compute_one, task, settings, store): task for task in todo}
+            for future in as_completed(futures):
+                try:
+                    yield futures[future], future.result()
+                except BrokenProcessPool:
+                    lost.append(future)
+        finally:
+            pool.shutdown(cancel_futures=True)
+        todo = [task for future, task in futures.items() if future in lost]
+        if todo and workers == 1:
+            yield todo.pop(0), "failed: ended the process that computed it"
+        workers = 1
 
 
 def compute_one(task: SimfileTask, settings: FeaturesConfig, store: FeatureStore) -> str:
@@ -67,41 +82,6 @@ def compute_one(task: SimfileTask, settings: FeaturesConfig, store: FeatureStore
         return f"failed: {type(error).__name__}: {one_line(error)} ({os.path.basename(place.filename)}:{place.lineno})"
     store.write(task.key, entries, arrays)
     return ""
-
-
-Outcomes = Generator[tuple[SimfileTask, str], None, list[SimfileTask]]
-
-
-def _together(tasks: Sequence[SimfileTask], settings: FeaturesConfig, store: FeatureStore, workers: int) -> Outcomes:
-    """Compute `tasks` in parallel; return those that were lost when a process ended (a decoder can crash)."""
-    lost = []
-    pool = _pool(workers)
-    try:
-        futures = {pool.submit(compute_one, task, settings, store): task for task in tasks}
-        for future in as_completed(futures):
-            try:
-                yield futures[future], future.result()
-            except BrokenProcessPool:
-                lost.append(futures[future])
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return lost
-
-
-def _one_by_one(tasks: list[SimfileTask], settings: FeaturesConfig, store: FeatureStore) -> Outcomes:
-    """Compute `tasks` one after the other, which tells the one that ends its process; return those behind it."""
-    with _pool(1) as pool:
-        for place, task in enumerate(tasks):
-            try:
-                yield task, pool.submit(compute_one, task, settings, store).result()
-            except BrokenProcessPool:
-                yield task, "failed: ended the process that computed it"
-                return tasks[place + 1 :]
-    return []
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    return process_pool(workers, _start_worker)
 
 
 def _start_worker() -> None:

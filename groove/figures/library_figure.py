@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from groove.charts.chart import DIFFICULTIES
 from groove.charts.library.summary import LibraryReport
+from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.figures.texts import verbatim
 from groove.figures.training_curves import DPI, GREY
-from groove.runs.folder import write_atomically
+from groove.io.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,8 +53,8 @@ def write_library_figure(report: LibraryReport, path: Path) -> None:
 
 def fingerprint(report: LibraryReport) -> str:
     """Return a hash of everything that the figure of `report` shows."""
-    digest = hashlib.sha256(repr((LIBRARY_FIGURE_VERSION, report.title, report.family, report.axes)).encode())
-    digest.update(repr((report.slots, report.difficulty, report.audio_means, report.left_out)).encode())
+    digest = hashlib.sha256(repr((LIBRARY_FIGURE_VERSION, report.title, report.family)).encode())
+    digest.update(repr((report.difficulty, report.audio_means, report.left_out)).encode())
     for array in (report.radar, report.has_audio):
         digest.update(np.ascontiguousarray(array).tobytes())
     return f"library {digest.hexdigest()}"
@@ -70,8 +72,8 @@ def library_figure(report: LibraryReport) -> Figure:
     counts, reasons = above.subplots(1, 2, width_ratios=(1.0, 1.1))
     _counts(counts, report)
     _reasons(reasons, report.left_out)
-    panels = below.subplots(1, len(report.axes), sharex=True, sharey=True)
-    for place, (axes, name) in enumerate(zip(panels, report.axes, strict=True)):
+    panels = below.subplots(1, len(RADAR_AXES), sharex=True, sharey=True)
+    for place, (axes, name) in enumerate(zip(panels, RADAR_AXES, strict=True)):
         axes.set_title(name)
         _distributions(axes, report, report.radar[:, place])
     below.supxlabel(
@@ -147,7 +149,7 @@ def _distributions(axes: Axes, report: LibraryReport, values: NDArray[np.float64
         medianprops={"color": "black", "linewidth": 1.8},
     )
     for slot, patch in zip(groups, drawn["boxes"], strict=True):
-        patch.set_facecolor(SLOT_COLORS[report.slots.index(slot) % len(SLOT_COLORS)])
+        patch.set_facecolor(SLOT_COLORS[DIFFICULTIES.index(slot) % len(SLOT_COLORS)])
     axes.set_yticks(places, list(groups))
     axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.grid(alpha=0.3, axis="x")

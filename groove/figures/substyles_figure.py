@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.figures.texts import verbatim
-from groove.runs.folder import write_atomically
+from groove.io.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,8 @@ import numpy as np
 
 from groove.config.modules import MODULES
 from groove.figures.texts import verbatim
-from groove.runs.folder import Phase, Run, write_atomically
+from groove.io.files import write_atomically
+from groove.runs.folder import Phase, Run
 from groove.runs.measured import ACCURACY, BACKBONE, HEAD, KNN, MARGIN, POSITIVE, PROBE
 from groove.runs.verdict.thresholds import (
     BALANCED_RATIO,

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,26 +17,42 @@ from groove.errors import ConfigError, naming
 _PART = ".part"
 
 
-def write_bytes(path: Path, content: bytes | memoryview, durable: bool = False) -> None:
-    """Write `content` to `path`, making its folder if needed; `durable`: on the disk before it has its name.
+def write_atomically(path: Path, write: Callable[[Path], object], durable: bool = False) -> Path:
+    """Let `write` fill a temporary file, then give it the name `path`, whose folder is made if needed.
+
+    Args:
+        path: where the file ends up; returned.
+        write: told where to write.
+        durable: the content is on the disk before it has its name.
 
     Raises:
         OSError: with `path` as its file name.
     """
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
+        part = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                if durable:
-                    file.flush()
-                    os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)  # mkstemp made it private
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            write(part)
+            if durable:
+                os.fsync(handle)
+            os.chmod(part, 0o644)  # mkstemp made it private
+            os.replace(part, path)
+        finally:
+            os.close(handle)
+            part.unlink(missing_ok=True)
+    return path
+
+
+def write_bytes(path: Path, content: bytes | memoryview, durable: bool = False) -> Path:
+    """Write `content` to `path` (`write_atomically`)."""
+    return write_atomically(path, lambda part: part.write_bytes(content), durable)
+
+
+def write_if_changed(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all, unless it is there already."""
+    if not path.is_file() or path.read_bytes() != content:
+        write_bytes(path, content)
 
 
 def remove_parts(folder: Path) -> None:

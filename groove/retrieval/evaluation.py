@@ -1,22 +1,92 @@
-"""The retrieval table: how well each space finds the true radar neighbours, with intervals over songs.
+"""The tables of an evaluation: how well each space finds what is alike, with intervals over songs.
 
-Dimension letters: N charts, E size of a space.
+A table holds, by space, named values with their intervals. Dimension letters: N charts, E size of a space, L labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from groove.charts.simfile.reader import read_simfile
+from groove.charts.technique.counting import RATES, STEPS_TYPE, technique, technique_rates
 from groove.data.triplets import ChartLabels
-from groove.retrieval.bootstrap import DRAWS, Interval, ratio_interval, ratio_intervals
+from groove.embedding.embedded import EmbeddedLibrary
+from groove.retrieval.identification import finds_original, finds_song, shares_name
+from groove.retrieval.intervals import DRAWS, Interval, mean_intervals, ratio_intervals
 from groove.retrieval.metrics import NEIGHBORS, QueryScores, Truth, query_scores, radar_truth, spearman
 
 Spaces = Mapping[str, NDArray[np.float64]]
 """Vectors (N, E) of the same N charts, by the name of the space."""
+Table = dict[str, dict[str, Interval]]
 KS = (1, 5, 10)
+
+
+def radar_tables(spaces: Spaces, part: EmbeddedLibrary, draws: int) -> dict[str, Table]:
+    """Return retrieval and rank correlations within a difficulty and across, and the gain in each difficulty."""
+    labels, found = part.labels, dict[str, Table]()
+    truths = {within: radar_truth(labels, within) for within in (True, False)}
+    for title, within in (("within a difficulty", True), ("across difficulties", False)):
+        found[f"retrieval {title}"] = {
+            name: space_scores(x, labels, within, draws=draws, truth=truths[within]) for name, x in spaces.items()
+        }
+        found[f"correlation with radar distance {title}"] = {
+            name: correlations(x, labels, within) for name, x in spaces.items()
+        }
+    found["gain in each difficulty"] = {
+        name: gain_by_class(x, labels, list(part.classes), draws, truths[True]) for name, x in spaces.items()
+    }
+    return found
+
+
+def beyond_tables(spaces: Spaces, mirrors: Spaces, part: EmbeddedLibrary, draws: int) -> dict[str, Table]:
+    """Return what is found that is no radar: mirror images, songs, step artists, packs."""
+    labels = part.labels
+    names = {"step artist": part.column("description"), "pack": part.column("pack")}
+    return {
+        "a mirrored chart finds its original": {
+            name: finds_original(x, spaces[name], labels.song, draws) for name, x in mirrors.items()
+        },
+        "a chart finds another difficulty of its song": {
+            name: finds_song(x, labels, draws) for name, x in spaces.items()
+        },
+    } | {
+        f"neighbors share the {what}": {name: shares_name(x, labels, values, draws) for name, x in spaces.items()}
+        for what, values in names.items()
+    }
+
+
+def technique_tables(spaces: Spaces, part: EmbeddedLibrary, songs: Path, draws: int) -> dict[str, Table]:
+    """Return the gain in what the feet do, as counted in the simfiles below `songs`; nothing for fewer than 2 charts.
+
+    One line is printed: in how many charts it could be counted.
+    """
+    rates = technique_of(part, songs)
+    known = np.flatnonzero(~np.isnan(rates).any(axis=1))
+    print(f"technique counted in {len(known)} of {len(part)} charts")
+    if len(known) < 2:
+        return {}
+    chosen = {name: vectors[known] for name, vectors in spaces.items()}
+    return {"gain in technique": label_gains(chosen, rates[known], RATES, part.labels.take(known), draws)}
+
+
+def technique_of(library: EmbeddedLibrary, songs: Path) -> NDArray[np.float64]:
+    """Return `groove.charts.technique.counting.technique_rates` of every chart, (N, L): labels no training saw.
+
+    Only their own simfiles are read. A chart of another steps type, or no longer in the folder `songs`, has NaN.
+    """
+    wanted = {chart_id: row for row, chart_id in enumerate(library.column("chart_id"))}
+    rates = np.full((len(library), len(RATES)), np.nan)
+    there = (songs / name for name in sorted(set(library.column("simfile"))))
+    for simfile in filter(Path.is_file, there):
+        for chart in read_simfile(simfile, songs)[0]:
+            row = wanted.get(chart.chart_id)
+            if row is not None and chart.steps_type == STEPS_TYPE:
+                rates[row] = technique_rates(technique(chart))
+    return rates
 
 
 def space_scores(
@@ -25,7 +95,6 @@ def space_scores(
     within: bool,
     ks: Sequence[int] = KS,
     draws: int = DRAWS,
-    seed: int = 0,
     truth: Truth | None = None,
 ) -> dict[str, Interval]:
     """Return gain of the 5 nearest, and recall, precision and nDCG at each of `ks`, with intervals.
@@ -34,44 +103,29 @@ def space_scores(
         vectors: (N, E).
         labels: of the same charts; all are queries, and candidates of each other.
         within: candidates are of the query's difficulty class only.
-        ks: how many neighbours count.
+        ks: how many neighbors count.
         draws: of the bootstrap.
-        seed: of the bootstrap.
         truth: of these charts, if it is already known (`groove.retrieval.metrics.radar_truth`).
     """
     of_k = query_scores(vectors, labels, sorted({*ks, NEIGHBORS}), within, truth)
     wanted = {f"{name}_at_{k}": (k, getattr(of_k[k], name)) for k in ks for name in ("recall", "precision", "ndcg")}
-    found: dict[str, Interval] = {"gain": _gain(of_k[NEIGHBORS], labels, draws, seed)}
+    found = {"gain": _gain(of_k[NEIGHBORS], labels, draws)}
     for queries in {len(of_k[k].row): of_k[k].row for k in ks}.values():  # as many queries are the same queries
         same = {name: values for name, (_, values) in wanted.items() if len(values) == len(queries)}
-        ratios = [(values, np.ones(len(values))) for values in same.values()]
-        found |= zip(same, ratio_intervals(ratios, labels.song[queries], draws, seed), strict=True)
+        found |= zip(same, mean_intervals(list(same.values()), labels.song[queries], draws), strict=True)
     return {name: found[name] for name in ("gain", *wanted)}
 
 
 def correlations(vectors: NDArray[np.float64], labels: ChartLabels, within: bool) -> dict[str, Interval]:
     """Return Spearman's rank correlation of distances with the radar's, all axes and each; pairs give no interval."""
-    nan = float("nan")
     found = spearman(vectors, labels, within)
-    return {name.removeprefix("spearman_"): Interval(value, nan, nan) for name, value in found.items()}
+    return {name.removeprefix("spearman_"): Interval(value) for name, value in found.items()}
 
 
-def gain(
-    vectors: NDArray[np.float64],
-    labels: ChartLabels,
-    within: bool,
-    k: int = NEIGHBORS,
-    draws: int = DRAWS,
-    seed: int = 0,
-    truth: Truth | None = None,
-) -> Interval:
+def _gain(scores: QueryScores, labels: ChartLabels, draws: int) -> Interval:
     """Return the retrieval gain (see `groove.retrieval.metrics.retrieval_gain`) with its interval."""
-    return _gain(query_scores(vectors, labels, (k,), within, truth)[k], labels, draws, seed)
-
-
-def _gain(scores: QueryScores, labels: ChartLabels, draws: int, seed: int) -> Interval:
-    above, below = scores.random - scores.model, scores.random - scores.oracle
-    return ratio_interval(above, below, labels.song[scores.row], draws, seed)
+    ratio = scores.random - scores.model, scores.random - scores.oracle
+    return ratio_intervals([ratio], labels.song[scores.row], draws)[0]
 
 
 def gain_by_class(
@@ -79,22 +133,20 @@ def gain_by_class(
     labels: ChartLabels,
     classes: Sequence[str],
     draws: int = DRAWS,
-    seed: int = 0,
     truth: Truth | None = None,
 ) -> dict[str, Interval]:
     """Return the gain within each difficulty class, by its name; NaN where a class has too few charts."""
     scores = query_scores(vectors, labels, (NEIGHBORS,), True, truth)[NEIGHBORS]
     of_class = {name: labels.label[scores.row] == index for index, name in enumerate(classes)}
     return {
-        name: _gain(QueryScores(*(column[own] for column in scores)), labels, draws, seed)
-        for name, own in of_class.items()
+        name: _gain(QueryScores(*(column[own] for column in scores)), labels, draws) for name, own in of_class.items()
     }
 
 
 def label_gains(
     spaces: Spaces, values: NDArray[np.float64], names: Sequence[str], labels: ChartLabels, draws: int = DRAWS
-) -> dict[str, dict[str, Interval]]:
-    """Return, by space and by name, how much more alike in held-out labels neighbours are than random charts.
+) -> Table:
+    """Return, by space and by name, how much more alike in held-out labels neighbors are than random charts.
 
     The measure is the retrieval gain with one label in place of the radar: 0 as alike as random charts of the
     difficulty, 1 as the most alike there are. ``all`` takes the labels together, each divided by its deviation.
@@ -108,12 +160,11 @@ def label_gains(
     """
     scaled = values / np.maximum(values.std(axis=0), 1e-12)
     kinds = {name: scaled[:, [i]] for i, name in enumerate(names)} | {"all": scaled}
-    charts = {name: ChartLabels(kind, labels.label, labels.song) for name, kind in kinds.items()}
-    truths = {name: radar_truth(of_kind, within=True) for name, of_kind in charts.items()}
-    return {
-        space: {
-            name: gain(vectors, of_kind, within=True, draws=draws, truth=truths[name])
-            for name, of_kind in charts.items()
-        }
-        for space, vectors in spaces.items()
-    }
+    found: Table = {space: {} for space in spaces}
+    for name, kind in kinds.items():
+        charts = ChartLabels(kind, labels.label, labels.song)
+        truth = radar_truth(charts, within=True)
+        for space, vectors in spaces.items():
+            scores = query_scores(vectors, charts, (NEIGHBORS,), True, truth)[NEIGHBORS]
+            found[space][name] = _gain(scores, charts, draws)
+    return found

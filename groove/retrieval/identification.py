@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.stats import hypergeom
 
+from groove.data.scaler import radar_distances
 from groove.data.triplets import ChartLabels
-from groove.retrieval.bootstrap import DRAWS, Interval, mean_interval
-from groove.retrieval.metrics import distances
+from groove.retrieval.intervals import DRAWS, Interval, mean_intervals
 
 _BLOCK = 512
 K = 5
@@ -66,16 +66,12 @@ def _found(
     draws: int,
 ) -> dict[str, Interval]:
     """Return hits among the `k` nearest, chance and mean reciprocal rank, over queries with something to find."""
-    asked = relevant.any(axis=1)
-    rank = first_ranks(queries[asked], references, relevant[asked], allowed[asked])
-    chance = chance_hits(relevant[asked].sum(axis=1), allowed[asked].sum(axis=1), k)
-    of_song = song[asked]
-    return {
-        f"hit_at_{k}": mean_interval((rank <= k).astype(float), of_song, draws),
-        "chance": mean_interval(chance, of_song, draws),
-        "reciprocal_rank": mean_interval(1.0 / rank, of_song, draws),
-        "queries": Interval(float(asked.sum()), float("nan"), float("nan")),
-    }
+    able = relevant.any(axis=1)
+    rank = first_ranks(queries[able], references, relevant[able], allowed[able])
+    chance = chance_hits(relevant[able].sum(axis=1), allowed[able].sum(axis=1), k)
+    found = mean_intervals([(rank <= k).astype(float), chance, 1.0 / rank], song[able], draws)
+    names = (f"hit_at_{k}", "chance", "reciprocal_rank")
+    return dict(zip(names, found, strict=True)) | {"queries": Interval(float(able.sum()))}
 
 
 def first_ranks(
@@ -86,13 +82,13 @@ def first_ranks(
 ) -> NDArray[np.int64]:
     """Return at which rank, from 1 on, each query's first relevant reference comes among the allowed ones, (Q,).
 
-    References at the same distance come first: a space that tells nothing apart finds nothing. `relevant` and `allowed`
+    References at the same distance come first: a space of equal vectors finds nothing. `relevant` and `allowed`
     are (Q, M), `relevant` within `allowed` and with at least one in each row.
     """
     ranks = [np.zeros(0, dtype=np.int64)]
     for start in range(0, len(queries), _BLOCK):
         part = slice(start, start + _BLOCK)
-        distance = distances(queries[part], references)
+        distance = radar_distances(queries[part], references)
         best = np.where(relevant[part], distance, np.inf).min(axis=1, keepdims=True)
         before = allowed[part] & ~relevant[part] & (distance <= best)
         ranks.append(before.sum(axis=1).astype(np.int64) + 1)
@@ -100,11 +96,5 @@ def first_ranks(
 
 
 def chance_hits(relevant: NDArray[np.int64], candidates: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-    """Return the probability that `k` candidates drawn at random hold a relevant one (hypergeometric), (Q,)."""
-    others = candidates - relevant
-    missed = np.exp(_log_choose(others, k) - _log_choose(candidates, k))
-    return 1.0 - np.where(others < k, 0.0, missed)
-
-
-def _log_choose(n: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-    return gammaln(n + 1) - gammaln(np.maximum(n - k, 0) + 1) - gammaln(k + 1)
+    """Return the probability that `k` candidates drawn at random hold a relevant one, (Q,)."""
+    return hypergeom.sf(0, candidates, relevant, np.minimum(k, candidates))

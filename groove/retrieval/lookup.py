@@ -8,22 +8,23 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from groove.charts.columns import chart_name
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.errors import LibraryError
 
 _SHOWN = 8
+_LEVEL = re.compile(r"(?P<song>.+?)\s*(?P<level>\[[^\]]*\]\s*(\(.*\))?)")
+"""``Title [Hard 9] (Pack)``, taken apart."""
 Forms = Callable[[], list[str]]
 
 
-def labels(library: EmbeddedLibrary) -> list[str]:
+def chart_names(library: EmbeddedLibrary) -> list[str]:
     """Return ``Title [Hard 9]`` of every chart."""
-    columns = (library.column(name) for name in ("title", "difficulty", "meter"))
-    return [label(*column) for column in zip(*columns, strict=True)]
+    return [chart_name(*row) for row in _rows(library, "title", "difficulty", "meter")]
 
 
-def label(title: str, difficulty: str, meter: int) -> str:
-    """Return how a chart is called: ``Title [Hard 9]``."""
-    return f"{title} [{difficulty} {meter}]"
+def _rows(library: EmbeddedLibrary, *columns: str) -> list[tuple]:
+    return list(zip(*map(library.column, columns), strict=True))
 
 
 def find_chart(library: EmbeddedLibrary, name: str) -> int:
@@ -34,7 +35,7 @@ def find_chart(library: EmbeddedLibrary, name: str) -> int:
     name of the simfile or of its folder may stand, which often are a title in Latin letters.
 
     Raises:
-        LibraryError: if it means none, naming the closest, or several, naming them so that they can be told apart.
+        LibraryError: if it means none, naming the closest, or several, with an unambiguous name for each.
     """
     forms = _forms(library)
     found = _search(forms, name)
@@ -56,22 +57,17 @@ def only_chart(library: EmbeddedLibrary) -> int:
     return 0
 
 
-_COLUMNS = ("chart_id", "title", "difficulty", "meter", "pack")
-_LEVEL = re.compile(r"(?P<song>.+?)\s*(?P<level>\[[^\]]*\]\s*(\(.*\))?)")
-"""``Title [Hard 9] (Pack)``, taken apart."""
-
-
 def _forms(library: EmbeddedLibrary) -> Sequence[Forms]:
     """Return what the charts may be called, by title, file and id: a text (N,) each, every name on a line of its own.
 
-    They are made when they are first asked for: a search mostly ends with the titles.
+    They are made when a search first needs them: it mostly ends with the titles.
     """
-    rows = list(zip(*(library.column(c) for c in _COLUMNS), strict=True))
+    rows = _rows(library, "chart_id", "title", "difficulty", "meter", "pack")
 
     def texts(names_of: Callable[..., list[str]]) -> Forms:
         return functools.cache(lambda: ["\n" + "\n".join(names_of(*row)) + "\n" for row in rows])
 
-    return [texts(_by_title), texts(_by_file), texts(_by_id)]
+    return [texts(_by_title), texts(_by_file), texts(lambda chart_id, *_: [chart_id.casefold()])]
 
 
 def _search(forms: Sequence[Forms], name: str) -> list[int]:
@@ -92,8 +88,7 @@ def _plain(text: str) -> str:
 def _by_title(chart_id: str, title: str, slot: str, meter: int, pack: str) -> list[str]:
     """Return everything that a chart may be called by its title."""
     title = " ".join(title.split())
-    levels = (f"[{slot}]", f"[{meter}]", f"[{slot} {meter}]")
-    names = [title, *(f"{title} {level}" for level in levels)]
+    names = [title, *(f"{title} {level}" for level in (f"[{slot}]", f"[{meter}]", f"[{slot} {meter}]"))]
     return [form.casefold() for form in (*names, *(f"{form} ({pack})" for form in names))]
 
 
@@ -106,14 +101,9 @@ def _by_file(chart_id: str, title: str, slot: str, meter: int, pack: str) -> lis
     return [form for name in own for form in _by_title(chart_id, name, slot, meter, pack)]
 
 
-def _by_id(chart_id: str, *rest: object) -> list[str]:
-    return [chart_id.casefold()]
-
-
 def unambiguous(library: EmbeddedLibrary, rows: Sequence[int]) -> list[str]:
     """Return a name for each of `rows` that no other of them has: with its pack, or its id, where it needs one."""
-    short = labels(library)
-    packs, ids = library.column("pack"), library.column("chart_id")
+    short, packs, ids = chart_names(library), library.column("pack"), library.column("chart_id")
     named = [short[row] for row in rows]
     counts = Counter(named)
     named = [f"{text} ({packs[row]})" if counts[text] > 1 else text for text, row in zip(named, rows, strict=True)]
@@ -138,14 +128,10 @@ def _unknown(library: EmbeddedLibrary, forms: Sequence[Forms], name: str) -> str
     found = _search(forms, parts["song"]) if parts else []
     if parts and len({int(library.song[row]) for row in found}) == 1:
         return f"'{parts['song']}' has no chart {parts['level']}; it has {_named(library, found)}"
-    return f"no chart is called '{name}'{_closest(library, _plain(name))}"
-
-
-def _closest(library: EmbeddedLibrary, wanted: str) -> str:
     titles = {title.casefold(): title for title in library.column("title")}
-    close = difflib.get_close_matches(wanted.partition("[")[0].strip(), list(titles), n=3)
+    close = difflib.get_close_matches(_plain(name).partition("[")[0].strip(), list(titles), n=3)
     if close:
-        return "; did you mean " + " or ".join(f"'{titles[title]}'" for title in close) + "?"
-    return f"; of {len(titles)} titles the first are " + ", ".join(
-        f"'{title}'" for title in sorted(titles.values())[:3]
-    )
+        hint = "did you mean " + " or ".join(f"'{titles[title]}'" for title in close) + "?"
+    else:
+        hint = f"of {len(titles)} titles the first are " + ", ".join(f"'{t}'" for t in sorted(titles.values())[:3])
+    return f"no chart is called '{name}'; {hint}"

@@ -12,28 +12,17 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.data.scaler import radar_distances
 from groove.data.triplets import ChartLabels
-from groove.retrieval.neighbors import NONE
-from groove.retrieval.ranking import mean_distances, nearest_of_others
+from groove.retrieval.search import NONE, mean_distances, nearest_of_other_songs
 
 NEIGHBORS = 5
 RELEVANT = 10
 """The true neighbours of a chart are its 10 nearest in radar space."""
 _MAX_PAIRS = 2_000_000
-
-
-def distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return Euclidean distances of rows (N, E) and (M, E) -> (N, M)."""
-    return radar_distances(a, b)
-
-
-def _candidates(labels: ChartLabels, within: bool) -> NDArray[np.bool_]:
-    allowed = labels.song[:, None] != labels.song[None, :]
-    return allowed & (labels.label[:, None] == labels.label[None, :]) if within else allowed
 
 
 class Truth(NamedTuple):
@@ -72,7 +61,7 @@ def _nearest(vectors: NDArray[np.float64], labels: ChartLabels, within: bool, k:
     """Return the rows of the `k` nearest candidates of every chart, nearest first, `NONE` where fewer exist."""
     found = np.full((len(labels), k), NONE, dtype=np.intp)
     for rows in _groups(labels, within):
-        places = nearest_of_others(vectors[rows], labels.song[rows], k)
+        places = nearest_of_other_songs(vectors[rows], labels.song[rows], k).rows
         found[rows] = np.where(places == NONE, NONE, rows[places])
     return found
 
@@ -193,8 +182,11 @@ def spearman(embedding: NDArray[np.float64], labels: ChartLabels, within: bool) 
     if len(labels) ** 2 / 2 > _MAX_PAIRS:
         keep = np.linspace(0, len(labels) - 1, int((2 * _MAX_PAIRS) ** 0.5)).astype(np.intp)
     part, vectors = labels.take(keep), embedding[keep]
-    pairs = np.triu(_candidates(part, within), k=1)
-    found = distances(vectors, vectors)[pairs]
+    others = part.song[:, None] != part.song[None, :]
+    if within:
+        others &= part.label[:, None] == part.label[None, :]
+    pairs = np.triu(others, k=1)
+    found = radar_distances(vectors, vectors)[pairs]
     correlations = {"spearman": _rank_correlation(found, radar_distances(part.radar, part.radar)[pairs])}
     for axis, name in enumerate(RADAR_AXES):
         difference = np.abs(part.radar[:, None, axis] - part.radar[None, :, axis])[pairs]
@@ -205,4 +197,4 @@ def spearman(embedding: NDArray[np.float64], labels: ChartLabels, within: bool) 
 def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
-    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
+    return float(spearmanr(a, b).statistic)

@@ -10,14 +10,13 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from groove.errors import RunError, did_you_mean, naming
+from groove.errors import RunError, did_you_mean
 from groove.runs.settings import settings_of
 
 METRICS_FILE = "metrics.csv"
@@ -210,19 +209,6 @@ def find_runs(root: Path) -> list[Path]:
     return sorted(
         folder for folder in found if not any(part.startswith(".") for part in folder.relative_to(root).parts)
     )
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> Path:
-    """Let `write` fill a temporary file beside `path`, then rename it, so that no reader meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with naming(path):
-            write(temporary)
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
 
 
 def _finite(value: float | None) -> bool:

@@ -25,8 +25,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 
-from groove.errors import ConfigError, RunError
+from groove.errors import RunError
 from groove.styles.stability import SMALLEST, Cut, Labels, Points, cut
 
 LARGEST = 8
@@ -81,11 +82,8 @@ def partition(
         on_step: called after each number of clusters.
 
     Raises:
-        ConfigError: if `largest` is below 2.
         RunError: if a vector is not finite.
     """
-    if largest < 2:
-        raise ConfigError(f"largest={largest} sub-styles; allowed: 2 or more")
     if not np.isfinite(vectors).all():
         broken = int((~np.isfinite(vectors).all(axis=1)).sum())
         raise RunError(f"{broken} of {len(vectors)} embeddings hold NaN or infinity: nothing can be near them")
@@ -111,17 +109,14 @@ def principal_coordinates(vectors: Points) -> tuple[Points, NDArray[np.float64]]
     As many axes as hold `KEPT_SHARE` of it, at least two: an embedding of 64 numbers has about five that matter, and
     k-means on them is faster and gives the same clusters.
     """
-    centred = vectors - vectors.mean(axis=0)
-    left, spread, _ = np.linalg.svd(centred, full_matrices=False)
-    coordinates = left * spread
-    if coordinates.shape[1] < 2:
-        coordinates, spread = np.pad(coordinates, ((0, 0), (0, 1))), np.append(spread, 0.0)
-    total = float((spread**2).sum())
-    if total <= 1e-12 * float((vectors**2).sum()):  # all equal: what is left is rounding
+    spread = np.sqrt(((vectors - vectors.mean(axis=0)) ** 2).sum())
+    if spread <= 1e-6 * np.linalg.norm(vectors):  # all equal: what is left is rounding
         return np.zeros((len(vectors), 2)), np.zeros(2)
-    shares = spread**2 / total
+    wide = np.pad(vectors, ((0, 0), (0, max(0, 2 - vectors.shape[1]))))
+    found = PCA(svd_solver="full").fit(wide)
+    shares = found.explained_variance_ratio_
     axes = max(int(np.searchsorted(np.cumsum(shares), KEPT_SHARE)) + 1, 2)
-    return coordinates[:, :axes], shares[:axes]
+    return found.transform(wide)[:, :axes], shares[:axes]
 
 
 def centre_distances(vectors: Points, labels: Labels) -> NDArray[np.float64]:

@@ -3,7 +3,8 @@
 Labels of one chart a song (the first of the class), so that no song counts twice. For names: the share of pairs with
 the same label that lie in the same sub-style, beside what it would be by chance, and the normalised mutual information
 (Strehl and Ghosh 2002). For the meter: the share of its variance between sub-styles (eta squared). Chance is the mean
-over random permutations of the labels, and p is the share of permutations that reach the value found.
+over random permutations of the labels (of the mutual information the exact one), and p is the share of permutations
+that reach the value found.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import entropy
+from sklearn.metrics import normalized_mutual_info_score
+from sklearn.metrics.cluster import expected_mutual_information
 
 PERMUTATIONS = 999
 NAMES = {"pack": "pack", "description": "step artist", "artist": "artist"}
@@ -32,7 +36,7 @@ class Agreement:
         chance: its mean over permutations.
         p: share of permutations (and the value itself) that reach it.
         mutual_information: normalised, 0 to 1; None for the meter.
-        chance_information: its mean over permutations.
+        chance_information: its mean over all permutations.
     """
 
     label: str
@@ -62,13 +66,11 @@ def name_agreement(label: str, names: Sequence[str], styles: Labels, seed: int) 
     pairs = int(_pairs(np.bincount(of_name))) if len(of_name) else 0
     if pairs == 0:
         return None
+    counts = table(of_name, styles)
 
-    def measures(order: Labels) -> tuple[float, float]:
-        counts = table(of_name, order)
-        return same_share(counts), mutual_information(counts)
-
-    found, chance, p = _permuted(measures, styles, seed)
-    return Agreement(label, "same", len(styles), pairs, found[0], chance[0], p, found[1], chance[1])
+    value, chance, p = _permuted(lambda order: same_share(table(of_name, order)), styles, seed)
+    information = float(normalized_mutual_info_score(of_name, styles))
+    return Agreement(label, "same", len(styles), pairs, value, chance, p, information, expected_information(counts))
 
 
 def meter_agreement(meters: Sequence[int], styles: Labels, seed: int) -> Agreement | None:
@@ -76,8 +78,8 @@ def meter_agreement(meters: Sequence[int], styles: Labels, seed: int) -> Agreeme
     values = np.array(meters, dtype=np.float64)
     if len(values) < 2 or np.ptp(values) == 0:
         return None
-    found, chance, p = _permuted(lambda order: (between_share(values, order),), styles, seed)
-    return Agreement("meter", "eta2", len(values), 0, found[0], chance[0], p)
+    value, chance, p = _permuted(lambda order: between_share(values, order), styles, seed)
+    return Agreement("meter", "eta2", len(values), 0, value, chance, p)
 
 
 def table(names: Labels, styles: Labels) -> NDArray[np.int64]:
@@ -91,17 +93,10 @@ def same_share(counts: NDArray[np.int64]) -> float:
     return _pairs(counts) / _pairs(counts.sum(axis=1))
 
 
-def mutual_information(counts: NDArray[np.int64]) -> float:
-    """Return the mutual information of names and styles over the mean of their entropies; 0 where one is constant."""
-    shares = counts / counts.sum()
-    of_name, of_style = _entropy(shares.sum(axis=1)), _entropy(shares.sum(axis=0))
-    common = of_name + of_style - _entropy(shares.ravel())
-    return max(0.0, 2 * common / (of_name + of_style)) if min(of_name, of_style) > 0 else 0.0
-
-
-def _entropy(shares: NDArray[np.float64]) -> float:
-    some = shares[shares > 0]
-    return float(-(some * np.log(some)).sum())
+def expected_information(counts: NDArray[np.int64]) -> float:
+    """Return the normalised mutual information that random styles of the same sizes have on average."""
+    mean = sum(float(entropy(counts.sum(axis=axis))) for axis in (0, 1)) / 2
+    return float(expected_mutual_information(counts, int(counts.sum()))) / mean if mean > 0 else 0.0
 
 
 def between_share(values: NDArray[np.float64], styles: Labels) -> float:
@@ -116,12 +111,10 @@ def _pairs(counts: NDArray[np.int64]) -> float:
     return float((counts * (counts - 1) / 2).sum())
 
 
-def _permuted(
-    measures: Callable[[Labels], tuple[float, ...]], styles: Labels, seed: int
-) -> tuple[tuple[float, ...], list[float], float]:
-    """Return the measures of `styles`, their means over permutations, and the p-value of the first."""
+def _permuted(measure: Callable[[Labels], float], styles: Labels, seed: int) -> tuple[float, float, float]:
+    """Return the measure of `styles`, its mean over permutations, and its p-value."""
     random = np.random.default_rng(seed)
-    found = measures(styles)
-    by_chance = np.array([measures(random.permutation(styles)) for _ in range(PERMUTATIONS)])
-    reached = int((by_chance[:, 0] >= found[0] - 1e-12).sum())
-    return found, by_chance.mean(axis=0).tolist(), (1 + reached) / (1 + PERMUTATIONS)
+    found = measure(styles)
+    by_chance = np.array([measure(random.permutation(styles)) for _ in range(PERMUTATIONS)])
+    reached = int((by_chance >= found - 1e-12).sum())
+    return found, float(by_chance.mean()), (1 + reached) / (1 + PERMUTATIONS)

@@ -47,7 +47,7 @@ class DataIdentity(L.Callback):
         if stored["catalogue"] == self.catalogue:
             return f"{counts}, other classes, split or augmentation"
         try:
-            before = _contents(load(self.data.store, stored["catalogue"]).table)
+            before = _contents(load(self.data.store, stored["catalogue"]))
         except GrooveError:
             return counts
         now = _contents(self.data.catalogue)

@@ -16,7 +16,7 @@ import pytest
 from groove.charts.generated.write import write_library
 from groove.config.schema import N_MFCC, AudioConfig, FeaturesConfig
 from groove.features.audio import ONSET_WINDOW_S, decode, song_features
-from groove.features.catalogue import prepare_library
+from groove.features.preparation import prepare_library
 from tests.shared import SHARED
 
 AUDIO = AudioConfig()

@@ -1,4 +1,4 @@
-"""Radars of 10,000 songs: speed as ratios to a plain loop over `simfile`, and to the first scan; peak memory.
+"""10,000 songs scanned and prepared: ratios to a plain loop over `simfile` and to the first time; peak memory.
 
 ``make bench``; not part of the default run. The library is made of links to the real songs of ``../shared``, or to
 generated ones where those are not there. The plain loop reads one in twenty of the same songs, since all of them would
@@ -26,14 +26,22 @@ LIBRARY = SHARED / "library"
 RUN = """
 import json, resource, sys, time
 from pathlib import Path
-from groove.charts.library.index import radar_table
+from groove.charts.library.scan import scan
+from groove.config.schema import FeaturesConfig
+from groove.features.preparation import prepare_library
 if __name__ == "__main__":
+    what, songs, cache, workers = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
     start = time.perf_counter()
-    table = radar_table(Path(sys.argv[1]), cache=Path(sys.argv[2]), workers=int(sys.argv[3]))
+    if what == "scan":
+        library = scan(songs, cache=cache, workers=workers)
+        _ = library.identity
+        found = {"read": library.read, "charts": len(library.charts)}
+    else:
+        found = {"computed": prepare_library(songs, cache, FeaturesConfig(), workers=workers).computed}
     seconds = time.perf_counter() - start
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     peak = max(resource.getrusage(of).ru_maxrss for of in who)
-    print(json.dumps({"s": seconds, "mb": peak / 1024, "read": table.read, "charts": len(table.table)}))
+    print(json.dumps({"s": seconds, "mb": peak / 1024, **found}))
 """
 
 
@@ -59,12 +67,14 @@ def library(tmp_path_factory) -> Path:
     return root
 
 
-def run(library: Path, cache: str, workers: int = WORKERS, songs: str = "Songs") -> dict[str, float]:
-    """Return seconds, peak memory of the largest process, folders read and charts of one scan in a new process."""
+def run(library: Path, cache: str, songs: str = "Songs", what: str = "scan") -> dict[str, float]:
+    """Return seconds, peak memory of the largest process, and counts of one scan or preparation in a new process."""
     script = library / "run.py"  # a file, as the workers are spawned
     script.write_text(RUN)
-    arguments = [sys.executable, "-W", "ignore", str(script), str(library / songs), str(library / cache), str(workers)]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": "."})
+    command = [sys.executable, "-W", "ignore", str(script), what, str(library / songs), str(library / cache)]
+    done = subprocess.run(
+        [*command, str(WORKERS)], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": "."}
+    )
     return json.loads(done.stdout)
 
 
@@ -117,3 +127,13 @@ def test_scan_of_10_000_songs(benchmark, library: Path) -> None:
     assert found["times_faster_than_plain"] >= 5
     assert found["first_over_second"] >= 50
     assert first["mb"] < 1000
+
+
+def test_prepare_of_10_000_unchanged_songs(benchmark, library: Path) -> None:
+    first = run(library, "store", what="prepare")
+    again = benchmark.pedantic(run, (library, "store"), {"what": "prepare"}, rounds=3)
+    ratio = benchmark.stats.stats.min / first["s"]
+    print(f"first {first['s']:.1f} s, again {benchmark.stats.stats.min:.1f} s: {ratio:.3f}")
+    benchmark.extra_info.update(first_s=round(first["s"], 1), again_over_first=round(ratio, 3))
+    assert first["computed"] > 0 and again["computed"] == 0
+    assert ratio < 1 / 20

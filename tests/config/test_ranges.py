@@ -102,7 +102,7 @@ def words(schema: type[Settings], name: str) -> set[str]:
 def test_the_words_are_those_of_the_code():
     from lightning.pytorch.strategies import StrategyRegistry
 
-    from groove.charts.library.index import SONG_ENDS
+    from groove.charts.library.index import SongEnd
     from groove.charts.radar.groove_radar import FAMILIES
     from groove.embedding.embedded import SPACES
     from groove.explorer.layout import METHODS
@@ -114,7 +114,7 @@ def test_the_words_are_those_of_the_code():
     assert words(DataConfig, "radar") == set(FAMILIES)
     assert words(ExperimentConfig, "verdict") == set(KINDS)
     assert words(TrainerConfig, "strategy") - {"auto"} <= set(StrategyRegistry.available_strategies())
-    assert words(RadarConfig, "song_end") == set(SONG_ENDS)
+    assert words(RadarConfig, "song_end") == set(get_args(SongEnd))
     assert words(ExploreConfig, "method") == set(METHODS) and words(ExploreConfig, "space") == set(SPACES)
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 
 from groove.embedding.embedded import save
-from groove.embedding.exported import weights_bytes
-from groove.embedding.trained import TrainedModel
+from groove.embedding.trained import TrainedModel, weights_bytes
 from groove.exporting.card import model_card
 from groove.io.files import write_bytes
 from groove.runs.layout import WEIGHTS_FILE

@@ -7,7 +7,7 @@ from groove.embedding.embedded import EMBEDDINGS_FILE, load
 from groove.embedding.reference import raw_features, untrained
 from groove.embedding.trained import load_trained
 from groove.features.frames import CHART_FEATURES
-from groove.retrieval.technique import rates_of
+from groove.retrieval.evaluation import technique_of
 
 
 def test_raw_features_are_means_and_rates_standardised(finished):
@@ -43,10 +43,10 @@ def test_an_untrained_network_is_a_function_of_its_seed_and_knows_the_audio(fini
 
 def test_technique_is_counted_for_charts_that_are_still_there(finished):
     library = load(finished / "run" / EMBEDDINGS_FILE)
-    rates = rates_of(library, finished / "songs")
+    rates = technique_of(library, finished / "songs")
     assert np.isfinite(rates).all() and rates.std() > 0
     gone = library.take(np.array([3, 4]))
     table = gone.table.set_column(0, "chart_id", [["not/there.sm#0", gone.column("chart_id")[1]]])
     part = type(gone)(table, gone.vectors, gone.family, gone.classes, gone.scaler, gone.provenance)
-    found = rates_of(part, finished / "songs")
+    found = technique_of(part, finished / "songs")
     assert np.isnan(found[0]).all() and found[1].tolist() == rates[4].tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groove.errors import ConfigError, RunError
+from groove.errors import RunError
 from groove.explorer.layout import COUNTED, map_of, neighbors_kept, principal_components
 
 
@@ -83,8 +83,6 @@ def test_charts_that_are_all_alike_lie_in_the_middle():
     assert (found.xy == 0.5).all() and "PCA" in found.how
 
 
-def test_mistakes():
-    with pytest.raises(ConfigError, match=r"method is 'tsnee'; did you mean 'tsne'\?"):
-        map_of(np.ones((9, 2), np.float32), "tsnee")
+def test_vectors_that_are_not_finite():
     with pytest.raises(RunError, match="1 of 9 charts have vectors that are not finite"):
         map_of(np.where(np.arange(18).reshape(9, 2) == 3, np.nan, 1).astype(np.float32))

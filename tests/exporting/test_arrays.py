@@ -2,8 +2,9 @@ import io
 
 import numpy as np
 
+from groove.charts.columns import DETAILS, SHOWN
 from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.exporting.arrays import NUMBER_COLUMNS, TEXT_COLUMNS, embeddings_npz
+from groove.exporting.arrays import embeddings_npz
 from tests.embedding.libraries import embedded_library
 
 
@@ -24,7 +25,7 @@ def test_every_array_is_the_librarys_and_needs_no_pickle():
         assert arrays[family].tolist() == [[row[f"{family}_{axis}"] for axis in RADAR_AXES] for row in rows]
     np.testing.assert_array_equal(arrays["radar"], arrays["konami"])
     np.testing.assert_allclose(arrays["radar_scaled"], (library.radar - library.scaler.center) / library.scaler.scale)
-    for name in (*TEXT_COLUMNS, *NUMBER_COLUMNS):
+    for name in (*SHOWN, *DETAILS, "split"):
         assert arrays[name].tolist() == [row[name] for row in rows]
     assert all(len(array) == 13 for name, array in arrays.items() if name != "radar_axes")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from groove.config.schema import plain
 from groove.embedding.trained import load_trained
 from groove.errors import RunError
 from groove.exporting.card import constructor_arguments, model_card
@@ -27,8 +28,8 @@ def test_the_card_says_what_the_model_takes_gives_and_knows(run):
     card = model_card(trained, {"a": b"abc"}, None)
     json.dumps(card, allow_nan=False)
     assert card["inputs"]["chart"] == list(CHART_FEATURES) and card["inputs"]["audio"] == list(AUDIO_FEATURES)
-    assert card["inputs"]["features"] == trained.settings["features"]
-    assert list(card["classes"]) == trained.classes and card["config"] == trained.settings
+    assert card["inputs"]["features"] == trained.settings.features.model_dump()
+    assert list(card["classes"]) == trained.classes and card["config"] == plain(trained.settings)
     assert card["radar"]["scaler"] == trained.scaler.state()
     assert card["files"] == {"a": {"bytes": 3, "sha256": hashlib.sha256(b"abc").hexdigest()}}
     assert card["license"] is None and card["onnx"] is None

@@ -6,7 +6,7 @@ import pytest
 
 from groove.charts.library.scan import scan
 from groove.config.schema import FeaturesConfig
-from groove.features.sources import DigestCache, audio_sources, simfile_tasks
+from groove.features.preparation import simfile_tasks
 from groove.features.store import FeatureStore
 from groove.features.workers import compute_all
 from tests.builders import measures, steady, write_song
@@ -23,15 +23,12 @@ def tasks_of(tmp_path, songs):
     for song in range(songs):
         notes = steady(4, 2 + song)
         write_song(tmp_path / "songs", song=f"S{song}", charts=[("Easy", 1, notes)])
-    charts = scan(tmp_path / "songs").charts
-    cache = DigestCache(tmp_path / "store")
-    root = tmp_path / "songs"
-    return simfile_tasks(charts, audio_sources(charts, root, cache), root, FeaturesConfig(), cache)
+    return [task for task, _ in simfile_tasks(scan(tmp_path / "songs"), FeaturesConfig())]
 
 
 def test_a_failing_song_is_reported_with_its_cause(tmp_path):
     tasks = tasks_of(tmp_path, 3)
-    tasks[1].charts[0] = None
+    tasks[1].audio[0] = None
     store = FeatureStore(tmp_path / "store")
     outcomes = dict((task.key, reason) for task, reason in compute_all(tasks, FeaturesConfig(), store, 1))
     assert [bool(outcomes[task.key]) for task in tasks] == [False, True, False]
@@ -42,7 +39,7 @@ def test_a_failing_song_is_reported_with_its_cause(tmp_path):
 @pytest.mark.slow
 def test_a_song_that_ends_its_process_is_found_and_the_others_are_computed(tmp_path):
     tasks = tasks_of(tmp_path, 4)
-    tasks[1].charts.append(EndsTheProcess())
+    tasks[1].audio.append(EndsTheProcess())
     store = FeatureStore(tmp_path / "store")
     outcomes = dict((task.key, reason) for task, reason in compute_all(tasks, FeaturesConfig(), store, 2))
     assert [outcomes[task.key] for task in tasks] == ["", "failed: ended the process that computed it", "", ""]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
-from groove.io.files import remove_parts, write_bytes
+from groove.io.files import remove_parts, write_atomically, write_bytes, write_if_changed
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -39,3 +40,27 @@ def test_only_parts_are_removed(tmp_path):
     remove_parts(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".hidden", "a.part", "a.txt"]
     remove_parts(tmp_path / "not there")
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "x.txt"
+    target.write_text("old")
+
+    def fail(path: Path) -> None:
+        path.write_text("half")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_atomically(target, fail)
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
+
+
+def test_unchanged_content_is_not_written_again(tmp_path):
+    path = tmp_path / "folder" / "file"
+    write_if_changed(path, b"1")
+    os.utime(path, (1, 1))
+    write_if_changed(path, b"1")
+    assert path.stat().st_mtime == 1
+    write_if_changed(path, b"2")
+    assert path.read_bytes() == b"2"
+    assert os.listdir(path.parent) == ["file"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from groove.errors import ConfigError, LibraryError
-from groove.retrieval.filters import allowed_charts, parse_range
+from groove.retrieval.filters import candidates, parse_filters, parse_range
 from tests.embedding.libraries import embedded_library
 
 INF = float("inf")
@@ -34,31 +34,31 @@ def test_filters_are_joined():
     expected = [
         r["difficulty"] in ("Hard", "Challenge") and 120 <= r["bpm"] <= 180 and r["pack"] == "Pack 1" for r in rows
     ]
-    assert any(expected) and allowed_charts(library, filters).tolist() == expected
+    assert any(expected) and candidates(library, parse_filters(filters)).tolist() == expected
 
 
 def test_each_filter_alone():
     library = embedded_library(40)
     rows = library.table.to_pylist()
-    assert allowed_charts(library, {}).all()
+    assert candidates(library, parse_filters({})).all()
     for name, column in (("meter", "meter"), ("length", "length_s"), ("bpm", "bpm")):
         middle = float(np.median([r[column] for r in rows]))
         expected = [r[column] <= middle for r in rows]
-        assert allowed_charts(library, {name: f"-{middle}"}).tolist() == expected
+        assert candidates(library, parse_filters({name: f"-{middle}"})).tolist() == expected
 
 
 def test_an_empty_answer_says_what_each_filter_lets_through():
     library = embedded_library(40)
     with pytest.raises(LibraryError, match=r"no chart of 40 .* meter=90- 0, difficulty=Easy 8"):
-        allowed_charts(library, {"meter": "90-", "difficulty": "Easy"})
+        candidates(library, parse_filters({"meter": "90-", "difficulty": "Easy"}))
 
 
 def test_names_that_do_not_exist_are_refused():
     library = embedded_library(10)
     with pytest.raises(ConfigError, match="did you mean 'Hard'"):
-        allowed_charts(library, {"difficulty": "Hrd"})
-    with pytest.raises(LibraryError, match="allowed: Pack 0, Pack 1"):
-        allowed_charts(library, {"pack": "Pak 3"})
+        candidates(library, parse_filters({"difficulty": "Hrd"}))
+    with pytest.raises(LibraryError, match="must be one of Pack 0, Pack 1"):
+        candidates(library, parse_filters({"pack": "Pak 3"}))
 
 
 @pytest.mark.parametrize(

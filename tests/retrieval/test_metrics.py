@@ -15,7 +15,6 @@ from groove.retrieval import metrics as module
 from groove.retrieval.metrics import (
     NEIGHBORS,
     RELEVANT,
-    distances,
     query_scores,
     radar_truth,
     retrieval_gain,
@@ -201,7 +200,3 @@ def test_too_few_charts_or_equal_ones_give_nan_without_a_warning(charts):
 def test_too_few_charts_give_nan_in_every_ranked_number():
     found = retrieval_metrics(embedding_of(4), labels(4))
     assert all(math.isnan(found[name]) for name in ("recall_at_5", "precision_at_5", "ndcg_at_5"))
-
-
-def test_distances_by_hand():
-    assert distances(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [0.0, 0.0]])).tolist() == [[5.0, 0.0]]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from groove.errors import RunError
-from groove.runs.folder import find_runs, load_run, write_atomically
+from groove.runs.folder import find_runs, load_run
 from tests.runs.builders import PHASES_B, good_a, good_b, write_csv
 
 
@@ -116,19 +116,6 @@ def test_find_runs_also_lists_incomplete_folders_and_skips_hidden_ones(tmp_path:
     good_a(tmp_path / ".trash" / "old")
     assert find_runs(tmp_path) == [tmp_path / "half", tmp_path / "sweep" / "0"]
     assert find_runs(tmp_path / "sweep" / "0") == [tmp_path / "sweep" / "0"]
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    target = tmp_path / "x.txt"
-    target.write_text("old")
-
-    def fail(path: Path) -> None:
-        path.write_text("half")
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        write_atomically(target, fail)
-    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
 
 
 def test_csv_of_one_epoch_is_a_run(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from groove.errors import ConfigError, RunError
+from groove.errors import RunError
 from groove.styles.clusters import CLUSTERS, CONTINUUM, UNDIVIDED, partition, principal_coordinates
 from tests.retrieval.planted import planted
 
@@ -100,5 +100,3 @@ def test_what_cannot_be_clustered_is_said():
     broken[4, 1] = np.nan
     with pytest.raises(RunError, match="1 of 30 embeddings hold NaN or infinity"):
         partition(broken)
-    with pytest.raises(ConfigError, match="largest=1"):
-        partition(np.zeros((30, 2)), largest=1)

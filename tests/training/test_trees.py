@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from groove.config.schema import FeaturesConfig
 from groove.data.slots import SimfileSlots
-from groove.features.catalogue import prepare_library
+from groove.features.preparation import prepare_library
 from groove.training.trees import COUNTED, counted_features, tree_references
 from tests.builders import measures, write_song
 

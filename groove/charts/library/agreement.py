@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.library.index import RadarTable
+from groove.charts.library.scan import Library
 from groove.charts.radar.groove_radar import RADAR_AXES, groove_radar
 from groove.charts.radar.song_end import last_row
 from groove.charts.rows import EPSILON
-from groove.charts.simfile.reader import read_simfile
 from groove.errors import LibraryError
 
 STORED_TOLERANCE = 0.002
@@ -82,7 +81,7 @@ class Comparison:
 # ---- values stored in simfiles ---------------------------------------------------------------------
 
 
-def compare_stored(radars: RadarTable) -> Comparison:
+def compare_stored(library: Library) -> Comparison:
     """Compare the stepmania radar with the values in the simfiles, where they hold any that are not all zero.
 
     Both are capped at 1, as builds before 5.1 did. Those count the head of a hold twice in stream (513 of 513 charts of
@@ -90,16 +89,16 @@ def compare_stored(radars: RadarTable) -> Comparison:
     voltage, which is not compared. Where the length of a song is not known, the T that the stored stream implies is
     taken, and stream itself is not compared.
     """
-    table = radars.table
-    stored = table["stored"].to_pylist()
+    charts = library.charts
+    stored = charts["stored"].to_pylist()
     places = np.array([i for i, values in enumerate(stored) if len(values) >= 5 and any(values[:5])], dtype=np.int64)
     count = np.array([len(stored[i]) for i in places])
     newer = count >= FIVE_ONE_VALUES
-    known = table["length_known"].to_numpy()[places].astype(bool)
-    ours = np.column_stack([table[f"stepmania_{axis}"].to_numpy()[places] for axis in RADAR_AXES])
+    known = charts["length_known"].to_numpy()[places].astype(bool)
+    ours = np.column_stack([charts[f"stepmania_{axis}"].to_numpy()[places] for axis in RADAR_AXES])
     theirs = np.array([stored[i][:5] for i in places], dtype=np.float64).reshape(-1, 5)
     stream = theirs[:, 0].copy()
-    older = table["stepmania_stream_before_5_1"].to_numpy()[places]
+    older = charts["stepmania_stream_before_5_1"].to_numpy()[places]
     nearer = np.abs(older - stream) < np.abs(ours[:, 0] - stream)
     twice = ~newer & ((count <= OLD_VALUES) | nearer)
     ours[twice, 0] = older[twice]
@@ -119,20 +118,20 @@ def compare_stored(radars: RadarTable) -> Comparison:
 # ---- official values -------------------------------------------------------------------------------
 
 
-def compare_official(radars: RadarTable, official: OfficialValues) -> Comparison:
+def compare_official(library: Library, official: OfficialValues) -> Comparison:
     """Compare the konami radar of `dance-single` charts with `official` values, within 1 point.
 
     Raises:
         LibraryError: if none of its charts is in the library.
     """
-    names = zip(radars.text("simfile"), radars.text("difficulty"), radars.text("steps_type"), strict=True)
+    names = zip(library.text("simfile"), library.text("difficulty"), library.text("steps_type"), strict=True)
     keys = [(simfile, difficulty) if kind == "dance-single" else None for simfile, difficulty, kind in names]
     places = np.array([i for i, key in enumerate(keys) if key in official], dtype=np.int64)
     if len(places) == 0:
         raise LibraryError(f"compare: none of the {len(official)} charts with official values is in this library")
-    ours = np.column_stack([radars.table[f"konami_{axis}"].to_numpy()[places] for axis in RADAR_AXES])
+    ours = np.column_stack([library.charts[f"konami_{axis}"].to_numpy()[places] for axis in RADAR_AXES])
     theirs = np.array([official[key] for i in places if (key := keys[i]) is not None])
-    packs = radars.text("pack")
+    packs = library.text("pack")
     missing = [f"{simfile} [{difficulty}]" for simfile, difficulty in sorted(official.keys() - set(keys))]
     return Comparison(places, [packs[i] for i in places], ours, theirs, _within_a_point(ours, theirs), missing)
 
@@ -165,11 +164,13 @@ def read_official(path: Path) -> OfficialValues:
         raise LibraryError(f"compare='{path}' is no table of numbers: see after line {line}") from error
 
 
-def cause(radars: RadarTable, place: int, theirs: Sequence[float]) -> str:
+def cause(library: Library, place: int, theirs: Sequence[float]) -> str:
     """Return why a chart disagrees with official values, as far as another end of the song can tell."""
-    simfile = radars.text("simfile", place, 1)[0]
-    index = radars.table["index"][place].as_py()
-    charts, _ = read_simfile(radars.root / simfile, radars.root)
+    from groove.charts.simfile.reader import read_simfile
+
+    simfile = library.text("simfile", place, 1)[0]
+    index = library.charts["index"][place].as_py()
+    charts, _ = read_simfile(library.root / simfile, library.root)
     chart = next(chart for chart in charts if chart.index == index)
     row = last_row(chart)
     here = row if chart.song_end is None else chart.song_end

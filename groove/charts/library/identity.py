@@ -7,15 +7,15 @@ change them.
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from groove.charts.chart import Chart
+from groove.charts.chart import Chart, Timing
 
 MIN_ROWS_FOR_SAME_NOTES = 16
 """Shorter charts may be equal by chance."""
@@ -43,12 +43,6 @@ def song_traits(chart: Chart) -> SongTraits:
     return SongTraits(chart.simfile, chart.music or "", title, artist, notes_digest(chart), rows)
 
 
-def audio_digest(path: Path) -> str:
-    """Return the SHA-256 of the file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def notes_digest(chart: Chart) -> str:
     """Return the SHA-256 of a chart's steps type and notes, in hexadecimal."""
     digest = hashlib.sha256(chart.steps_type.encode())
@@ -57,9 +51,17 @@ def notes_digest(chart: Chart) -> str:
     return digest.hexdigest()
 
 
-def song_identities(charts: Sequence[Chart], audio_digests: Mapping[str, str] = MappingProxyType({})) -> list[str]:
-    """Return `identities` of the charts' traits."""
-    return identities([song_traits(chart) for chart in charts], audio_digests)
+def content_digest(notes: str, timing: Timing) -> str:
+    """Return the digest of a chart's notes (by their `notes_digest`) and timing, in hexadecimal."""
+    return hashlib.sha256((notes + timing_digest(timing)).encode()).hexdigest()
+
+
+def timing_digest(timing: Timing) -> str:
+    """Return a digest that is equal for equal timings."""
+    digest = hashlib.sha256()
+    for name, array in sorted(vars(timing).items()):
+        digest.update(f"{name} {array.shape} ".encode() + np.ascontiguousarray(array, dtype=np.float64).tobytes())
+    return digest.hexdigest()
 
 
 def identities(charts: Sequence[SongTraits], audio_digests: Mapping[str, str] = MappingProxyType({})) -> list[str]:
@@ -87,7 +89,7 @@ def identities(charts: Sequence[SongTraits], audio_digests: Mapping[str, str] = 
 
 def _shared_keys(chart: SongTraits, audio_digests: Mapping[str, str]) -> Iterator[Hashable]:
     """Yield what two charts must share to be one song; one shared key is enough."""
-    yield "simfile", str(PurePosixPath(chart.simfile).with_suffix("")).casefold()
+    yield "simfile", os.path.splitext(chart.simfile)[0].casefold()
     if chart.music:
         yield "music", chart.music
         if chart.music in audio_digests:

@@ -1,71 +1,148 @@
-"""A song library: a folder of packs (``Pack/Song/song.ssc``), scanned into charts.
+"""A song library, a folder of packs (``Pack/Song/song.ssc``), as one table: how `radar` and `prepare` both read it.
 
-Nothing is dropped silently: each file or chart that is not read has a line in `Library.left_out`. The order is by path,
-so that two scans of one folder agree.
+Only folders that changed since the last scan are read (`index.py`). Nothing is dropped silently: each file or chart
+that is not used has a line in `Library.left_out`. The order is by path, so that two scans of one folder agree.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 
-from groove.charts.chart import PANELS, Chart
-from groove.charts.library.walk import Folder, LeftOut, Tree, check_folder, walk
-from groove.charts.simfile.reader import read_simfile
-from groove.errors import LibraryError, did_you_mean
-from groove.io.files import write_csv
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from groove.charts.chart import chart_label
+from groove.charts.library.digests import AudioDigests
+from groove.charts.library.identity import SongTraits, identities
+from groove.charts.library.index import COLUMNS, Index, SongEnd, to_bytes, to_text
+from groove.charts.library.walk import LeftOut, Tree, check_folder, walk
+from groove.errors import LibraryError
+
+_TRAITS = ("simfile", "music", "norm_title", "norm_artist", "notes", "rows")
 
 
 @dataclass(frozen=True)
 class Library:
-    """What a scan found below `root`: the charts that can be used, and everything that was left out."""
+    """The charts of one library, a row each, sorted by simfile, then index.
+
+    Attributes:
+        root: the library's folder.
+        charts: columns `CHART_COLUMNS`, ``description``, ``index``, ``music``, `RADAR_COLUMNS` and the raw elements,
+            ``length_s``, ``bpm``, ``content``, ``notes`` and ``rows``, ``length_known`` and ``stored``. Text is bytes:
+            UTF-8, or what a file's name holds instead (`text` decodes).
+        left_out: what is not used, with the reason.
+        digests: of its audio files.
+        read: number of folders read in this scan, the others were known.
+        folders: number of folders with simfiles.
+    """
 
     root: Path
-    charts: list[Chart]
+    charts: pa.Table
     left_out: list[LeftOut]
+    digests: AudioDigests
+    read: int
+    folders: int
+
+    @property
+    def elements(self) -> list[str]:
+        """Return the names of the columns that hold the raw elements of the radars."""
+        return [name for name in self.charts.column_names if name not in COLUMNS]
+
+    def text(self, column: str, first: int = 0, count: int | None = None) -> list[str]:
+        """Return a column of text, decoded: all of it, or `count` rows from `first` on."""
+        return [to_text(value) for value in self.charts[column].slice(first, count).to_pylist()]
+
+    def left_out_chart(self, place: int, reason: str) -> LeftOut:
+        """Return the line for the chart in row `place` that is not used for `reason`."""
+        return LeftOut(*self._labels[place], reason)
+
+    @cached_property
+    def _labels(self) -> list[tuple[str, str]]:
+        return _labelled(self.charts)
+
+    @cached_property
+    def chart_id(self) -> list[str]:
+        """Return ``simfile#index`` of each chart."""
+        places = zip(self.text("simfile"), self.charts["index"].to_pylist(), strict=True)
+        return [f"{simfile}#{index}" for simfile, index in places]
+
+    @cached_property
+    def identity(self) -> list[str]:
+        """Return which song each chart is of (`identities`): the one place where that is decided.
+
+        Raises:
+            OSError: if the digests of the audio cannot be kept.
+        """
+        columns = [_plain(self.charts, name) for name in _TRAITS]
+        traits = [SongTraits(*values) for values in zip(*columns, strict=True)]
+        return identities(traits, self.digests.of_equal_sizes(chart.music for chart in traits if chart.music))
 
 
 def scan(
     root: Path,
     steps_types: Sequence[str] = ("dance-single",),
-    on_simfile: Callable[[int, int], None] | None = None,
+    song_end: SongEnd = "song",
+    cache: Path | None = None,
+    workers: int = 1,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> Library:
-    """Read every simfile below `root`.
+    """Return the charts of the library at `root`.
 
     Args:
         root: the folder that holds the packs; links to folders are followed.
-        steps_types: which charts to keep, of `PANELS`; the others are listed as left out.
-        on_simfile: called with (simfiles done, simfiles in all) after each, for a progress bar.
+        steps_types: which charts to use, of `PANELS`; the others are listed as left out.
+        song_end: where the konami radar's T ends.
+        cache: folder in which the index is kept, or None to read everything.
+        workers: processes that read.
+        on_step: told (folders read, folders to read).
 
     Raises:
-        LibraryError: if `root` is no folder or holds no simfile, or a steps type is unknown.
+        LibraryError: if `root` is no folder or holds no simfile, or a process that reads ends.
+        OSError: if the index cannot be written to `cache`.
     """
-    tree = walked(root, steps_types)
-    charts: list[Chart] = []
-    left_out = list(tree.left_out)
-    total = sum(len(folder.simfiles) for folder in tree.folders)
-    done = 0
-    for folder in tree.folders:
-        found, refused = read_folder(root, folder, steps_types)
-        charts += found
-        left_out += refused
-        done += len(folder.simfiles)
-        if on_simfile is not None:
-            on_simfile(done, total)
-    return Library(root, sorted(charts, key=lambda chart: (chart.simfile, chart.index)), sorted(left_out))
+    tree = walked(root)
+    index, read = _up_to_date(Index.load(root, song_end, cache), tree, workers, on_step)
+    refused = index.of_kind("left_out").select(["simfile", "label", "reason"]).to_pylist()
+    left_out = [LeftOut(*map(to_text, row.values())) for row in refused] + tree.left_out
+    charts, others = _of_types(index.of_kind("chart"), steps_types)
+    charts, gone = _without_twins(charts)
+    digests = AudioDigests(root, cache)
+    return Library(root, charts, sorted({*left_out, *others, *gone}), digests, read, len(tree.folders))
 
 
-def walked(root: Path, steps_types: Sequence[str]) -> Tree:
+def _up_to_date(before: Index, tree: Tree, workers: int, on_step: Callable[[int, int], None]) -> tuple[Index, int]:
+    """Return the index of what lies there now, saved if it changed, and the number of folders that were read."""
+    known = before.known(tree.folders)
+    changed = [folder for folder in tree.folders if folder.path not in known]
+    index = before.only(known)
+    parts = []
+    try:
+        for done, part in index.read(changed, workers):
+            parts.append(part)
+            on_step(done, len(changed))
+    except BrokenProcessPool as error:
+        raise LibraryError(
+            "a process that reads songs ended (out of memory, or a damaged audio file); with workers=1 the song shows"
+        ) from error
+    if changed or len(index.table) < len(before.table):
+        index = index.with_parts(parts)
+        index.save()
+    return index, len(changed)
+
+
+def walked(root: Path) -> Tree:
     """Return what lies below `root`.
 
     Raises:
-        LibraryError: if `root` is no folder or holds no simfile, or a steps type is unknown.
+        LibraryError: if `root` is no folder or holds no simfile.
     """
-    for steps_type in steps_types:
-        if steps_type not in PANELS:
-            raise LibraryError(f"steps type '{steps_type}' cannot be read; {did_you_mean(steps_type, PANELS)}")
     check_folder(root)
     tree = walk(root)
     if not tree.folders:
@@ -73,20 +150,41 @@ def walked(root: Path, steps_types: Sequence[str]) -> Tree:
     return tree
 
 
-def read_folder(root: Path, folder: Folder, steps_types: Sequence[str]) -> tuple[list[Chart], list[LeftOut]]:
-    """Return the charts of `steps_types` in one folder, and what was left out of it."""
-    charts: list[Chart] = []
-    left_out: list[LeftOut] = []
-    for name in folder.simfiles:
-        found, refused = read_simfile(root / folder.path / name, root)
-        charts += [chart for chart in found if chart.steps_type in steps_types]
-        left_out += refused
-        left_out += [_of_other_type(chart) for chart in found if chart.steps_type not in steps_types]
-    return charts, left_out
+def _of_types(charts: pa.Table, steps_types: Sequence[str]) -> tuple[pa.Table, list[LeftOut]]:
+    """Return the charts of `steps_types`, and the lines of the others."""
+    used = pc.is_in(charts["steps_type"], pa.array([to_bytes(name) for name in steps_types], pa.binary()))
+    others = _labelled(charts.filter(pc.invert(used)))
+    left_out = [
+        LeftOut(simfile, label, f"steps type '{label.split()[1]}' is not among steps_types")
+        for simfile, label in others
+    ]
+    return charts.filter(used), left_out
 
 
-def _of_other_type(chart: Chart) -> LeftOut:
-    return LeftOut(chart.simfile, chart.label, f"steps type '{chart.steps_type}' is not among steps_types")
+def _without_twins(charts: pa.Table) -> tuple[pa.Table, list[LeftOut]]:
+    """Return the charts that are used, and the lines of those of an `.sm` file beside an `.ssc` file of its name."""
+    simfiles = [to_text(value) for value in charts["simfile"].to_pylist()]
+    found = twins(simfiles)
+    if not found:
+        return charts, []
+    gone = np.array([simfile in found for simfile in simfiles])
+    left_out = [
+        LeftOut(name, label, f"twin of an .ssc file, which StepMania prefers; kept: {os.path.basename(found[name])}")
+        for name, label in _labelled(charts.filter(pa.array(gone)))
+    ]
+    return charts.filter(pa.array(~gone)), left_out
+
+
+def _labelled(charts: pa.Table) -> list[tuple[str, str]]:
+    """Return the simfile of each chart, and what ``left_out.csv`` calls it."""
+    columns = [_plain(charts, name) for name in ("simfile", "index", "steps_type", "difficulty", "meter")]
+    return [(simfile, chart_label(*label)) for simfile, *label in zip(*columns, strict=True)]
+
+
+def _plain(charts: pa.Table, column: str) -> list:
+    """Return a column as a list, text decoded."""
+    values = charts[column].to_pylist()
+    return [to_text(value) for value in values] if pa.types.is_binary(charts[column].type) else values
 
 
 def twins(simfiles: Iterable[str]) -> dict[str, str]:
@@ -96,18 +194,12 @@ def twins(simfiles: Iterable[str]) -> dict[str, str]:
     return {name: preferred[_stem(name)] for name in names if _suffix(name) != ".ssc" and _stem(name) in preferred}
 
 
-def left_out_twin(simfile: str, label: str, kept: str) -> LeftOut:
-    """Return the line of a chart of `simfile` that is not used because `kept` holds its song."""
-    name = PurePosixPath(kept).name
-    return LeftOut(simfile, label, f"twin of an .ssc file, which StepMania prefers; kept: {name}")
-
-
 def _stem(simfile: str) -> str:
-    return str(PurePosixPath(simfile).with_suffix("")).casefold()
+    return os.path.splitext(simfile)[0].casefold()
 
 
 def _suffix(simfile: str) -> str:
-    return PurePosixPath(simfile).suffix.lower()
+    return os.path.splitext(simfile)[1].lower()
 
 
 def _what_is_there(suffixes: Mapping[str, int]) -> str:
@@ -130,8 +222,3 @@ def reasons_line(left_out: Iterable[LeftOut]) -> str:
     """Return the five most frequent reasons with their counts, for an error line about a library without charts."""
     counts = list(count_reasons(left_out).items())[:5]
     return "; ".join(f"{count} x {reason}" for reason, count in counts) or "nothing was left out either"
-
-
-def write_left_out(left_out: Iterable[LeftOut], path: Path) -> None:
-    """Write `left_out` to the CSV file `path` (columns path, chart, reason), whole or not at all."""
-    write_csv(path, LeftOut._fields, left_out)

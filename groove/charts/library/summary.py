@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from groove.charts.chart import DIFFICULTIES
+from groove.charts.library.index import to_text
+from groove.charts.library.scan import count_reasons
+from groove.charts.library.walk import LeftOut
+from groove.charts.radar.groove_radar import RADAR_AXES
+
 if TYPE_CHECKING:
+    import pyarrow as pa
     from rich.table import Table
 
 PERCENTILES = (10, 50, 90)
@@ -24,9 +31,7 @@ class LibraryReport:
     Attributes:
         title: how many charts and songs, in words.
         family: whose radar it is: konami or stepmania.
-        axes: names of the radar's axes.
-        slots: difficulties in their order; those without a chart are not shown.
-        difficulty: of each chart, one of `slots`.
+        difficulty: of each chart, one of `DIFFICULTIES`; those without a chart are not shown.
         radar: (N, 5).
         has_audio: (N,) booleans.
         audio_means: what that says, in words ("audio").
@@ -35,18 +40,31 @@ class LibraryReport:
 
     title: str
     family: str
-    axes: tuple[str, ...]
-    slots: tuple[str, ...]
     difficulty: list[str]
     radar: NDArray[np.float64]
     has_audio: NDArray[np.bool_]
     audio_means: str
     left_out: dict[str, int]
 
+    @classmethod
+    def of(
+        cls,
+        title: str,
+        charts: pa.Table,
+        family: str,
+        has_audio: NDArray[np.bool_],
+        means: str,
+        left_out: list[LeftOut],
+    ) -> LibraryReport:
+        """Return the report of `charts`, which have columns ``difficulty`` and those of the radar of `family`."""
+        difficulty = [to_text(slot) if isinstance(slot, bytes) else slot for slot in charts["difficulty"].to_pylist()]
+        radar = np.column_stack([charts[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES])
+        return cls(title, family, difficulty, radar, has_audio, means, count_reasons(left_out))
+
     def groups(self) -> dict[str, NDArray[np.bool_]]:
         """Return which charts (N,) are of each difficulty that occurs."""
         names = np.array(self.difficulty)
-        masks = {slot: names == slot for slot in self.slots}
+        masks = {slot: names == slot for slot in DIFFICULTIES}
         return {slot: mask for slot, mask in masks.items() if mask.any()}
 
 
@@ -57,7 +75,7 @@ def distribution_table(report: LibraryReport) -> Table:
     digits = 0 if np.abs(report.radar).max(initial=0.0) >= 10 else 2
     percents = ", ".join(map(str, PERCENTILES))
     table = Table("difficulty", title=f"{report.family} radar, {percents} % of the charts have at most")
-    for name in ("charts", *report.axes):
+    for name in ("charts", *RADAR_AXES):
         table.add_column(name, justify="right", no_wrap=True)
     for slot, mask in report.groups().items():
         columns = np.percentile(report.radar[mask], PERCENTILES, axis=0).T

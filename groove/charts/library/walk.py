@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ OTHER_FORMATS = {
     ".smzip": "zipped pack",
 }
 """Step files of other formats, which are listed as left out."""
+TICK_NS, COARSE_TICK_NS = 20_000_000, 2_000_000_000
+"""How far apart two changes must be to differ in time, on most file systems and on those that count whole seconds."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Folder:
     Attributes:
         path: relative to the root, with ``/``.
         simfiles: their names, sorted.
-        state: digest of names, sizes and times of change of its files.
+        state: digest of names, sizes and times of change of its files, `""` if it changed just now.
     """
 
     path: str
@@ -118,12 +121,21 @@ def _note(path: str, files: list[os.DirEntry[str]], tree: Tree) -> None:
 
 
 def _state(files: list[os.DirEntry[str]]) -> str:
-    """Return a digest of the names, sizes and times of change of a folder's files; links count as what they name."""
-    parts = []
-    for entry in files:
-        try:
-            stat = entry.stat()
-            parts.append(f"{entry.name}/{stat.st_size}/{stat.st_mtime_ns}")
-        except OSError:  # a link to nothing
-            parts.append(f"{entry.name}/-")
-    return hashlib.sha1("\0".join(parts).encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+    """Return a digest of the names and states of a folder's files; ``""``, equal to none, if one has no state yet."""
+    states = [file_state(entry) for entry in files]
+    text = "\0".join(f"{entry.name}/{state}" for entry, state in zip(files, states, strict=True))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest() if all(states) else ""
+
+
+def file_state(file: os.DirEntry[str] | Path) -> str:
+    """Return the size and time of change of a file (of what a link names), which tell whether it changed since.
+
+    A file that changed just now may change again without another time, within the clock's tick (some file systems count
+    whole seconds only): its state is ``""``, which is to be taken for changed.
+    """
+    try:
+        stat = file.stat()
+    except OSError:  # a link to nothing
+        return "-"
+    tick = COARSE_TICK_NS if stat.st_mtime_ns % 1_000_000_000 == 0 else TICK_NS
+    return "" if stat.st_mtime_ns > time.time_ns() - tick else f"{stat.st_size}/{stat.st_mtime_ns}"

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from groove.figures.comparison_figure import comparison_figure, plane_figure
 from groove.figures.training_curves import FIGURE_FILE
+from groove.io.files import write_atomically
 from groove.runs.comparison.pairs import BY_SONG, PAIRED, TREES, baseline_rows, markdown, paired_differences
-from groove.runs.folder import Run, write_atomically
+from groove.runs.folder import Run
 from groove.runs.measured import ACCURACY, COSINE, MARGIN, POSITIVE, SONG_ACCURACY
 from groove.runs.settings import shortened, written
 from groove.runs.verdict.verdict import judge

@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groove.runs.folder import Run, write_atomically
+from groove.io.files import write_atomically
+from groove.runs.folder import Run
 from groove.runs.measured import ACCURACY, COSINE, KNN, L2, PROBE, number
 from groove.runs.verdict import rules_conservative as conservative
 from groove.runs.verdict import rules_everyone as everyone

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from groove.charts.library.agreement import OfficialValues, cause, compare_official, compare_stored, read_official
-from groove.charts.library.index import radar_table
+from groove.charts.library.scan import scan
 from groove.errors import LibraryError
 from tests.builders import measures, sm_text, steady
 from tests.shared import SHARED
@@ -29,7 +29,7 @@ def library(folder: Path, *stored: str, notes: str = NOTES, length: str = "20") 
 def test_stored_values_that_agree_and_that_do_not(tmp_path) -> None:
     right = f"{STREAM:.3f},0,{AIR:.3f},0,0"
     root = library(tmp_path, right, "0,0,0,0,0", "", f"{STREAM:.3f},0,{AIR + 0.01:.3f},0,0.1", right)
-    found = compare_stored(radar_table(root))
+    found = compare_stored(scan(root))
     assert found.places.tolist() == [0, 3, 4]  # zeros and nothing are no values
     assert found.agrees[:, [0, 2, 3, 4]].tolist() == [[True] * 4, [True, False, True, False], [True] * 4]
     assert np.isnan(found.theirs[:, 1]).all()  # these builds store no voltage
@@ -42,26 +42,26 @@ def test_builds_before_5_1_count_hold_heads_twice(tmp_path) -> None:
     notes = measures(*["2000 0100 3010 1001"] * 8)  # 40 arrows, 8 of them heads
     old, new = f"{48 / 140:.4f},0,0.4,0.4,0", f"{40 / 140:.4f},0.75,0.4,0.4,0"
     long = ",".join([new] + ["0"] * 23)
-    found = compare_stored(radar_table(library(tmp_path, old, long, new, notes=notes)))
+    found = compare_stored(scan(library(tmp_path, old, long, new, notes=notes)))
     assert found.agrees[:, 0].tolist() == [True, True, False]
     assert sorted(found.shares()) == ["StepMania 5.1 and later", "all", "before 5.1"]
 
 
 def test_values_are_capped_at_1(tmp_path) -> None:
-    found = compare_stored(radar_table(library(tmp_path, "1,0,1,0,0", length="2")))
+    found = compare_stored(scan(library(tmp_path, "1,0,1,0,0", length="2")))
     assert found.agrees[0, [0, 2]].all() and found.ours[0, 2] == 4
 
 
 def test_without_a_length_t_is_taken_from_stream(tmp_path) -> None:
     root = library(tmp_path, f"{STREAM:.4f},0,{AIR:.4f},0,0", "0,0,0.4,0,0", length="0")
-    found = compare_stored(radar_table(root))
+    found = compare_stored(scan(root))
     assert found.groups == ["before 5.1, length unknown"] * 2
     assert np.isnan(found.theirs[0, 0]) and found.agrees[0, 2] and found.ours[0, 2] == pytest.approx(AIR, abs=1e-3)
     assert np.isnan(found.theirs[1]).all()  # a stream of 0 says nothing about T
 
 
 def test_no_stored_values(tmp_path) -> None:
-    found = compare_stored(radar_table(library(tmp_path, "")))
+    found = compare_stored(scan(library(tmp_path, "")))
     assert found.shares() == {} and found.worst(3) == [] and len(found.groups) == 0
 
 
@@ -75,9 +75,9 @@ def official(path: Path, *lines: str) -> OfficialValues:
 
 def test_official_values_and_causes(tmp_path) -> None:
     root = library(tmp_path / "songs", "", "", "", notes=steady(4, 8))
-    radars = radar_table(root)
-    ours = [radars.table[f"konami_{axis}"][0].as_py() for axis in ("stream", "voltage", "air", "freeze", "chaos")]
-    assert radars.table["konami_t_s"][0].as_py() == 18  # 16 s of music by its measures, and one more
+    radars = scan(root)
+    ours = [radars.charts[f"konami_{axis}"][0].as_py() for axis in ("stream", "voltage", "air", "freeze", "chaos")]
+    assert radars.charts["konami_t_s"][0].as_py() == 18  # 16 s of music by its measures, and one more
     # T of 15.5 s, the last row: floor(60 * 32 / 15.5) / 3 = 41; with 18 s it is 35.
     lines = [
         f"0/song.sm,Hard,{','.join(f'{value:.0f}' for value in ours)}",
@@ -97,8 +97,8 @@ def test_official_values_and_causes(tmp_path) -> None:
 
 
 def test_floored_as_the_game_shows(tmp_path) -> None:
-    radars = radar_table(library(tmp_path / "songs", "", notes=steady(4, 8)))
-    stream = radars.table["konami_stream"][0].as_py()
+    radars = scan(library(tmp_path / "songs", "", notes=steady(4, 8)))
+    stream = radars.charts["konami_stream"][0].as_py()
     assert stream == pytest.approx(106 / 3)  # floor(60 * 32 / 18) = 106; 35.33
     found = compare_official(radars, official(tmp_path / "a.csv", "0/song.sm,Hard,34,0,0,0,0"))
     assert not found.agrees[0, 0] and found.floored().agrees[0, 0]
@@ -114,7 +114,7 @@ def test_floored_as_the_game_shows(tmp_path) -> None:
     ],
 )
 def test_tables_that_cannot_be_used(tmp_path, text: str, message: str) -> None:
-    radars = radar_table(library(tmp_path / "songs", ""))
+    radars = scan(library(tmp_path / "songs", ""))
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(LibraryError, match=message):
         compare_official(radars, read_official(tmp_path / "a.csv"))
@@ -129,7 +129,7 @@ def test_tables_that_cannot_be_used(tmp_path, text: str, message: str) -> None:
 def test_agreement_with_the_arcade() -> None:
     # The durations of song_end.py were fitted on A20; X2 was kept aside.
     values = read_official(SHARED / "oracles" / "konami_official.csv")
-    found = compare_official(radar_table(SHARED / "library"), values)
+    found = compare_official(scan(SHARED / "library"), values)
     shares = {name: share for name, (_, share) in found.shares().items()}
     floored = {name: share for name, (_, share) in found.floored().shares().items()}
     assert (shares["all"] >= [0.89, 0.97, 0.89, 0.93, 0.95]).all(), shares
@@ -139,7 +139,7 @@ def test_agreement_with_the_arcade() -> None:
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data is not there: no stored values to compare with")
 def test_agreement_with_the_engine() -> None:
-    radars = radar_table(SHARED / "oracles" / "stepmania_engine", ["dance-single", "dance-double"])
+    radars = scan(SHARED / "oracles" / "stepmania_engine", ["dance-single", "dance-double"])
     found = compare_stored(radars)
     assert len(found.places) > 500 and set(found.groups) == {"before 5.1"}
     assert found.agrees[:, [0, 2, 3, 4]].all()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from groove.charts.chart import Chart
-from groove.charts.library.identity import audio_digest, normalise, song_identities
-from groove.charts.library.scan import scan
+from groove.charts.library.identity import normalise
 from tests.builders import chart_of, measures, ssc_text, steady, write_song
+from tests.scans import plain_scan, song_identities
 
 
 @pytest.fixture
@@ -97,13 +97,13 @@ def test_identity_is_made_of_content_only(tmp_path, base: Chart) -> None:
     assert song_identities([]) == []
 
 
-def test_twins_and_copies_in_a_scan(tmp_path) -> None:
+def test_twins_and_copies_in_a_plain_scan(tmp_path) -> None:
     charts = [("Hard", 9, steady(8, 4))]
     for fmt in ("sm", "ssc"):
         write_song(tmp_path, "A", "Song", charts, fmt=fmt, artist="X")
     write_song(tmp_path, "B", "Copy", charts, artist="Y")
     write_song(tmp_path, "B", "Else", [("Hard", 9, steady(8, 4, "0110"))], artist="Y")
-    names = song_identities(scan(tmp_path).charts)
+    names = song_identities(plain_scan(tmp_path).charts)
     assert names[0] == names[1] == names[2] != names[3]
 
 
@@ -111,8 +111,3 @@ def test_normalise() -> None:
     # A full-width F, sharp s, one half as one character and with a fraction slash.
     assert normalise("\uff26ull-Width ½ STRASSE") == normalise("full width 1\u20442 straße")
     assert normalise("...!") == ""
-
-
-def test_audio_digest(tmp_path) -> None:
-    (tmp_path / "a").write_bytes(b"abc")
-    assert audio_digest(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

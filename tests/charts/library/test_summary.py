@@ -19,7 +19,7 @@ def report(counts=(3, 0, 40, 11), left_out=None, scale=100.0, title="54 charts")
     difficulty = [slot for slot, count in zip(SLOTS, counts, strict=True) for _ in range(count)]
     radar = np.random.default_rng(0).uniform(0, scale, (len(difficulty), 5))
     has_audio = np.arange(len(difficulty)) % 3 > 0
-    return LibraryReport(title, "konami", AXES, SLOTS, difficulty, radar, has_audio, "audio", left_out or {})
+    return LibraryReport(title, "konami", difficulty, radar, has_audio, "audio", left_out or {})
 
 
 def lines(shown: LibraryReport) -> list[str]:

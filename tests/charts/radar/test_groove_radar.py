@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groove.charts.chart import NoteKind
-from groove.charts.library.scan import scan
 from groove.charts.radar.groove_radar import RADAR_AXES, GrooveRadar, groove_radar, shown
 from groove.charts.radar.konami import KNEE, SHIFT, radar_value
 from groove.charts.rows import played_beats
 from groove.charts.simfile.reader import read_simfile
 from tests.builders import chart_of, measures, sm_text, ssc_text, steady
+from tests.scans import plain_scan
 from tests.shared import SHARED
 
 
@@ -411,7 +411,7 @@ def test_radar_equals_the_slow_way(tmp_path_factory, rows: list[str], bpm: int) 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data is not there: no official counts to compare with")
 def test_official_counts() -> None:
-    charts = {(chart.simfile, chart.difficulty): chart for chart in scan(SHARED / "library").charts}
+    charts = {(chart.simfile, chart.difficulty): chart for chart in plain_scan(SHARED / "library").charts}
     with (SHARED / "oracles" / "konami_official.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             counts = groove_radar(charts[row["simfile"], row["difficulty"]]).elements

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from groove.charts.library.index import radar_table
-from groove.charts.library.scan import Library, scan
+from groove.charts.library.identity import content_digest, notes_digest
+from groove.charts.library.index import RADAR_COLUMNS
+from groove.charts.library.scan import scan
 from groove.charts.radar.groove_radar import groove_radar
 from groove.charts.technique.counting import STEPS_TYPE, technique, technique_rates
 from groove.config.schema import FeaturesConfig
@@ -21,6 +22,7 @@ from groove.errors import SimfileError
 from groove.features.frames import CHART_FEATURES, chart_frames, merged_rows
 from groove.features.record import AudioSource, SimfileTask, compute_record
 from tests.builders import measures, ssc_text
+from tests.scans import PlainLibrary, plain_scan
 from tests.simfile_strategies import charts, damaged, noise, real_simfiles, structured
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # what a user would see of numpy's
@@ -39,16 +41,18 @@ def read_through(content: bytes) -> None:
 def check_library(folder: Path, content: bytes) -> None:
     for name in ("a.sm", "b.ssc"):
         (folder / name).write_bytes(content)
-    library = scan(folder, STEPS_TYPES)
+    library = plain_scan(folder, STEPS_TYPES)
     assert {chart.simfile for chart in library.charts} | {entry.path for entry in library.left_out} == {"a.sm", "b.ssc"}
-    table = radar_table(folder, STEPS_TYPES, "song", None, 1, lambda done, total: None)
-    assert len(table.table) == len(library.charts)
+    table = scan(folder, STEPS_TYPES)
+    assert len(table.charts) == len(library.charts)
+    for name in (*RADAR_COLUMNS, *table.elements, "length_s", "bpm"):
+        assert np.isfinite(table.charts[name].to_numpy()).all()
     for chart in library.charts:
         check_radar(chart)
         check_frames(chart)
         if chart.steps_type == STEPS_TYPE:
             assert np.isfinite(technique_rates(technique(chart))).all()
-    check_records(library)
+    check_records(folder, library)
 
 
 def check_radar(chart) -> None:
@@ -67,15 +71,16 @@ def check_frames(chart) -> None:
     assert 0 <= merged_rows(chart, 4)
 
 
-def check_records(library: Library) -> None:
+def check_records(folder: Path, library: PlainLibrary) -> None:
     for simfile in {chart.simfile for chart in library.charts}:
         own = [chart for chart in library.charts if chart.simfile == simfile]
-        entries, arrays = compute_record(SimfileTask("key", own, [SILENT] * len(own)), FeaturesConfig())
+        parts = [(chart.index, content_digest(notes_digest(chart), chart.timing)) for chart in own]
+        task = SimfileTask("key", folder, simfile, parts, [SILENT] * len(own))
+        entries, arrays = compute_record(task, FeaturesConfig())
         assert [entry["index"] for entry in entries] == [chart.index for chart in own]
         for entry in entries:
             if "left_out" not in entry:
                 assert len(arrays[entry["chart"]]) == entry["frames"]
-                assert np.isfinite([entry["length_s"], entry["bpm"], *entry["elements"].values()]).all()
 
 
 @given(noise)

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groove.charts.chart import Chart
-from groove.charts.library.scan import scan
 from groove.charts.rows import is_arrow
 from groove.charts.technique.counting import RATES, TECHNIQUES, Technique, technique, technique_of, technique_rates
 from groove.charts.technique.feet import assign_feet
 from groove.charts.technique.step_rows import StepRows, step_rows
 from groove.errors import SimfileError
 from tests.builders import chart_of, measures, ssc_text, steady
+from tests.scans import plain_scan
 from tests.shared import SHARED
 
 DRILLS = SHARED / "parser_cases" / "PerryAsleep"
@@ -303,7 +303,7 @@ def candle(rows: list[list[int]]) -> bool:
 @pytest.mark.parametrize("foot", "LR")
 @pytest.mark.parametrize("way", ["Behind", "Front"])
 def test_crossover_drills_hold_crossovers_by_the_foot_in_their_name(foot, way):
-    chart = scan(DRILLS / f"TestCrossover{foot}{way}").charts[0]
+    chart = plain_scan(DRILLS / f"TestCrossover{foot}{way}").charts[0]
     assert technique(chart).crossovers == 3
     feet = assign_feet(step_rows(chart))
     assert [(feet[:, 0] == 3).any(), (feet[:, 2] == 0).any()] == [foot == "L", foot == "R"]

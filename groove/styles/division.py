@@ -1,8 +1,8 @@
-"""Sub-styles of a library: the clusters inside each difficulty class, with names and example charts.
+"""The division of a library into sub-styles: the clusters inside each difficulty class, with names and examples.
 
-A class is divided by `groove.styles.clusters`, its parts named by `groove.styles.names` and compared with labels
-that no training saw by `groove.styles.crosscheck`. Charts of no class (Edit) and of an undivided class have no
-sub-style. Neither torch nor the songs are needed.
+`groove.styles.clusters` divides a class, `groove.styles.names` names the parts, `groove.styles.crosscheck` compares
+them with labels that no training saw. Charts of no class (Edit) and of an undivided class have no sub-style. Neither
+torch nor the songs are needed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -17,14 +18,13 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from groove.embedding.embedded import EmbeddedLibrary
-from groove.styles.clusters import LARGEST, Partition, partition
+from groove.styles.clusters import LARGEST, UNDIVIDED, Partition, partition
 from groove.styles.crosscheck import NAMES, Agreement, meter_agreement, name_agreement, one_chart_a_song
 from groove.styles.names import differences, style_names, trait_name, trait_values
 from groove.styles.stability import STARTS, fit
 
 EXAMPLES = 5
 COLUMN = "substyle"
-NO_STYLE = ""
 OnStep = Callable[[str], None]
 
 
@@ -68,6 +68,11 @@ class ClassStyles:
     ari_radar: float | None
 
     @property
+    def structure(self) -> str:
+        """Return clusters, continuum or undivided."""
+        return self.partition.structure if self.partition else UNDIVIDED
+
+    @property
     def reason(self) -> str:
         """Return why the class is divided as it is."""
         return self.partition.reason if self.partition else "no chart"
@@ -91,35 +96,23 @@ def substyles(
 
     Raises:
         RunError: if there is no such space, or it holds vectors that are not finite.
-        ConfigError: if `largest` is below 2.
     """
     vectors = library.space(space)
-    label = library.label
-    return [
-        _class_styles(library, vectors, np.flatnonzero(label == index), name, seed, largest, on_step)
-        for index, name in enumerate(library.classes)
-    ]
-
-
-def _class_styles(
-    library: EmbeddedLibrary,
-    vectors: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    name: str,
-    seed: int,
-    largest: int,
-    on_step: OnStep,
-) -> ClassStyles:
-    if len(rows) == 0:
-        return ClassStyles(name, rows, None, [], [], None)
-    rows = rows[np.argsort(np.array(library.column("chart_id"))[rows], kind="stable")]  # ties do not hang on the order
-    found = partition(vectors[rows], seed, largest, lambda: on_step(name))
-    if found.chosen is None:
-        return ClassStyles(name, rows, found, [], [], None)
-    on_radar = fit(library.scaled_radar[rows], found.k, STARTS, seed).labels_
-    ari = float(adjusted_rand_score(found.labels, on_radar))
-    charts = library.take(rows)
-    return ClassStyles(name, rows, found, _styles(charts, rows, found, name), _checks(charts, found.labels, seed), ari)
+    ids = np.array(library.column("chart_id"))
+    found = []
+    for index, name in enumerate(library.classes):
+        rows = np.flatnonzero(library.label == index)
+        rows = rows[np.argsort(ids[rows], kind="stable")]  # ties do not depend on the library's order
+        parts = partition(vectors[rows], seed, largest, partial(on_step, name)) if len(rows) else None
+        if parts is None or parts.chosen is None:
+            found.append(ClassStyles(name, rows, parts, [], [], None))
+            continue
+        on_radar = fit(library.scaled_radar[rows], parts.k, STARTS, seed).labels_
+        ari = float(adjusted_rand_score(parts.labels, on_radar))
+        charts = library.take(rows)
+        checks = _checks(charts, parts.labels, seed)
+        found.append(ClassStyles(name, rows, parts, _styles(charts, rows, parts, name), checks, ari))
+    return found
 
 
 def _styles(charts: EmbeddedLibrary, rows: NDArray[np.intp], found: Partition, of_class: str) -> list[SubStyle]:
@@ -148,20 +141,16 @@ def nearest_of_songs(found: Partition, cluster: int, song: NDArray[np.int64]) ->
 
 
 def _checks(charts: EmbeddedLibrary, labels: NDArray[np.int64], seed: int) -> list[Agreement]:
-    """Return the agreement of `labels` with whatever labels the table has, of one chart a song."""
+    """Return the agreement of `labels` with names and meters, of one chart a song."""
     some = one_chart_a_song(charts.song)
     part, styles = charts.take(some), labels[some]
-    found = [
-        name_agreement(label, part.column(column), styles, seed)
-        for column, label in NAMES.items()
-        if column in part.table.column_names
-    ]
+    found = [name_agreement(label, part.column(column), styles, seed) for column, label in NAMES.items()]
     return [check for check in [*found, meter_agreement(part.column("meter"), styles, seed)] if check is not None]
 
 
 def style_column(library: EmbeddedLibrary, classes: Sequence[ClassStyles]) -> list[str]:
     """Return the name of each chart's sub-style, empty for charts that have none, (N,)."""
-    column = [NO_STYLE] * len(library)
+    column = [""] * len(library)
     for found in classes:
         for style in found.styles:
             for row in style.rows.tolist():
@@ -169,7 +158,7 @@ def style_column(library: EmbeddedLibrary, classes: Sequence[ClassStyles]) -> li
     return column
 
 
-def told_apart(classes: Sequence[ClassStyles]) -> list[ClassStyles]:
+def disambiguated(classes: Sequence[ClassStyles]) -> list[ClassStyles]:
     """Return `classes` with the class before each name that several of them have."""
     counts = Counter(style.name for found in classes for style in found.styles)
 
@@ -187,9 +176,5 @@ def with_substyles(library: EmbeddedLibrary, space: str = "projection", seed: in
     Raises:
         RunError: as `substyles` does.
     """
-    names = pa.array(style_column(library, told_apart(substyles(library, space, seed))), pa.string())
-    table = library.table
-    if COLUMN in table.column_names:
-        table = table.drop_columns([COLUMN])
-    table = table.append_column(COLUMN, names)
-    return EmbeddedLibrary(table, library.vectors, library.family, library.classes, library.scaler, library.provenance)
+    names = style_column(library, disambiguated(substyles(library, space, seed)))
+    return replace(library, table=library.table.append_column(COLUMN, pa.array(names, pa.string())))

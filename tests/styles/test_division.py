@@ -6,13 +6,13 @@ import pytest
 
 from groove.embedding.embedded import load, save
 from groove.errors import RunError
-from groove.styles.classes import (
+from groove.styles.division import (
     COLUMN,
     EXAMPLES,
+    disambiguated,
     nearest_of_songs,
     style_column,
     substyles,
-    told_apart,
     with_substyles,
 )
 from tests.embedding.libraries import embedded_library
@@ -84,22 +84,20 @@ def test_charts_of_no_class_and_of_undivided_classes_have_no_style():
     assert len(substyles(library)[0].partition.cuts) == 0
 
 
-def test_the_column_is_replaced_saved_and_loaded(tmp_path):
+def test_the_column_is_saved_and_loaded(tmp_path):
     library, truth = styled()
     once = with_substyles(library)
-    twice = with_substyles(once)
-    assert twice.table.equals(once.table)
     names = once.column(COLUMN)
     assert len({(name, kind) for name, kind in zip(names, truth.tolist(), strict=True)}) == 3 == len(set(names))
     assert load(save(once, tmp_path)).column(COLUMN) == names
     assert style_column(library, substyles(library)) == names
 
 
-def test_equal_names_of_two_classes_are_told_apart():
+def test_equal_names_of_two_classes_are_disambiguated():
     easy, medium, hard = substyles(styled()[0])
     other = replace(medium, styles=[replace(style, rows=style.rows[:1]) for style in easy.styles[:1]])
     shared, *alone = (style.name for style in easy.styles)
-    found = told_apart([easy, other, hard])
+    found = disambiguated([easy, other, hard])
     assert [[style.name for style in one.styles] for one in found] == [
         [f"Easy: {shared}", *alone],
         [f"Medium: {shared}"],

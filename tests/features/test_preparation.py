@@ -1,23 +1,30 @@
-"""From a folder of songs to the catalogue: what it holds, what is shared, left out, and not done again."""
+"""From a folder of songs to the catalogue, whole or in shards: what it holds, shares, leaves out, does not do again."""
 
+import csv
+import hashlib
+import itertools
 import os
 import shutil
-import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from groove.charts.library.scan import count_reasons, scan
+from groove.charts.library import digests
+from groove.charts.library.scan import count_reasons
 from groove.charts.library.walk import LeftOut
 from groove.charts.radar.groove_radar import RADAR_AXES, groove_radar
 from groove.config.schema import FeaturesConfig
 from groove.errors import AudioError, LibraryError
-from groove.features import catalogue, record, workers
-from groove.features.catalogue import load, prepare_library
-from tests.builders import measures, ssc_text, steady, write_song
+from groove.features import preparation, record, workers
+from groove.features.catalogue import load
+from groove.features.preparation import Shard, prepare_library, prepare_shard
+from tests.builders import measures, settle, ssc_text, steady, write_song
+from tests.scans import plain_scan
 
 EASY = ("Easy", 2, steady(4, 2))
 HARD = ("Hard", 9, steady(32, 3))
+MANY = 9
 COPY = "same notes as in another simfile"
 SECONDS = 7
 
@@ -56,7 +63,7 @@ def test_the_rows_say_what_the_charts_are(songs):
 
 def test_the_radar_is_that_of_the_chart_and_the_length_of_the_audio(songs):
     table = rows(prepare(songs))
-    for chart in scan(songs).charts:
+    for chart in plain_scan(songs).charts:
         row = table[chart.title, chart.difficulty]
         radar = groove_radar(chart, SECONDS if chart.music else None)
         np.testing.assert_allclose([row[f"konami_{axis}"] for axis in RADAR_AXES], radar.konami)
@@ -96,7 +103,8 @@ def test_a_second_run_computes_nothing_and_writes_nothing(songs, monkeypatch):
         raise AssertionError("computed again")
 
     monkeypatch.setattr(workers, "compute_record", fail)
-    monkeypatch.setattr("groove.features.sources.audio_digest", fail)
+    monkeypatch.setattr("groove.charts.simfile.reader.read_simfile", fail)
+    monkeypatch.setattr("groove.charts.library.digests.audio_digest", fail)
     second = prepare(songs, workers=2)
     assert (first.computed, second.computed) == (2, 0)
     assert second.table.equals(first.table)
@@ -140,9 +148,9 @@ def test_other_settings_have_other_records_and_the_first_remain(songs):
 def test_a_saved_catalogue_is_loaded(songs):
     (songs / "Pack" / "Mute" / "old.dwi").write_text("#TITLE:x;")
     catalogue = prepare(songs)
-    loaded = load(catalogue.store, catalogue.fingerprint)
-    assert loaded.table.equals(catalogue.table)
-    assert loaded.left_out == catalogue.left_out != []
+    assert load(catalogue.store, catalogue.fingerprint).equals(catalogue.table)
+    with catalogue.left_out_path.open(newline="") as file:
+        assert [LeftOut(*line) for line in csv.reader(file)][1:] == catalogue.left_out != []
     with pytest.raises(LibraryError, match="no catalogue 'x'"):
         load(catalogue.store, "x")
 
@@ -224,14 +232,8 @@ def test_a_store_that_cannot_be_written_is_one_line(songs, tmp_path):
 def test_progress_is_told(songs):
     steps = []
     prepare(songs, on_step=lambda *step: steps.append(step))
-    assert ("simfiles read", 2, 2) in steps
+    assert ("song folders read", 2, 2) in steps
     assert steps[-1] == ("features computed", 2, 2)
-
-
-def test_a_broken_digest_cache_is_made_anew(songs):
-    first = prepare(songs)
-    (first.store / "digests.json").write_text("{")
-    assert prepare(songs).computed == 0
 
 
 def test_changed_audio_of_equal_size_is_noticed(songs):
@@ -239,7 +241,6 @@ def test_changed_audio_of_equal_size_is_noticed(songs):
     path = songs / "Pack" / "Loud" / "Loud.wav"
     data = bytearray(path.read_bytes())
     data[5000] ^= 1
-    time.sleep(0.02)
     path.write_bytes(data)
     assert prepare(songs).computed == 1
     assert first.computed == 2
@@ -251,18 +252,104 @@ def test_audio_that_vanishes_after_the_scan_leaves_no_record_without_it(songs, m
     whole = prepare(songs, songs.parent / "whole")
     song = rows(whole)["Loud", "Easy"]["simfile"]
     (audio,) = (songs / song).parent.glob("*.wav")
-    sources = catalogue.audio_sources
+    tasks = preparation.simfile_tasks
 
     def vanish(*arguments):
-        found = sources(*arguments)
+        found = tasks(*arguments)
         audio.rename(songs.parent / "away.wav")
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(catalogue, "audio_sources", vanish)
+        patch.setattr(preparation, "simfile_tasks", vanish)
         first = prepare(songs, workers=count)
     reasons = [entry.reason for entry in first.left_out if entry.path == song]
     assert len(reasons) == 1 and "was there when the library was read, and is gone" in reasons[0]
     assert song not in {row["simfile"] for row in rows(first).values()}
     (songs.parent / "away.wav").rename(audio)
     assert prepare(songs).table == whole.table
+
+
+# ---- shards ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(tmp_path):
+    root = tmp_path / "Songs"
+    for song in range(MANY):
+        seconds = 3 if song % 3 == 0 else None
+        write_song(root, song=f"S{song}", charts=[("Easy", 1, steady(4, 2 + song))], music_seconds=seconds)
+    write_song(root, "Copies", "S1", charts=[("Easy", 1, steady(4, 3))])
+    (root / "Pack" / "S2" / "S2.sm").write_text("#TITLE:twin;")
+    settle(root / "Pack" / "S2" / "S2.sm")
+    return root
+
+
+def files(store):
+    return {path.relative_to(store): path.read_bytes() for path in Path(store).rglob("*") if path.is_file()}
+
+
+def records(store):
+    return {path.parent.name for path in store.glob("??/*/record.json")}
+
+
+def test_shards_are_disjoint_and_cover_and_a_plain_run_finishes(many, tmp_path):
+    whole = prepare_library(many, tmp_path / "whole", FeaturesConfig())
+    found = []
+    for number in range(3):
+        own = tmp_path / f"own {number}"
+        part = prepare_shard(many, own, FeaturesConfig(), Shard(number, 3))
+        assert (part.total, part.computed, part.failed) == (MANY + 1, len(records(own)), [])
+        found.append(records(own))
+    assert all(found) and sum(map(len, found)) == len(set().union(*found)) == MANY  # the copy shares a record
+    assert set().union(*found) == records(tmp_path / "whole")
+
+    shared = tmp_path / "shared"
+    parts = [prepare_shard(many, shared, FeaturesConfig(), Shard(number, 3)) for number in range(3)]
+    assert sum(part.simfiles for part in parts) == MANY + 1
+    assert not list(shared.glob("catalogue-*"))
+    merged = prepare_library(many, shared, FeaturesConfig())
+    assert (whole.computed, merged.computed, merged.fingerprint) == (MANY, 0, whole.fingerprint)
+    assert files(shared) == files(tmp_path / "whole")
+
+
+def test_a_shard_reads_no_audio_of_the_others(many, tmp_path, monkeypatch):
+    read = []
+    digest = digests.audio_digest
+    monkeypatch.setattr(digests, "audio_digest", lambda path: read.append(path) or digest(path))
+    for number in range(2):
+        prepare_shard(many, tmp_path / str(number), FeaturesConfig(), Shard(number, 2))
+    assert len(read) == len(set(read)) == 3
+
+
+def test_the_shard_is_a_function_of_the_charts():
+    simfiles = [[(0, hashlib.sha256(bytes([byte])).hexdigest())] for byte in range(200)]
+    for count in (1, 2, 7):
+        held = [[charts for charts in simfiles if Shard(number, count).holds(charts)] for number in range(count)]
+        assert sorted(itertools.chain(*held)) == sorted(simfiles)
+        assert min(map(len, held)) > 0.5 * len(simfiles) / count
+
+
+def test_a_shard_that_was_done_does_nothing(many, tmp_path):
+    first = prepare_shard(many, tmp_path / "store", FeaturesConfig(), Shard(1, 2))
+    before = files(tmp_path / "store")
+    again = prepare_shard(many, tmp_path / "store", FeaturesConfig(), Shard(1, 2))
+    assert (first.computed > 0, again.computed, again.simfiles) == (True, 0, first.simfiles)
+    assert files(tmp_path / "store") == before
+
+
+def test_failures_are_told(many, tmp_path, monkeypatch):
+    def fail(*_):
+        raise ValueError("broken")
+
+    monkeypatch.setattr("groove.features.workers.compute_record", fail)
+    part = prepare_shard(many, tmp_path / "store", FeaturesConfig(), Shard(0, 1))
+    assert len(part.failed) == MANY + 1
+    assert "ValueError: broken" in part.failed[0].reason
+
+
+def test_a_library_without_charts_and_a_store_that_is_a_file_are_one_line(many, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LibraryError, match="cannot be used"):
+        prepare_shard(many, tmp_path / "file", FeaturesConfig(), Shard(0, 1))
+    with pytest.raises(LibraryError, match="no chart to use"):
+        prepare_shard(many, tmp_path / "store", FeaturesConfig(), Shard(0, 1), ["dance-double"])

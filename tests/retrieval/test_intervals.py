@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from groove.retrieval.bootstrap import mean_interval, ratio_interval, ratio_intervals
+from groove.retrieval.intervals import mean_intervals, ratio_intervals
+
+
+def ratio_interval(above, below, song, **settings):
+    return ratio_intervals([(above, below)], song, **settings)[0]
+
+
+def mean_interval(values, song, **settings):
+    return mean_intervals([values], song, **settings)[0]
 
 
 def test_the_interval_is_that_of_drawing_songs_one_by_one():
@@ -27,6 +35,7 @@ def test_charts_of_one_song_are_one_observation():
 
 def test_equal_values_have_no_spread_and_none_have_no_value():
     assert mean_interval(np.full(6, 0.3), np.arange(6)) == pytest.approx((0.3, 0.3, 0.3))
+    assert mean_interval(np.array([0.0, 1.0]), np.zeros(2, int)) == (0.5, 0.5, 0.5)  # one song: nothing to draw
     assert all(np.isnan(mean_interval(np.zeros(0), np.zeros(0, dtype=int))))
     assert all(np.isnan(ratio_interval(np.ones(3), np.zeros(3), np.arange(3))))
 
@@ -42,7 +51,7 @@ def test_several_ratios_are_those_of_each_alone_and_blocks_do_not_change_them(mo
     song = generator.integers(0, 20, 60)
     ratios = [(generator.normal(size=60), generator.random(60) + 1), (generator.random(60), np.zeros(60))]
     alone = [ratio_interval(*pair, song, draws=50, seed=3) for pair in ratios]
-    monkeypatch.setattr("groove.retrieval.bootstrap._CELLS", 70)  # 3 draws at once
+    monkeypatch.setattr("groove.retrieval.intervals._CELLS", 70)  # 3 draws at once
     together = ratio_intervals(ratios, song, draws=50, seed=3)
     np.testing.assert_allclose(together, alone)
     assert not np.isnan(alone[0]).any() and np.isnan(alone[1]).all()
