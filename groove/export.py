@@ -50,7 +50,7 @@ def run(cfg: ExportConfig) -> None:
     """Make every file that `cfg` asks for, write them, and say what they are.
 
     Raises:
-        ConfigError: if `out` cannot be used, or ONNX is wanted without its packages.
+        ConfigError: if `what` or `out` cannot be used.
         GrooveError: if there is no such run or library, or the ONNX file does not compute the same.
     """
     start = time.perf_counter()
@@ -100,8 +100,7 @@ def _usable(out: Path) -> Path:
 
 def _library_files(cfg: ExportConfig, what: Sequence[str], source: Source | None) -> dict[str, bytes]:
     """Return the files that hold the library's embeddings and radar; without `source` it is the run's own."""
-    from groove.exporting.arrays import embeddings_npz
-    from groove.exporting.radar_tables import radar_csv, radar_lua
+    from groove.exporting.tables import embeddings_npz, radar_csv, radar_lua
 
     library, path = embedded(cfg) if source is None else embedded_catalogue(*source)
     print(about(library))
@@ -114,7 +113,7 @@ def _library_files(cfg: ExportConfig, what: Sequence[str], source: Source | None
 
 
 def _model_files(cfg: ExportConfig, what: Sequence[str], source: Source | None) -> dict[str, bytes]:
-    """Return the weights, the ONNX file if asked for, and the card of both."""
+    """Return the weights, the ONNX file if wanted, and the card of both."""
     from groove.embedding.trained import load_trained, weights_bytes
     from groove.exporting.card import model_card
 

@@ -28,10 +28,8 @@ SPACES = {
 
 
 def settings(finished: Path, **changes) -> EvaluateConfig:
-    cfg = EvaluateConfig(run=str(finished / "run"), store=str(finished / "store"), workers=1, draws=20)
-    for name, value in changes.items():
-        setattr(cfg, name, value)
-    return cfg
+    given = {"run": str(finished / "run"), "store": str(finished / "store"), "workers": 1, "draws": 20}
+    return EvaluateConfig(**(given | changes))
 
 
 def test_on_its_own_library_the_held_out_charts_are_asked(finished, tmp_path, capsys):

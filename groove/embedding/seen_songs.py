@@ -10,7 +10,7 @@ from groove.charts.library.identity import GENERIC_ARTISTS, normalise
 from groove.embedding.embedded import EmbeddedLibrary
 
 UNKNOWN = "unknown"
-"""The split of charts of which nobody can say whether the model's training saw them: its own library is not there."""
+"""The split of charts that may have been trained on: the model comes without its own embeddings."""
 _RANK = {"train": 0, "val": 1}
 
 

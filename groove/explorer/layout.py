@@ -1,6 +1,6 @@
 """The map of a library: every chart's vector as a point in the plane, charts that lie close staying close.
 
-t-SNE (van der Maaten & Hinton, 2008, "Visualizing data using t-SNE") keeps neighbourhoods and little else: far apart on
+t-SNE (van der Maaten & Hinton, 2008, "Visualizing data using t-SNE") keeps neighborhoods and little else: far apart on
 the map says hardly how far apart. It starts from the two principal components, as Kobak & Berens (2019, "The art of
 using t-SNE for single-cell transcriptomics") advise, so that the coarse layout means something and a seed repeats it.
 PCA keeps the largest variances instead. Dimension letters: N charts, E size of a vector, S charts that were placed
@@ -22,7 +22,7 @@ SAMPLE = 20_000
 """Of more charts than these, t-SNE places a random sample and the others go between their nearest ones of it."""
 COUNTED = 10
 _ANCHORS = 3
-_FEWEST = 5  # below, t-SNE has no neighbourhoods to keep
+_FEWEST = 5  # below, t-SNE has no neighborhoods to keep
 _START_STD = 1e-4  # of the first coordinate: what scikit-learn and openTSNE scale a start to
 
 
@@ -62,7 +62,7 @@ def map_of(
 
 
 def neighbors_kept(vectors: NDArray[np.float32], xy: NDArray[np.float64], threads: int = 1) -> float:
-    """Return how much of the neighbourhoods of `vectors` (N, E) the map `xy` (N, 2) keeps, 0 to 1 (NaN: one chart)."""
+    """Return how much of the neighborhoods of `vectors` (N, E) the map `xy` (N, 2) keeps, 0 to 1 (NaN: one chart)."""
     k = min(COUNTED, len(vectors) - 1)
     if k < 1:
         return float("nan")
@@ -85,12 +85,12 @@ def _placed(
 
 def principal_components(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the coordinates (N, 2) along the two directions of largest variance, zeros where there are fewer."""
-    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-    _, directions = np.linalg.eigh(centred.T @ centred)  # ascending variance
+    centerd = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    _, directions = np.linalg.eigh(centerd.T @ centerd)  # ascending variance
     directions = directions[:, ::-1][:, :2]
     largest = np.abs(directions).argmax(axis=0)
     signs = np.sign(directions[largest, np.arange(directions.shape[1])])  # an eigenvector's sign is arbitrary
-    found = centred @ (directions * signs)
+    found = centerd @ (directions * signs)
     return np.pad(found, ((0, 0), (0, 2 - found.shape[1])))
 
 

@@ -32,7 +32,7 @@ from groove.model.fusion import RADAR_DIM, LateFusionClassifier
 INPUTS = ("chart", "audio", "has_audio", "lengths")
 OUTPUTS = ("pooled", "embedding", "logits")
 TOLERANCE = 1e-4
-"""Largest difference allowed, relative to the largest number of the output."""
+"""Largest difference from torch, relative to the largest number of the output."""
 CHECKED_CHARTS = 50
 _TOGETHER = 8
 _METADATA = "groove"
@@ -160,8 +160,8 @@ def check_onnx(content: bytes, model: LateFusionClassifier, batches: Iterable[Ch
     wrong = [f"{name} by {value:.1e}" for name, value in relative.items() if not value <= TOLERANCE]
     if wrong:
         raise RunError(
-            f"the ONNX encoder differs from torch: {', '.join(wrong)} of the largest number; allowed: {TOLERANCE:.0e}; "
-            "nothing was written"
+            f"the ONNX encoder differs from torch: {', '.join(wrong)} of the largest number, "
+            f"must be <= {TOLERANCE:.0e}; nothing was written"
         )
     absolute = dict(zip(OUTPUTS, difference.tolist(), strict=True))
     return OnnxCheck(len(charts), (min(lengths), max(lengths)), absolute, relative)

@@ -37,9 +37,9 @@ def finds_original(
 
 def finds_song(vectors: NDArray[np.float64], labels: ChartLabels, draws: int = DRAWS) -> dict[str, Interval]:
     """Return how often another difficulty of the same song is among the `K` nearest charts of other difficulties."""
-    allowed = labels.label[:, None] != labels.label[None, :]
-    relevant = allowed & (labels.song[:, None] == labels.song[None, :])
-    return _found(vectors, vectors, relevant, allowed, labels.song, K, draws)
+    candidates = labels.label[:, None] != labels.label[None, :]
+    relevant = candidates & (labels.song[:, None] == labels.song[None, :])
+    return _found(vectors, vectors, relevant, candidates, labels.song, K, draws)
 
 
 def shares_name(
@@ -51,24 +51,24 @@ def shares_name(
     """
     _, code = np.unique([name.strip().casefold() for name in names], return_inverse=True)
     named = np.array([bool(name.strip()) for name in names])
-    allowed = (labels.song[:, None] != labels.song[None, :]) & (labels.label[:, None] == labels.label[None, :])
-    allowed &= named[:, None] & named[None, :]
-    return _found(vectors, vectors, allowed & (code[:, None] == code[None, :]), allowed, labels.song, K, draws)
+    candidates = (labels.song[:, None] != labels.song[None, :]) & (labels.label[:, None] == labels.label[None, :])
+    candidates &= named[:, None] & named[None, :]
+    return _found(vectors, vectors, candidates & (code[:, None] == code[None, :]), candidates, labels.song, K, draws)
 
 
 def _found(
     queries: NDArray[np.float64],
     references: NDArray[np.float64],
     relevant: NDArray[np.bool_],
-    allowed: NDArray[np.bool_],
+    candidates: NDArray[np.bool_],
     song: NDArray[np.int64],
     k: int,
     draws: int,
 ) -> dict[str, Interval]:
     """Return hits among the `k` nearest, chance and mean reciprocal rank, over queries with something to find."""
     able = relevant.any(axis=1)
-    rank = first_ranks(queries[able], references, relevant[able], allowed[able])
-    chance = chance_hits(relevant[able].sum(axis=1), allowed[able].sum(axis=1), k)
+    rank = first_ranks(queries[able], references, relevant[able], candidates[able])
+    chance = chance_hits(relevant[able].sum(axis=1), candidates[able].sum(axis=1), k)
     found = mean_intervals([(rank <= k).astype(float), chance, 1.0 / rank], song[able], draws)
     names = (f"hit_at_{k}", "chance", "reciprocal_rank")
     return dict(zip(names, found, strict=True)) | {"queries": Interval(float(able.sum()))}
@@ -78,19 +78,19 @@ def first_ranks(
     queries: NDArray[np.float64],
     references: NDArray[np.float64],
     relevant: NDArray[np.bool_],
-    allowed: NDArray[np.bool_],
+    candidates: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
-    """Return at which rank, from 1 on, each query's first relevant reference comes among the allowed ones, (Q,).
+    """Return at which rank, from 1 on, each query's first relevant reference comes among the candidates, (Q,).
 
-    References at the same distance come first: a space of equal vectors finds nothing. `relevant` and `allowed`
-    are (Q, M), `relevant` within `allowed` and with at least one in each row.
+    References at the same distance come first: a space of equal vectors finds nothing. `relevant` and `candidates`
+    are (Q, M), `relevant` within `candidates` and with at least one in each row.
     """
     ranks = [np.zeros(0, dtype=np.int64)]
     for start in range(0, len(queries), _BLOCK):
         part = slice(start, start + _BLOCK)
         distance = radar_distances(queries[part], references)
         best = np.where(relevant[part], distance, np.inf).min(axis=1, keepdims=True)
-        before = allowed[part] & ~relevant[part] & (distance <= best)
+        before = candidates[part] & ~relevant[part] & (distance <= best)
         ranks.append(before.sum(axis=1).astype(np.int64) + 1)
     return np.concatenate(ranks)
 

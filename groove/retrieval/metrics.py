@@ -1,8 +1,8 @@
-"""Does the embedding find charts that feel alike? k-nearest-neighbour retrieval against the true radar neighbours.
+"""Does the embedding find charts that feel alike? k-nearest-neighbor retrieval against the true radar neighbors.
 
 A query's candidates are all charts of other songs, within its difficulty class or across all of them. Perfect input
-(the radar itself as the embedding) scores a gain of 1; random neighbours score 0. Dimension letters: N charts, E
-embedding size, R radar axes, K neighbours.
+(the radar itself as the embedding) scores a gain of 1; random neighbors score 0. Dimension letters: N charts, E
+embedding size, R radar axes, K neighbors.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from groove.retrieval.search import NONE, mean_distances, nearest_of_other_songs
 
 NEIGHBORS = 5
 RELEVANT = 10
-"""The true neighbours of a chart are its 10 nearest in radar space."""
+"""The true neighbors of a chart are its 10 nearest in radar space."""
 _MAX_PAIRS = 2_000_000
 
 
@@ -69,9 +69,9 @@ def _nearest(vectors: NDArray[np.float64], labels: ChartLabels, within: bool, k:
 def retrieval_gain(
     embedding: NDArray[np.float64], labels: ChartLabels, k: int = NEIGHBORS, within: bool = True
 ) -> float:
-    """Return (random - model) / (random - oracle) of the mean radar distance of the `k` nearest neighbours.
+    """Return (random - model) / (random - oracle) of the mean radar distance of the `k` nearest neighbors.
 
-    0 is as good as random neighbours, 1 as good as the radar itself, negative is worse than random. NaN where no chart
+    0 is as good as random neighbors, 1 as good as the radar itself, negative is worse than random. NaN where no chart
     has more than `k` candidates (there is nothing to choose) or all candidates are equally far.
     """
     scores = query_scores(embedding, labels, (k,), within)[k]
@@ -108,17 +108,17 @@ class QueryScores(NamedTuple):
 def query_scores(
     embedding: NDArray[np.float64], labels: ChartLabels, ks: Sequence[int], within: bool, truth: Truth | None = None
 ) -> dict[int, QueryScores]:
-    """Return what every chart finds in `embedding` (N, E) among its candidates, for each number of neighbours.
+    """Return what every chart finds in `embedding` (N, E) among its candidates, for each number of neighbors.
 
-    The relevant charts of a query are its `RELEVANT` nearest in radar space; nDCG weighs a neighbour by
+    The relevant charts of a query are its `RELEVANT` nearest in radar space; nDCG weighs a neighbor by
     ``max(0, 1 - radar distance / mean radar distance of the query's candidates)``.
 
     Args:
         embedding: (N, E).
         labels: of the same charts.
-        ks: how many neighbours count.
+        ks: how many neighbors count.
         within: candidates are of the query's difficulty class only.
-        truth: of these charts, with as many neighbours as the largest of `ks`; made here if it is not given.
+        truth: of these charts, with as many neighbors as the largest of `ks`; made here if it is not given.
     """
     most = max(*ks, RELEVANT)
     truth = truth if truth is not None and truth.nearest.shape[1] >= most else radar_truth(labels, within, most)

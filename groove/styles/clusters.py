@@ -45,7 +45,7 @@ class Partition:
         structure: clusters, continuum or undivided.
         reason: a sentence on why.
         labels: cluster of each chart, the largest is 0, (N,).
-        distance: from each chart to the centre of its cluster, in the embedding, (N,).
+        distance: from each chart to the center of its cluster, in the embedding, (N,).
         points: principal coordinates, (N, P); P is at least 2.
         explained: share of the variance along each coordinate, (P,).
         cuts: the measured numbers of clusters, in their order.
@@ -96,7 +96,7 @@ def partition(
         on_step()
     chosen, structure, reason = choose(cuts, len(points))
     labels = chosen.labels if chosen else np.zeros(len(points), dtype=np.int64)
-    distance = centre_distances(ordered, labels)
+    distance = center_distances(ordered, labels)
     back = np.argsort(order)
     cuts = [replace(one, labels=one.labels[back]) for one in cuts]
     chosen = cuts[chosen.k - 2] if chosen else None
@@ -119,7 +119,7 @@ def principal_coordinates(vectors: Points) -> tuple[Points, NDArray[np.float64]]
     return found.transform(wide)[:, :axes], shares[:axes]
 
 
-def centre_distances(vectors: Points, labels: Labels) -> NDArray[np.float64]:
+def center_distances(vectors: Points, labels: Labels) -> NDArray[np.float64]:
     """Return the distance of each of `vectors` (N, E) to the mean of its cluster, (N,)."""
     means = np.stack([vectors[labels == cluster].mean(axis=0) for cluster in range(labels.max() + 1)])
     return np.linalg.norm(vectors - means[labels], axis=1)

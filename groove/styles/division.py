@@ -35,7 +35,7 @@ class SubStyle:
     Attributes:
         name: what its charts have and the rest of the class has not.
         rows: its charts, rows of the library.
-        examples: those nearest to its centre, of different songs.
+        examples: those nearest to its center, of different songs.
         z: difference from the rest of the class of every trait, in robust spreads.
         p: p-value of each difference's rank test.
     """
@@ -132,7 +132,7 @@ def _styles(charts: EmbeddedLibrary, rows: NDArray[np.intp], found: Partition, o
 
 
 def nearest_of_songs(found: Partition, cluster: int, song: NDArray[np.int64]) -> list[int]:
-    """Return the charts of `cluster` nearest to its centre, one of each `song`, at most `EXAMPLES`."""
+    """Return the charts of `cluster` nearest to its center, one of each `song`, at most `EXAMPLES`."""
     members = np.flatnonzero(found.labels == cluster)
     nearest: dict[int, int] = {}
     for place in members[np.argsort(found.distance[members], kind="stable")].tolist():

@@ -96,7 +96,7 @@ def differences(traits: Sequence[Trait], values: NDArray[np.float64], labels: ND
     z, from_class, p = np.zeros((count, len(traits))), np.zeros((count, len(traits))), np.ones((count, len(traits)))
     for cluster in range(count if count > 1 else 0):
         inside, rest = scaled[labels == cluster], scaled[labels != cluster]
-        from_class[cluster] = np.median(inside, axis=0)  # the scaler's centre is the class's median
+        from_class[cluster] = np.median(inside, axis=0)  # the scaler's center is the class's median
         z[cluster] = from_class[cluster] - np.median(rest, axis=0)
         p[cluster, varied] = mannwhitneyu(inside[:, varied], rest[:, varied], method="asymptotic").pvalue
     return Differences(traits, z, from_class, p)

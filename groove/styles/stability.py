@@ -1,13 +1,13 @@
 """How well does k-means with k clusters hold? The numbers by which `groove.styles.clusters` chooses k.
 
 * Over seeds: the mean adjusted Rand index (Hubert and Arabie 1985) of pairs of fits that differ in their start only.
-* Over subsamples: the same of fits to random parts of the points, each extended to all points by the nearest centre.
+* Over subsamples: the same of fits to random parts of the points, each extended to all points by the nearest center.
 * The weakest cluster: each cluster's mean Jaccard index with the most similar one of every subsample's fit, of which
   the least counts (Hennig 2007, "Cluster-wise assessment of cluster stability"). A mean over clusters stays high when
   one round cluster among good ones is halved anew each time; this does not.
-* The valley: are there fewer points between two clusters than at their centres? Points are projected on the line
-  through both centres, which was fitted without them (folds); three windows of equal width lie around the
-  two centres and the middle. A density with one peak holds at least as many points in the middle window as in the
+* The valley: are there fewer points between two clusters than at their centers? Points are projected on the line
+  through both centers, which was fitted without them (folds); three windows of equal width lie around the
+  two centers and the middle. A density with one peak holds at least as many points in the middle window as in the
   emptier of the others, whatever its shape, so a middle that is emptier is evidence of two groups and not of a
   continuum cut in two. All pairs must show it; the least empty counts.
 
@@ -23,7 +23,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 from scipy.stats import binom
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
@@ -40,7 +39,7 @@ SMALLEST = 10
 """Fewer charts than this are odd ones out, not a style."""
 EMPTY_VALLEY, VALLEY_P = 0.5, 0.05
 WINDOW = 1 / 3
-"""Half a window's width, where the centres lie at -1 and 1: the three windows just touch."""
+"""Half a window's width, where the centers lie at -1 and 1: the three windows just touch."""
 _SILHOUETTE_POINTS = 2000
 Points = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -53,19 +52,19 @@ class Cut:
     Attributes:
         k: number of clusters.
         labels: cluster of each point, (N,).
-        centres: mean of each cluster, (K, P).
+        centers: mean of each cluster, (K, P).
         silhouette: mean silhouette width (Rousseeuw 1987), of at most 2,000 points.
         ari_seeds: agreement over `SEEDS` seeds.
         ari_subsamples: agreement over `SUBSAMPLES` subsamples.
         weakest_jaccard: of the cluster that subsamples find least well.
-        valley: points in the middle of the least separated pair, over those at its emptier centre; 1 and more: none.
+        valley: points in the middle of the least separated pair, over those at its emptier center; 1 and more: none.
         valley_p: largest p-value, over pairs, of a middle as empty as that in a density with one peak.
         smallest: number of points of the smallest cluster.
     """
 
     k: int
     labels: Labels
-    centres: Points
+    centers: Points
     silhouette: float
     ari_seeds: float
     ari_subsamples: float
@@ -89,13 +88,13 @@ class Cut:
 def cut(points: Points, k: int, seed: int) -> Cut:
     """Return k-means with `k` clusters of `points` (N, P) and its numbers; clusters are in order of size."""
     fits = [fit(points, k, STARTS, seed + number) for number in range(SEEDS)]
-    labels, centres = _by_size(fits[0].labels_.astype(np.int64), fits[0].cluster_centers_)
+    labels, centers = _by_size(fits[0].labels_.astype(np.int64), fits[0].cluster_centers_)
     parts = subsample_labels(points, k, seed)
-    valley, valley_p = widest_bridge(window_counts(points, centres, seed))
+    valley, valley_p = widest_bridge(window_counts(points, centers, seed))
     return Cut(
         k=k,
         labels=labels,
-        centres=centres,
+        centers=centers,
         silhouette=silhouette(points, labels, seed),
         ari_seeds=mean_ari([found.labels_ for found in fits]),
         ari_subsamples=mean_ari(parts),
@@ -115,22 +114,17 @@ def silhouette(points: Points, labels: Labels, seed: int) -> float:
 
 
 def fit(points: Points, k: int, starts: int, seed: int, init: Points | str = "k-means++") -> KMeans:
-    """Return k-means fitted to `points`, the best of `starts` starts: random ones, or the centres `init`."""
+    """Return k-means fitted to `points`, the best of `starts` starts: random ones, or the centers `init`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than k, in a subsample
         return KMeans(k, init=init, n_init=starts, random_state=seed).fit(points)
 
 
-def nearest(points: Points, centres: Points) -> Labels:
-    """Return the index of the nearest centre of each point, (N,)."""
-    return cdist(points, centres).argmin(axis=1).astype(np.int64)
-
-
-def _by_size(labels: Labels, centres: Points) -> tuple[Labels, Points]:
-    """Return labels and centres with the largest cluster first, equal ones by their coordinates."""
-    counts = np.bincount(labels, minlength=len(centres))
-    order = sorted(range(len(centres)), key=lambda cluster: (-counts[cluster], *centres[cluster]))
-    return np.argsort(order)[labels].astype(np.int64), centres[order]
+def _by_size(labels: Labels, centers: Points) -> tuple[Labels, Points]:
+    """Return labels and centers with the largest cluster first, equal ones by their coordinates."""
+    counts = np.bincount(labels, minlength=len(centers))
+    order = sorted(range(len(centers)), key=lambda cluster: (-counts[cluster], *centers[cluster]))
+    return np.argsort(order)[labels].astype(np.int64), centers[order]
 
 
 def subsample_labels(points: Points, k: int, seed: int) -> list[Labels]:
@@ -140,7 +134,7 @@ def subsample_labels(points: Points, k: int, seed: int) -> list[Labels]:
     found = []
     for number in range(SUBSAMPLES):
         rows = np.sort(random.choice(len(points), size, replace=False))
-        found.append(nearest(points, fit(points[rows], k, SUBSAMPLE_STARTS, seed + number).cluster_centers_))
+        found.append(fit(points[rows], k, SUBSAMPLE_STARTS, seed + number).predict(points))
     return found
 
 
@@ -157,20 +151,20 @@ def best_jaccard(labels: Labels, other: Labels, k: int) -> NDArray[np.float64]:
     return (common / np.maximum(union, 1)).max(axis=1)
 
 
-def window_counts(points: Points, centres: Points, seed: int) -> NDArray[np.int64]:
-    """Return the points around one centre, the middle and the other centre of each pair of clusters, (pairs, 3).
+def window_counts(points: Points, centers: Points, seed: int) -> NDArray[np.int64]:
+    """Return the points around one center, the middle and the other center of each pair of clusters, (pairs, 3).
 
-    The centres that a point is projected with are fitted, from `centres` on, to the folds that it is not in.
+    The centers that a point is projected with are fitted, from `centers` on, to the folds that it is not in.
     """
-    pairs = list(combinations(range(len(centres)), 2))
+    pairs = list(combinations(range(len(centers)), 2))
     fold = np.random.default_rng(seed).permutation(len(points)) % FOLDS
     counts = np.zeros((len(pairs), 3), dtype=np.int64)
     for number in range(FOLDS):
-        rest = fit(points[fold != number], len(centres), 1, seed, init=centres).cluster_centers_
+        rest = fit(points[fold != number], len(centers), 1, seed, init=centers)
         kept_out = points[fold == number]
-        label = nearest(kept_out, rest)
+        label = rest.predict(kept_out)
         for row, pair in enumerate(pairs):
-            counts[row] += _windows(kept_out[np.isin(label, pair)], *rest[list(pair)])
+            counts[row] += _windows(kept_out[np.isin(label, pair)], *rest.cluster_centers_[list(pair)])
     return counts
 
 

@@ -21,8 +21,8 @@ def test_principal_components_are_those_of_the_singular_values():
         [1, 5, 1, 3, 1, 1], np.float32
     )
     found = principal_components(vectors)
-    centred = vectors - vectors.mean(axis=0, dtype=float)
-    left, values, _ = np.linalg.svd(centred, full_matrices=False)
+    centerd = vectors - vectors.mean(axis=0, dtype=float)
+    left, values, _ = np.linalg.svd(centerd, full_matrices=False)
     np.testing.assert_allclose(np.abs(found), np.abs(left[:, :2] * values[:2]), rtol=1e-5, atol=1e-5)
     turned = principal_components(vectors[::-1])[::-1]
     np.testing.assert_allclose(found, turned, atol=1e-8)  # a sign does not depend on the charts' order
@@ -40,13 +40,13 @@ def test_the_map_is_repeatable_and_in_the_unit_square(method):
     np.testing.assert_array_equal(first.xy, again.xy)
     assert first.xy.min() >= 0 and first.xy.max() <= 1
     assert np.ptp(first.xy, axis=0).max() == pytest.approx(1)  # one scale for both coordinates
-    centres = np.array([first.xy[group == g].mean(axis=0) for g in range(3)])
-    own = np.linalg.norm(first.xy - centres[group], axis=1).max()
-    between = min(np.linalg.norm(centres[a] - centres[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
+    centers = np.array([first.xy[group == g].mean(axis=0) for g in range(3)])
+    own = np.linalg.norm(first.xy - centers[group], axis=1).max()
+    between = min(np.linalg.norm(centers[a] - centers[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
     assert between > own
 
 
-def test_neighbours_kept_by_hand():
+def test_neighbors_kept_by_hand():
     vectors = np.random.default_rng(1).normal(size=(30, 4)).astype(np.float32)
     xy = vectors[:, :2].astype(float)
     shares = []
@@ -62,12 +62,12 @@ def test_neighbours_kept_by_hand():
     assert map_of(vectors, "pca").kept == pytest.approx(neighbors_kept(vectors, map_of(vectors, "pca").xy))
 
 
-def test_more_charts_than_the_sample_are_placed_beside_their_neighbours():
+def test_more_charts_than_the_sample_are_placed_beside_their_neighbors():
     vectors, group = clusters(60)
     found = map_of(vectors, sample=90)
     assert "90 of 180" in found.how
-    centres = np.array([found.xy[group == g].mean(axis=0) for g in range(3)])
-    distance = np.linalg.norm(found.xy[:, None] - centres[None], axis=2)
+    centers = np.array([found.xy[group == g].mean(axis=0) for g in range(3)])
+    distance = np.linalg.norm(found.xy[:, None] - centers[None], axis=2)
     assert (distance.argmin(axis=1) == group).all()
 
 

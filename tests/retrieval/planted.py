@@ -15,7 +15,7 @@ from tests.embedding.libraries import embedded_library
 
 
 def planted(points: int, clusters: int, apart: float = 8.0, seed: int = 0) -> tuple[NDArray, NDArray]:
-    """Return points (N, clusters) around equally distant centres, deviation 1, and the cluster of each (N,)."""
+    """Return points (N, clusters) around equally distant centers, deviation 1, and the cluster of each (N,)."""
     random = np.random.default_rng(seed)
     truth = np.arange(points) % clusters
     return np.eye(clusters)[truth] * apart / np.sqrt(2) + random.normal(size=(points, clusters)), truth

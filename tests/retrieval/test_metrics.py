@@ -129,7 +129,7 @@ def test_an_inverted_embedding_is_worse_than_random():
     assert retrieval_gain(partner[:, None], charts, k=1) < -0.3
 
 
-def test_other_charts_of_the_same_song_are_never_neighbours():
+def test_other_charts_of_the_same_song_are_never_neighbors():
     # every song has two charts with equal embeddings: only the exclusion keeps them from being each other's nearest
     charts = labels(40, songs=20, seed=3)
     embedding = np.tile(embedding_of(20), (2, 1))
@@ -141,7 +141,7 @@ def test_other_charts_of_the_same_song_are_never_neighbours():
     assert retrieval_gain(embedding, everything) > found["gain"] + 0.1
 
 
-def test_within_a_class_only_its_charts_are_neighbours():
+def test_within_a_class_only_its_charts_are_neighbors():
     charts = labels(60, classes=2)
     moved = charts.radar.copy()  # within: still perfect; across: class 1 is far from class 0
     moved[charts.label == 1] += 100
@@ -149,7 +149,7 @@ def test_within_a_class_only_its_charts_are_neighbours():
     assert retrieval_gain(moved, charts, within=False) < 0.9
 
 
-def test_several_numbers_of_neighbours_are_those_of_each_alone():
+def test_several_numbers_of_neighbors_are_those_of_each_alone():
     charts = labels(70, classes=2, songs=30, seed=4)
     embedding = embedding_of(70)
     together = query_scores(embedding, charts, (1, 5, 10), True)

@@ -49,7 +49,7 @@ def test_planted_styles_are_found_named_and_compared():
     assert hard.ari_radar is None
 
 
-def test_examples_are_nearest_to_the_centre_and_of_different_songs():
+def test_examples_are_nearest_to_the_center_and_of_different_songs():
     library, _ = styled()
     identity = [str(i // 6) for i in range(90)]  # the six charts of a song: two of each style
     table = library.table.drop_columns(["identity"]).append_column("identity", pa.array(identity))
