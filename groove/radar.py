@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from groove.charts.library.agreement import Comparison, cause, compare_official, compare_stored, read_official
 from groove.charts.library.index import CHART_COLUMNS, INDEX_FOLDER, RADAR_COLUMNS
 from groove.charts.library.scan import Library, count_reasons, reasons_line, scan
 from groove.charts.library.summary import LibraryReport, distribution_table
@@ -25,9 +25,6 @@ from groove.config.schema import RadarConfig
 from groove.errors import LibraryError
 from groove.figures.library_figure import write_library_figure
 from groove.io.files import write_bytes, write_csv
-
-if TYPE_CHECKING:
-    from groove.charts.library.agreement import Comparison
 
 DECIMALS = 6
 STORED = "stored"
@@ -44,8 +41,6 @@ def run(cfg: RadarConfig) -> None:
     Raises:
         LibraryError: if there is no song folder, no simfile or no chart in it, or a file cannot be read or written.
     """
-    from groove.charts.library.agreement import compare_official, compare_stored, read_official
-
     out = Path(cfg.out)
     official = None if cfg.compare in (None, STORED) else read_official(Path(cfg.compare))  # the scan may take long
     library = _scanned(cfg)
@@ -65,7 +60,7 @@ def run(cfg: RadarConfig) -> None:
             write_library_figure(reports[0], figure_path)
     except OSError as error:
         raise LibraryError(f"out='{out}' cannot be written: {error.strerror}") from error
-    _report(library)
+    _print_summary(library, reports[0])
     for report in reports:
         table_console(WIDE).print(distribution_table(report))
     if compared is not None:
@@ -78,14 +73,7 @@ def _scanned(cfg: RadarConfig) -> Library:
     store = Path(cfg.store) / INDEX_FOLDER if cfg.store else None
     try:
         with progress() as on_step:
-            library = scan(
-                Path(cfg.songs),
-                list(cfg.steps_types),
-                cfg.song_end,
-                store,
-                cfg.workers,
-                lambda done, total: on_step("song folders", done, total),
-            )
+            library = scan(Path(cfg.songs), cfg.steps_types, cfg.song_end, store, cfg.workers, on_step)
             _ = library.identity  # reads audio
             return library
     except OSError as error:
@@ -115,18 +103,19 @@ def as_csv(library: Library) -> bytes:
 
 def report_of(library: Library, family: str) -> LibraryReport:
     """Return the library in numbers, with the radar of `family`."""
-    known = library.charts["length_known"].to_numpy()
-    return LibraryReport.of(_summary(library), library.charts, family, known, "audio or #MUSICLENGTH", library.left_out)
+    return LibraryReport.of(
+        library.charts,
+        family,
+        title=f"{len(library.charts)} charts of {len(set(library.identity))} songs",
+        has_audio=library.charts["length_known"].to_numpy(),
+        audio_means="audio or #MUSICLENGTH",
+        left_out=count_reasons(library.left_out),
+    )
 
 
-def _summary(library: Library) -> str:
-    return f"{len(library.charts)} charts of {len(set(library.identity))} songs"
-
-
-def _report(library: Library) -> None:
+def _print_summary(library: Library, report: LibraryReport) -> None:
     """Print what was found and what was left out."""
-    difficulties = Counter(library.text("difficulty"))
-    print(f"{_summary(library)}: " + ", ".join(f"{n} {name}" for name, n in difficulties.items()))
+    print(f"{report.title}: " + ", ".join(f"{n} {name}" for name, n in Counter(report.difficulty).items()))
     known = library.folders - library.read
     print(f"{library.read} song folders read" + (f", {known} unchanged since the last run" if known else ""))
     copies = duplicates(library)
@@ -135,10 +124,10 @@ def _report(library: Library) -> None:
         print(f"  {' = '.join(folders)}")
     if len(copies) > WORST:
         print(f"  and {len(copies) - WORST} more: see the column identity")
-    without = len(library.charts) - int(np.count_nonzero(library.charts["length_known"].to_numpy()))
+    without = np.count_nonzero(~report.has_audio)
     print(f"{without} charts without audio or #MUSICLENGTH: their stepmania values take the end of the last measure")
     print(f"{len(library.left_out)} left out:")
-    for reason, count in count_reasons(library.left_out).items():
+    for reason, count in report.left_out.items():
         print(f"  {count:6d}  {reason}")
 
 
@@ -151,22 +140,12 @@ def duplicates(library: Library) -> list[list[str]]:
 
 
 def _print_comparison(library: Library, found: Comparison, stored: bool) -> None:
-    """Print the table of agreement, what could not be compared, and the charts that disagree most."""
+    """Print the shares that agree (by engine build or pack), what was not compared, and where they disagree most."""
+    from rich.table import Table
+
     if not found.groups:
         print("compare=stored: no simfile holds values other than zero, so there is nothing to compare")
         return
-    _print_shares(found, stored)
-    if found.missing:
-        more = ", ..." if len(found.missing) > NAMED else ""
-        print(f"{len(found.missing)} charts with official values are not in this library: "
-              f"{', '.join(found.missing[:NAMED])}{more}")  # fmt: skip
-    _print_worst(library, found, stored)
-
-
-def _print_shares(found: Comparison, stored: bool) -> None:
-    """Print what share of the values agrees, by engine build or by pack."""
-    from rich.table import Table
-
     of = "stepmania, within 0.002 of the simfile's" if stored else "konami, within 1 point of the official ones"
     names = "written by StepMania" if stored else "pack"
     table = Table("charts", names, *RADAR_AXES, title=f"share of values: {of}")
@@ -176,25 +155,18 @@ def _print_shares(found: Comparison, stored: bool) -> None:
     for name, (count, shares) in rows.items():
         table.add_row(str(count), name, *("-" if np.isnan(share) else f"{share:.3f}" for share in shares))
     table_console(WIDE).print(table)
-
-
-def _print_worst(library: Library, found: Comparison, stored: bool) -> None:
-    """Print the charts that disagree most, and with official values why."""
-    from groove.charts.library.agreement import cause
-
-    simfiles, difficulties = library.text("simfile"), library.text("difficulty")
+    if found.missing:
+        more = ", ..." if len(found.missing) > NAMED else ""
+        print(f"{len(found.missing)} charts with official values are not in this library: "
+              f"{', '.join(found.missing[:NAMED])}{more}")  # fmt: skip
+    digits = 3 if stored else 1
     for index in found.worst(WORST):
-        place = int(found.places[index])
-        digits = 3 if stored else 1
-        pairs = (
-            f"{axis} {ours:.{digits}f} here, {theirs:g} there"
-            for axis, ours, theirs, agrees in zip(
-                RADAR_AXES, found.ours[index], found.theirs[index], found.agrees[index], strict=True
-            )
-            if not agrees and not np.isnan(theirs)
-        )
-        why = "" if stored else f" ({cause(library, place, found.theirs[index].tolist())})"
-        print(f"  {simfiles[place]} [{difficulties[place]}]: {', '.join(pairs)}{why}")
+        place, theirs = int(found.places[index]), found.theirs[index]
+        wrong = np.flatnonzero(~found.agrees[index] & ~np.isnan(theirs))
+        pairs = (f"{RADAR_AXES[i]} {found.ours[index, i]:.{digits}f} here, {theirs[i]:g} there" for i in wrong)
+        why = "" if stored else f" ({cause(library, place, theirs)})"
+        simfile, difficulty = (library.text(column)[place] for column in ("simfile", "difficulty"))
+        print(f"  {simfile} [{difficulty}]: {', '.join(pairs)}{why}")
 
 
 if __name__ == "__main__":

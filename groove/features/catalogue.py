@@ -24,10 +24,10 @@ from groove.features.store import FeatureStore
 from groove.io.files import csv_bytes, write_if_changed
 
 _TEXTS = ("simfile", "pack", "title", "artist", "steps_type", "difficulty", "description")
+_OF_RECORDS = ("has_audio", "audio_reason", "frames", "merged_rows")
 _COLUMNS = (
     *("chart_id", "simfile", "index", "pack", "title", "artist", "steps_type", "difficulty", "meter", "description"),
-    *("identity", "has_audio", "audio_reason", "frames", "merged_rows", "length_s", "bpm", "content"),
-    *("key", "chart_path", "audio_path", *RADAR_COLUMNS),
+    *("identity", *_OF_RECORDS, "length_s", "bpm", "content", "key", "chart_path", "audio_path", *RADAR_COLUMNS),
 )
 """The elements of the radars follow."""
 
@@ -61,11 +61,6 @@ class Catalogue:
         return self.store / f"left_out-{self.fingerprint}.csv"
 
     @property
-    def figure_path(self) -> Path:
-        """Return where a picture of the library belongs."""
-        return self.store / f"library-{self.fingerprint}.png"
-
-    @property
     def summary(self) -> str:
         """Return ``80 charts of 20 songs, 4 of the charts without audio``."""
         silent = self.table["has_audio"].to_pylist().count(False)
@@ -73,11 +68,7 @@ class Catalogue:
         return f"{len(self.table)} charts of {songs} songs, {silent} of the charts without audio"
 
     def save(self) -> None:
-        """Write the table and `left_out`, where they changed.
-
-        Raises:
-            OSError: if that fails.
-        """
+        """Write the table and `left_out`, where they changed."""
         sink = pa.BufferOutputStream()
         pq.write_table(self.table, sink)
         write_if_changed(self.path, sink.getvalue().to_pybytes())
@@ -95,9 +86,11 @@ class Row(NamedTuple):
 def catalogue_table(library: Library, rows: Sequence[Row], store: FeatureStore) -> pa.Table:
     """Return the charts of `rows`, in their order."""
     places = [row.place for row in rows]
-    columns: dict[str, Any] = {name: [row.entry[name] for row in rows] for name in rows[0].entry if name != "index"}
-    columns |= {name: library.charts[name].take(places) for name in library.charts.column_names if name not in _TEXTS}
-    columns |= {name: [printable(texts[i]) for i in places] for name in _TEXTS if (texts := library.text(name))}
+    columns: dict[str, Any] = {name: library.charts[name].take(places) for name in library.charts.column_names}
+    for name in _TEXTS:
+        texts = library.text(name)
+        columns[name] = [printable(texts[place]) for place in places]
+    columns |= {name: [row.entry[name] for row in rows] for name in _OF_RECORDS}
     columns |= {
         "chart_id": [printable(library.chart_id[place]) for place in places],
         "identity": [library.identity[place] for place in places],

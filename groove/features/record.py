@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,7 @@ from groove.features.frames import chart_frames, frame_times, merged_rows
 Arrays = dict[str, NDArray[np.float16]]
 
 
-@dataclass(frozen=True)
-class AudioSource:
+class AudioSource(NamedTuple):
     """Where the audio of a chart lies and the digest of its bytes, or the `reason` why there is none."""
 
     path: Path | None
@@ -38,13 +36,15 @@ class SimfileTask:
         key: the name of its record.
         root: the library's folder.
         simfile: its path below `root`.
-        charts: index and content digest of its charts that are used.
+        rows: its charts that are used, as rows of the library.
+        charts: index and content digest of each of them.
         audio: of each of them.
     """
 
     key: str
     root: Path
     simfile: str
+    rows: list[int]
     charts: list[tuple[int, str]]
     audio: list[AudioSource]
 
@@ -64,8 +64,7 @@ class SimfileTask:
         return charts
 
 
-@dataclass(frozen=True)
-class _Song:
+class _Song(NamedTuple):
     """Features (H, 23) and length of decoded audio; no features and a reason if that failed."""
 
     features: NDArray[np.float32] | None
@@ -77,7 +76,7 @@ def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[di
     """Return the entries, one per chart, and the arrays that they name.
 
     A chart without a usable note has an entry with ``left_out``, the reason; audio that cannot be decoded is a reason
-    beside ``has_audio``.
+    beside ``has_audio``. Charts that share timing and audio share an array, as long as the longest needs.
 
     Raises:
         AudioError: if audio is gone that was there before; a record without it would stay when it is back.
@@ -87,18 +86,26 @@ def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[di
     songs = {source: _song(source, settings.audio) for source in dict.fromkeys(task.audio)}
     arrays: Arrays = {}
     entries: list[dict[str, Any]] = []
-    groups: dict[tuple[AudioSource, str], list[int]] = {}
-    for place, (chart, source) in enumerate(zip(charts, task.audio, strict=True)):
+    groups: dict[tuple[AudioSource, str], list[tuple[Chart, dict[str, Any]]]] = {}
+    for chart, source in zip(charts, task.audio, strict=True):
         try:
             frames = chart_frames(chart, settings.frames_per_beat)
         except SimfileError as error:
             entries.append({"index": chart.index, "left_out": str(error)})
             continue
-        arrays[f"chart_{chart.index}.npy"] = frames
-        entries.append(_entry(chart, songs[source], len(frames), settings.frames_per_beat))
-        groups.setdefault((source, timing_digest(chart.timing)), []).append(place)
-    for (source, _), places in groups.items():
-        _share_audio(songs[source], charts, places, entries, arrays, settings)
+        entry = _entry(chart, songs[source], len(frames), settings.frames_per_beat)
+        entries.append(entry)
+        arrays[entry["chart"]] = frames
+        if entry["has_audio"]:
+            groups.setdefault((source, timing_digest(chart.timing)), []).append((chart, entry))
+    hop_s = settings.audio.hop_length / settings.audio.sample_rate
+    for number, ((source, _), members) in enumerate(groups.items()):
+        length = max(entry["frames"] for _, entry in members)
+        times = frame_times(members[0][0].timing, length, settings.frames_per_beat)
+        song = songs[source]
+        arrays[f"audio_{number}.npy"] = align(song.features, times, hop_s, song.seconds)
+        for _, entry in members:
+            entry["audio"] = f"audio_{number}.npy"
     return entries, arrays
 
 
@@ -124,23 +131,3 @@ def _entry(chart: Chart, song: _Song, frames: int, frames_per_beat: int) -> dict
         "frames": frames,
         "merged_rows": merged_rows(chart, frames_per_beat),
     }
-
-
-def _share_audio(
-    song: _Song,
-    charts: Sequence[Chart],
-    places: list[int],
-    entries: list[dict[str, Any]],
-    arrays: Arrays,
-    settings: FeaturesConfig,
-) -> None:
-    """Align `song` once for the charts at `places`, which share a timing: as long as the longest needs."""
-    if song.features is None:
-        return
-    name = f"audio_{sum(key.startswith('audio_') for key in arrays)}.npy"
-    length = max(entries[place]["frames"] for place in places)
-    times = frame_times(charts[places[0]].timing, length, settings.frames_per_beat)
-    hop_s = settings.audio.hop_length / settings.audio.sample_rate
-    arrays[name] = align(song.features, times, hop_s, song.seconds)
-    for place in places:
-        entries[place]["audio"] = name

@@ -61,9 +61,7 @@ class FeatureStore:
 
     def read(self, key: str) -> list[dict[str, Any]]:
         """Return the entries of the record `key`, one per chart."""
-        entries = json.loads((self.root / self.path(key, _RECORD)).read_text(encoding="utf-8"))
-        assert isinstance(entries, list)
-        return entries
+        return list(json.loads((self.root / self.path(key, _RECORD)).read_text(encoding="utf-8")))
 
     def write(self, key: str, entries: list[dict[str, Any]], arrays: Mapping[str, NDArray[np.float16]]) -> None:
         """Write the record `key`, whole or not at all; one that another process finished first is left as it is."""
@@ -75,7 +73,13 @@ class FeatureStore:
                 np.save(part / name, array)
             (part / _RECORD).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
             part.chmod(0o755)  # mkdtemp made it private
-            self._rename(part, self.root / self.path(key))
+            folder = self.root / self.path(key)
+            folder.parent.mkdir(exist_ok=True)
+            try:
+                part.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
@@ -84,15 +88,6 @@ class FeatureStore:
         for part in (self.root / _PARTS).glob("*"):
             if time.time() - part.stat().st_mtime > STALE_S:
                 shutil.rmtree(part, ignore_errors=True)
-
-    @staticmethod
-    def _rename(part: Path, folder: Path) -> None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
 
 
 def load_array(root: Path, path: str) -> NDArray[np.float16]:
@@ -112,11 +107,7 @@ def load_array(root: Path, path: str) -> NDArray[np.float16]:
 
 
 def finite_array(root: Path, path: str) -> NDArray[np.float16]:
-    """Return the array at `path` as `load_array` does, read to its end.
-
-    Raises:
-        LibraryError: also if it holds a number that is not finite.
-    """
+    """Return the array at `path` as `load_array` does, read to its end; a number that is not finite is an error too."""
     array = load_array(root, path)
     if not np.isfinite(array).all():
         raise _unreadable(root / path, "damaged (numbers that are not finite)")

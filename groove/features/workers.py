@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 
@@ -13,22 +13,15 @@ from groove.config.schema import FeaturesConfig
 from groove.errors import one_line
 from groove.features.record import SimfileTask, compute_record
 from groove.features.store import FeatureStore
-from groove.io.processes import process_pool
+from groove.io.processes import OnStep, process_pool
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-
-OnStep = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done and how many there are, for a progress bar."""
 
 
 def compute_missing(
     tasks: Sequence[SimfileTask], settings: FeaturesConfig, store: FeatureStore, workers: int, on_step: OnStep
 ) -> tuple[dict[str, str], int]:
-    """Compute the records that `store` lacks; return the reasons of the failed ones by key, and the number of all.
-
-    Raises:
-        OSError: if the store cannot be written.
-    """
+    """Compute the records that `store` lacks; return the reasons of the failed ones by key, and the number of all."""
     store.clean()
     todo = list({task.key: task for task in tasks if not store.has(task.key)}.values())
     failed = {}

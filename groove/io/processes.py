@@ -11,6 +11,13 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread
 
+OnStep = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done and how many there are, for a progress bar."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Show no progress."""
+
 
 def usable_workers(workers: int) -> int:
     """Return `workers`, or 1 in a process that joblib started: a child of it could not import its main module again.

@@ -7,6 +7,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from groove.charts.library.walk import file_state
@@ -34,38 +35,30 @@ class AudioDigests:
         """
         path = self._root / music
         name, state = str(self._real / music), file_state(path)
-        known = self._known.get(name)
-        if known is not None and state and known[0] == state:
-            return known[1]
-        found = audio_digest(path)
-        self._known[name] = (state, found)
-        self._new = True
-        return found
+        known_state, digest = self._known.get(name, ("", ""))
+        if not state or known_state != state:
+            digest = audio_digest(path)
+            self._known[name] = (state, digest)
+            self._new = True
+        return digest
 
     def of_equal_sizes(self, music: Iterable[str]) -> dict[str, str]:
         """Return the digests of the files at `music` that have the size of another: others have no equal."""
         sizes = {}
         for name in sorted(set(music)):
-            try:
+            with suppress(OSError):
                 sizes[name] = (self._root / name).stat().st_size
-            except OSError:
-                continue
         often = Counter(sizes.values())
         found = {}
-        for name in (name for name, size in sizes.items() if often[size] > 1):
-            try:
-                found[name] = self.digest(name)
-            except OSError:
-                continue
+        for name, size in sizes.items():
+            with suppress(OSError):
+                if often[size] > 1:
+                    found[name] = self.digest(name)
         self.save()
         return found
 
     def save(self) -> None:
-        """Write the file, if it changed, with what another process has added in the meantime.
-
-        Raises:
-            OSError: if that fails.
-        """
+        """Write the file, if it changed, with what another process has added in the meantime."""
         if self._path is not None and self._new:
             known = self._read() | {name: entry for name, entry in self._known.items() if entry[0]}
             write_if_changed(self._path, json.dumps(known, indent=0, sort_keys=True).encode())

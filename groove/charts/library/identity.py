@@ -38,9 +38,8 @@ class SongTraits(NamedTuple):
 
 def song_traits(chart: Chart) -> SongTraits:
     """Return the traits of one chart."""
-    rows = len(np.unique(chart.notes.beats))
-    title, artist = normalise(chart.title), normalise(chart.artist)
-    return SongTraits(chart.simfile, chart.music or "", title, artist, notes_digest(chart), rows)
+    names = normalise(chart.title), normalise(chart.artist)
+    return SongTraits(chart.simfile, chart.music or "", *names, notes_digest(chart), len(np.unique(chart.notes.beats)))
 
 
 def notes_digest(chart: Chart) -> str:
@@ -70,58 +69,48 @@ def identities(charts: Sequence[SongTraits], audio_digests: Mapping[str, str] = 
     Charts are one song if they share the simfile (or its ``.sm``/``.ssc`` twin), the audio (the file, or by
     `audio_digests` from its path its bytes), title and artist, or the notes; and so on from chart to chart.
     """
+    lone = {chart.title for chart in charts if chart.artist in GENERIC_ARTISTS and _is_telling(chart.title)}
     parent = list(range(len(charts)))
+
+    def find(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
     seen: dict[Hashable, int] = {}
     for index, chart in enumerate(charts):
-        for key in _shared_keys(chart, audio_digests):
-            parent[_find(parent, index)] = _find(parent, seen.setdefault(key, index))
-    for group in _lone_title_groups(charts):
-        for index in group[1:]:
-            parent[_find(parent, index)] = _find(parent, group[0])
+        for key in _shared_keys(chart, lone, audio_digests):
+            parent[find(index)] = find(seen.setdefault(key, index))
     smallest: dict[int, str] = {}
     for index, chart in enumerate(charts):
-        root = _find(parent, index)
         content = "\0".join((chart.notes, chart.title, chart.artist))
-        smallest[root] = min(smallest.get(root, content), content)
+        smallest[find(index)] = min(smallest.get(find(index), content), content)
     names = {root: hashlib.sha256(content.encode()).hexdigest()[:16] for root, content in smallest.items()}
-    return [names[_find(parent, index)] for index in range(len(charts))]
+    return [names[find(index)] for index in range(len(charts))]
 
 
-def _shared_keys(chart: SongTraits, audio_digests: Mapping[str, str]) -> Iterator[Hashable]:
+def _is_telling(title: str) -> bool:
+    """Return whether charts of `title` are of one song even where no artist is named."""
+    return title not in GENERIC_TITLES and len(title) >= (MIN_LONE_TITLE if title.isascii() else 2)
+
+
+def _shared_keys(chart: SongTraits, lone_titles: set[str], audio_digests: Mapping[str, str]) -> Iterator[Hashable]:
     """Yield what two charts must share to be one song; one shared key is enough."""
     yield "simfile", os.path.splitext(chart.simfile)[0].casefold()
     if chart.music:
         yield "music", chart.music
         if chart.music in audio_digests:
             yield "audio", audio_digests[chart.music]
-    if chart.title and chart.artist not in GENERIC_ARTISTS:
+    if chart.title in lone_titles:
+        yield "title", chart.title
+    elif chart.title and chart.artist not in GENERIC_ARTISTS:
         yield "title", chart.title, chart.artist
     if chart.rows >= MIN_ROWS_FOR_SAME_NOTES:
         yield "notes", chart.notes
-
-
-def _lone_title_groups(charts: Sequence[SongTraits]) -> Iterator[list[int]]:
-    """Yield the charts of equal title where at least one names no artist, unless the title says nothing."""
-    by_title: dict[str, list[int]] = {}
-    lone: set[str] = set()
-    for index, chart in enumerate(charts):
-        by_title.setdefault(chart.title, []).append(index)
-        if chart.artist in GENERIC_ARTISTS and chart.title not in GENERIC_TITLES:
-            if len(chart.title) >= (MIN_LONE_TITLE if chart.title.isascii() else 2):
-                lone.add(chart.title)
-    for title in sorted(lone):
-        yield by_title[title]
 
 
 def normalise(text: str) -> str:
     """Return `text` without case, width, punctuation and space, to compare names."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return "".join(character for character in folded if character.isalnum())
-
-
-def _find(parent: list[int], index: int) -> int:
-    """Return the root of `index`, halving the path on the way."""
-    while parent[index] != index:
-        parent[index] = parent[parent[index]]
-        index = parent[index]
-    return index

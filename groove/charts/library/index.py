@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal
@@ -28,8 +29,9 @@ from groove.charts.library.walk import Folder, LeftOut, file_state
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES, groove_radar
 from groove.charts.radar.song_end import last_row
 from groove.charts.simfile.music import audio_seconds
+from groove.errors import LibraryError
 from groove.io.files import write_atomically
-from groove.io.processes import process_pool
+from groove.io.processes import OnStep, process_pool
 
 INDEX_VERSION = 1
 """Part of the file's name: raise it when reading, radars or columns change."""
@@ -68,75 +70,74 @@ def to_text(value: bytes) -> str:
     return value.decode("utf-8", "surrogateescape")
 
 
-@dataclass(frozen=True)
-class Index:
-    """The rows of one library and the file that keeps them, or None: of kind ``chart``, ``left_out`` and ``folder``."""
+def up_to_date(
+    root: Path, folders: Sequence[Folder], song_end: SongEnd, cache: Path | None, workers: int, on_step: OnStep
+) -> tuple[pa.Table, int]:
+    """Return the rows of `folders`, of which only those that changed are read, and how many were read.
 
-    root: Path
-    song_end: SongEnd
-    path: Path | None
-    table: pa.Table
+    The rows, of kind ``chart``, ``left_out`` and ``folder``, are in an order that does not depend on which were known.
+    What changed is saved in the folder `cache`; an index there that is broken is as good as none.
 
-    @classmethod
-    def load(cls, root: Path, song_end: SongEnd, cache: Path | None) -> Index:
-        """Return what the folder `cache` knows of the library at `root`; one that is broken is as good as none."""
-        if cache is None:
-            return cls(root, song_end, None, _table([]))
+    Raises:
+        LibraryError: if a process that reads ends.
+        OSError: if the index cannot be written.
+    """
+    path, before = None, _table([])
+    if cache is not None:
         place = hashlib.sha256(to_bytes("\0".join((os.path.realpath(root), song_end)))).hexdigest()[:16]
         path = cache / f"library-v{INDEX_VERSION}-{place}.parquet"
-        try:
+        with suppress(OSError, pa.ArrowException):
             table = pq.read_table(path)
-        except (OSError, pa.ArrowException):
-            return cls(root, song_end, path, _table([]))
-        return cls(root, song_end, path, table if set(COLUMNS) <= set(table.column_names) else _table([]))
+            before = table if set(COLUMNS) <= set(table.column_names) else before
+    known = _unchanged(root, folders, before)
+    changed = [folder for folder in folders if folder.path not in known]
+    table = before.filter(pc.is_in(before["folder"], pa.array([to_bytes(path) for path in known], pa.binary())))
+    if changed or len(table) < len(before):
+        parts = [table, *_read(root, changed, song_end, workers, on_step)]
+        table = pa.concat_tables(parts, promote_options="default")
+        table = table.sort_by([(name, "ascending") for name in ("simfile", "index", "folder")]).combine_chunks()
+        if path is not None:
+            write_atomically(path, lambda part: pq.write_table(table, part))
+    return table, len(changed)
 
-    def known(self, folders: Sequence[Folder]) -> set[str]:
-        """Return the paths of those `folders` whose rows still hold."""
-        states = {folder.path: folder.state for folder in folders}
-        rows = self.of_kind("folder").select(["folder", "state", "outside_music", "outside_state"]).to_pylist()
-        paths = set()
-        for row in rows:
-            path = to_text(row["folder"])
-            outside = zip(row["outside_music"], row["outside_state"], strict=True)
-            if row["state"] and states.get(path) == to_text(row["state"]):
-                if all(state and file_state(self.root / to_text(music)) == to_text(state) for music, state in outside):
-                    paths.add(path)
-        return paths
 
-    def of_kind(self, kind: str) -> pa.Table:
-        """Return the rows of `kind`."""
-        return self.table.filter(pc.equal(self.table["kind"], kind.encode()))
+def of_kind(rows: pa.Table, kind: str) -> pa.Table:
+    """Return the rows of `kind`."""
+    return rows.filter(pc.equal(rows["kind"], kind.encode()))
 
-    def only(self, folders: set[str]) -> Index:
-        """Return the index without the rows of other folders."""
-        paths = pa.array([to_bytes(path) for path in folders], pa.binary())
-        return replace(self, table=self.table.filter(pc.is_in(self.table["folder"], paths)))
 
-    def read(self, folders: Sequence[Folder], workers: int) -> Iterator[tuple[int, pa.Table]]:
-        """Read `folders`; yield (folders done, their rows) batch by batch."""
-        jobs = [folders[i : i + FOLDERS_PER_JOB] for i in range(0, len(folders), FOLDERS_PER_JOB)]
-        parallel = workers > 1 and len(folders) > FEW_FOLDERS
-        pool = process_pool(min(workers, len(jobs))) if parallel else None
+def _unchanged(root: Path, folders: Sequence[Folder], before: pa.Table) -> set[str]:
+    """Return the paths of those `folders` whose rows `before` still hold."""
+    states = {folder.path: folder.state for folder in folders}
+    paths = set()
+    for row in of_kind(before, "folder").select(["folder", "state", "outside_music", "outside_state"]).to_pylist():
+        path = to_text(row["folder"])
+        outside = zip(row["outside_music"], row["outside_state"], strict=True)
+        if row["state"] and states.get(path) == to_text(row["state"]):
+            if all(state and file_state(root / to_text(music)) == to_text(state) for music, state in outside):
+                paths.add(path)
+    return paths
+
+
+def _read(
+    root: Path, folders: Sequence[Folder], song_end: SongEnd, workers: int, on_step: OnStep
+) -> Iterator[pa.Table]:
+    """Read `folders`; yield their rows batch by batch."""
+    jobs = [folders[i : i + FOLDERS_PER_JOB] for i in range(0, len(folders), FOLDERS_PER_JOB)]
+    parallel = workers > 1 and len(folders) > FEW_FOLDERS
+    pool = process_pool(min(workers, len(jobs))) if parallel else None
+    done = 0
+    try:
         with pool or nullcontext():
-            arguments = (repeat(self.root), jobs, repeat(self.song_end))
-            done = 0
-            for job, part in zip(jobs, (pool.map if pool else map)(read_folders, *arguments), strict=True):
+            parts = (pool.map if pool else map)(read_folders, repeat(root), jobs, repeat(song_end))
+            for job, part in zip(jobs, parts, strict=True):
                 done += len(job)
-                yield done, part
-
-    def with_parts(self, parts: Sequence[pa.Table]) -> Index:
-        """Return the index with more rows, in an order that does not depend on which were known."""
-        table = pa.concat_tables([self.table, *parts], promote_options="default")
-        return replace(self, table=table.sort_by([(name, "ascending") for name in ("simfile", "index", "folder")]))
-
-    def save(self) -> None:
-        """Write the file.
-
-        Raises:
-            OSError: if that fails.
-        """
-        if self.path is not None:
-            write_atomically(self.path, lambda part: pq.write_table(self.table.combine_chunks(), part))
+                yield part
+                on_step("song folders read", done, len(folders))
+    except BrokenProcessPool as error:
+        raise LibraryError(
+            "a process that reads songs ended (out of memory, or a damaged audio file); with workers=1 the song shows"
+        ) from error
 
 
 def read_folders(root: Path, folders: Sequence[Folder], song_end: SongEnd) -> pa.Table:
@@ -169,6 +170,7 @@ def read_folders(root: Path, folders: Sequence[Folder], song_end: SongEnd) -> pa
 
 
 def _table(rows: list[Row]) -> pa.Table:
+    """Return the columns `COLUMNS` of `rows`, and those of the radars' raw elements."""
     numbers = dict.fromkeys((name for row in rows for name in row if name not in COLUMNS), pa.float64())
     return pa.table(
         {name: pa.array([row.get(name) for row in rows], kind) for name, kind in (COLUMNS | numbers).items()}

@@ -1,20 +1,14 @@
-"""What a library holds, as plain numbers, and its radar distributions as a table.
-
-`library_figure.py` draws the same. N charts, 5 axes.
-"""
+"""What a library holds, as plain numbers, and its radar distributions as a table. N charts, 5 axes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import DIFFICULTIES
-from groove.charts.library.index import to_text
-from groove.charts.library.scan import count_reasons
-from groove.charts.library.walk import LeftOut
 from groove.charts.radar.groove_radar import RADAR_AXES
 
 if TYPE_CHECKING:
@@ -47,19 +41,11 @@ class LibraryReport:
     left_out: dict[str, int]
 
     @classmethod
-    def of(
-        cls,
-        title: str,
-        charts: pa.Table,
-        family: str,
-        has_audio: NDArray[np.bool_],
-        means: str,
-        left_out: list[LeftOut],
-    ) -> LibraryReport:
+    def of(cls, charts: pa.Table, family: str, **fields: Any) -> LibraryReport:
         """Return the report of `charts`, which have columns ``difficulty`` and those of the radar of `family`."""
-        difficulty = [to_text(slot) if isinstance(slot, bytes) else slot for slot in charts["difficulty"].to_pylist()]
+        difficulty = [slot.decode() if isinstance(slot, bytes) else slot for slot in charts["difficulty"].to_pylist()]
         radar = np.column_stack([charts[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES])
-        return cls(title, family, difficulty, radar, has_audio, means, count_reasons(left_out))
+        return cls(family=family, difficulty=difficulty, radar=radar, **fields)
 
     def groups(self) -> dict[str, NDArray[np.bool_]]:
         """Return which charts (N,) are of each difficulty that occurs."""
