@@ -21,10 +21,10 @@ from groove.charts.library.summary import LibraryReport, distribution_table
 from groove.cli.console import WIDE, progress, table_console
 from groove.cli.entry import run_main
 from groove.config.schema import PrepareConfig
-from groove.errors import LibraryError
 from groove.features.catalogue import Catalogue
 from groove.features.preparation import Shard, prepare, prepare_shard, songs_of
 from groove.figures.library_figure import write_library_figure
+from groove.io.files import usable
 
 
 def run(cfg: PrepareConfig) -> None:
@@ -82,10 +82,8 @@ def _show_radar(catalogue: Catalogue, family: str, figure: bool) -> None:
     table_console(WIDE).print(distribution_table(report))
     if figure:
         path = catalogue.store / f"library-{catalogue.fingerprint}.png"
-        try:
+        with usable(path):
             write_library_figure(report, path)
-        except OSError as error:
-            raise LibraryError(f"'{path}' cannot be written: {error.strerror or error}") from error
         print(f"figure:    {path}")
 
 

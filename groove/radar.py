@@ -12,6 +12,9 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
 
 from groove.charts.library.agreement import Comparison, cause, compare_official, compare_stored, read_official
 from groove.charts.library.index import CHART_COLUMNS, INDEX_FOLDER, RADAR_COLUMNS
@@ -24,15 +27,13 @@ from groove.cli.entry import run_main
 from groove.config.schema import RadarConfig
 from groove.errors import LibraryError
 from groove.figures.library_figure import write_library_figure
-from groove.io.files import write_bytes, write_csv
+from groove.io.files import usable, write_bytes, write_csv, writing
 
 DECIMALS = 6
 STORED = "stored"
 FIGURE_FILE = "library.png"
-WORST = 10
-"""How many of the charts that disagree, and of the songs that lie in several folders, are listed."""
-NAMED = 3
-"""How many of the charts without a match are named."""
+WORST = 10  # charts that disagree, and songs that lie in several folders, are listed
+NAMED = 3  # charts without a match are named
 
 
 def run(cfg: RadarConfig) -> None:
@@ -41,25 +42,25 @@ def run(cfg: RadarConfig) -> None:
     Raises:
         LibraryError: if there is no song folder, no simfile or no chart in it, or a file cannot be read or written.
     """
-    out = Path(cfg.out)
-    official = None if cfg.compare in (None, STORED) else read_official(Path(cfg.compare))  # the scan may take long
-    library = _scanned(cfg)
+    out, official = Path(cfg.out), None
+    if cfg.compare not in (None, STORED):
+        official = read_official(Path(cfg.compare))  # before the scan, which may take long
+    with usable(Path(cfg.store or cfg.songs)), progress() as on_step:
+        index = Path(cfg.store) / INDEX_FOLDER if cfg.store else None
+        library = scan(Path(cfg.songs), cfg.steps_types, cfg.song_end, index, cfg.workers, on_step)
+        reports = [report_of(library, family) for family in FAMILIES]  # reads audio
     if not len(library.charts):
-        raise LibraryError(
-            f"no {' or '.join(cfg.steps_types)} chart in '{cfg.songs}': {reasons_line(library.left_out)}"
-        )
+        kinds = " or ".join(cfg.steps_types)
+        raise LibraryError(f"no {kinds} chart in '{cfg.songs}': {reasons_line(library.left_out)}")
     compared = None
     if cfg.compare is not None:
         compared = compare_stored(library) if official is None else compare_official(library, official)
-    reports = [report_of(library, family) for family in FAMILIES]
     left_out_path, figure_path = out.with_name("left_out.csv"), out.with_name(FIGURE_FILE)
-    try:
+    with writing(out):
         write_bytes(out, as_csv(library))
         write_csv(left_out_path, LeftOut._fields, library.left_out)
         if cfg.figure:
             write_library_figure(reports[0], figure_path)
-    except OSError as error:
-        raise LibraryError(f"out='{out}' cannot be written: {error.strerror}") from error
     _print_summary(library, reports[0])
     for report in reports:
         table_console(WIDE).print(distribution_table(report))
@@ -68,26 +69,8 @@ def run(cfg: RadarConfig) -> None:
     print(f"radar:    {out}\nleft out: {left_out_path}" + (f"\nfigure:   {figure_path}" if cfg.figure else ""))
 
 
-def _scanned(cfg: RadarConfig) -> Library:
-    """Return the library, its songs identified."""
-    store = Path(cfg.store) / INDEX_FOLDER if cfg.store else None
-    try:
-        with progress() as on_step:
-            library = scan(Path(cfg.songs), cfg.steps_types, cfg.song_end, store, cfg.workers, on_step)
-            _ = library.identity  # reads audio
-            return library
-    except OSError as error:
-        raise LibraryError(f"store='{cfg.store}' cannot be used: {error.strerror or error}") from error
-
-
 def as_csv(library: Library) -> bytes:
     """Return the columns for users as CSV; file names that UTF-8 cannot hold keep their bytes."""
-    import io
-
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.csv as pacsv
-
     columns = {}
     for name in (*CHART_COLUMNS, *RADAR_COLUMNS, *library.elements):
         column = library.charts[name].combine_chunks()
@@ -96,9 +79,9 @@ def as_csv(library: Library) -> bytes:
         elif pa.types.is_binary(column.type):  # taken for text without a check, so that any bytes pass
             column = pa.StringArray.from_buffers(len(column), column.buffers()[1], column.buffers()[2])
         columns[name] = column
-    sink = io.BytesIO()
+    sink = pa.BufferOutputStream()
     pacsv.write_csv(pa.table({**columns, "identity": library.identity}), sink)
-    return sink.getvalue()
+    return sink.getvalue().to_pybytes()
 
 
 def report_of(library: Library, family: str) -> LibraryReport:

@@ -1,8 +1,7 @@
 """The catalogue of a library: one row per chart that is used, with where its arrays lie (`preparation.py` makes it).
 
-It is a Parquet file of the store, ``catalogue-<fingerprint>.parquet``. The fingerprint names the content (charts,
-audio, settings), not the place: a library that moves keeps it. Beside it lies ``left_out-<fingerprint>.csv``: all that
-is not used, with the reason.
+It is a Parquet file of the store. Its fingerprint names the content (charts, audio, settings), not the place: a library
+that moves keeps it. Beside it lies ``left_out-<fingerprint>.csv``: all that is not used, with the reason.
 """
 
 from __future__ import annotations
@@ -114,11 +113,7 @@ def content_fingerprint(table: pa.Table) -> str:
 
 
 def load(store: Path, fingerprint: str) -> pa.Table:
-    """Return the table of the catalogue that was saved.
-
-    Raises:
-        LibraryError: if it is not there.
-    """
+    """Return the table of the catalogue that was saved, or raise a `LibraryError`."""
     try:
         return pq.read_table(Catalogue(pa.table({}), store, fingerprint, []).path)
     except OSError as error:

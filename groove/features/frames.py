@@ -41,28 +41,21 @@ def chart_frames(chart: Chart, frames_per_beat: int) -> NDArray[np.float16]:
         SimfileError: if no note counts, or if a beat is so large that the grid would have over `MAX_FRAMES` frames.
     """
     notes = judged_notes(chart)
-    length = frame_count(notes, frames_per_beat)
-    attacks = notes.select(is_arrow(notes))
-    mines = notes.select(notes.kind == NoteKind.MINE)
-    times = frame_times(chart.timing, length, frames_per_beat)
-    columns = (
-        _per_panel(attacks.column, _frame(attacks, frames_per_beat), length),
-        *_hold_features(notes, frames_per_beat, length),
-        np.bincount(_frame(mines, frames_per_beat), minlength=length),
-        _row_features(attacks, frames_per_beat, length),
-        np.diff(times),
-    )
-    return finite_float16(np.column_stack(columns))
-
-
-def frame_count(notes: Notes, frames_per_beat: int) -> int:
-    """Return T: the number of frames up to and including that of the last of `notes`."""
     if len(notes) == 0:
         raise SimfileError("no note that counts")
     length = int(_frame(notes, frames_per_beat).max()) + 1
     if length > MAX_FRAMES:
         raise SimfileError(f"the last note is at beat {notes.beats.max():.0f}: more than {MAX_FRAMES} frames")
-    return length
+    attacks = notes.select(is_arrow(notes))
+    mines = notes.select(notes.kind == NoteKind.MINE)
+    columns = (
+        _per_panel(attacks.column, _frame(attacks, frames_per_beat), length),
+        *_hold_features(notes, frames_per_beat, length),
+        np.bincount(_frame(mines, frames_per_beat), minlength=length),
+        _row_features(attacks, frames_per_beat, length),
+        np.diff(frame_times(chart.timing, length, frames_per_beat)),
+    )
+    return finite_float16(np.column_stack(columns))
 
 
 def frame_times(timing: Timing, length: int, frames_per_beat: int) -> NDArray[np.float64]:
@@ -82,8 +75,7 @@ def merged_rows(chart: Chart, frames_per_beat: int) -> int:
 
 def finite_float16(values: NDArray[np.floating]) -> NDArray[np.float16]:
     """Return `values` as float16, with NaN as 0 and what exceeds the type clipped to its largest number."""
-    clipped = np.clip(np.nan_to_num(values, nan=0.0), -FLOAT16_MAX, FLOAT16_MAX)
-    return clipped.astype(np.float16)
+    return np.clip(np.nan_to_num(values, nan=0.0), -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
 
 
 def _frame(notes: Notes, frames_per_beat: int) -> NDArray[np.int64]:

@@ -1,15 +1,13 @@
 """From a library to its catalogue, or one machine's part of its features: scanned, what the store lacks computed.
 
-What a machine computes of a library that several machines share (a `Shard`) follows from the simfiles' charts alone, so
-machines agree without talking, copies fall together, and a machine reads the audio of its own part only. Records are
-written once under names of their content: shards may run side by side, again, or next to a whole run.
+What a machine computes of a shared library (a `Shard`) follows from the simfiles' charts alone, so machines agree
+without talking and read the audio of their own part only; they may run side by side, again, or next to a whole run.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -22,9 +20,9 @@ from groove.cli.console import progress
 from groove.config.schema import DataConfig, FeaturesConfig
 from groove.errors import AudioError, LibraryError
 from groove.features.catalogue import Catalogue, Row, catalogue_table, content_fingerprint, printable
-from groove.features.record import AudioSource, SimfileTask
+from groove.features.record import AudioSource, SimfileTask, compute_missing
 from groove.features.store import FeatureStore, record_key
-from groove.features.workers import compute_missing
+from groove.io.files import usable
 from groove.io.processes import OnStep, silent, usable_workers
 
 
@@ -64,23 +62,16 @@ def prepare_library(
     workers: int = 1,
     on_step: OnStep = silent,
 ) -> Catalogue:
-    """Scan the library at `root`, compute what `store` lacks, and save the catalogue.
+    """Scan the library at `root`, compute what the feature store at `store` lacks, and save the catalogue.
 
-    Args:
-        root: the folder of packs.
-        store: the folder of the feature store.
-        features: settings that decide the numbers.
-        steps_types: which charts to use.
-        missing_audio: what happens to a chart without audio, or whose audio cannot be decoded: `mask` keeps it without
-            audio, `skip` leaves it out, `error` raises.
-        workers: processes; 1 works in this one.
-        on_step: told of progress.
+    A chart without audio, or whose audio cannot be decoded, is kept without it if `missing_audio` is ``mask``, left out
+    if it is ``skip``. One worker is this process itself.
 
     Raises:
         LibraryError: if there is no chart to use, or the store cannot be written.
-        AudioError: if `missing_audio` is `error` and audio is missing.
+        AudioError: if `missing_audio` is ``error`` and audio is missing.
     """
-    with _usable(store):
+    with usable(store):
         library = scan(root, steps_types, cache=store / INDEX_FOLDER, workers=workers, on_step=on_step)
         files, tasks = FeatureStore(store), simfile_tasks(library, features)
         if missing_audio == "error":
@@ -95,14 +86,6 @@ def prepare_library(
         catalogue = Catalogue(table, store, content_fingerprint(table), sorted({*left_out, *copies}), computed)
         catalogue.save()
     return catalogue
-
-
-@contextmanager
-def _usable(store: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise LibraryError(f"'{error.filename or store}' cannot be used: {error.strerror or error}") from error
 
 
 def simfile_tasks(library: Library, features: FeaturesConfig, shard: Shard | None = None) -> list[SimfileTask]:
@@ -165,9 +148,9 @@ def _require_audio(library: Library, silent: Sequence[tuple[int, str]]) -> None:
 
 
 def _one_of_each(library: Library, rows: Sequence[Row]) -> tuple[list[Row], list[LeftOut]]:
-    """Return one row of each chart of a song, sorted by `chart_id`, and the copies in other simfiles.
+    """Return one row of each chart of a song, sorted by `chart_id`, and the copies: same notes in another simfile.
 
-    A copy has the same notes. The one with audio stays, else the first by its `chart_id`.
+    The one with audio stays, else the first by its `chart_id`.
     """
     ids, simfiles, notes = library.chart_id, library.text("simfile"), library.charts["notes"].to_pylist()
     rows = sorted(rows, key=lambda row: printable(ids[row.place]))
@@ -184,14 +167,14 @@ def _one_of_each(library: Library, rows: Sequence[Row]) -> tuple[list[Row], list
 
 
 class Shard(NamedTuple):
-    """Part `number` (from 0) of `count`."""
+    """Part `number` (from 0) `of` so many."""
 
     number: int
-    count: int
+    of: int
 
     def holds(self, charts: Sequence[tuple[int, str]]) -> bool:
         """Return whether a simfile with these `charts` (index and content digest of each) is in the shard."""
-        return int(hashlib.sha256(repr(charts).encode()).hexdigest(), 16) % self.count == self.number
+        return int(hashlib.sha256(repr(charts).encode()).hexdigest(), 16) % self.of == self.number
 
 
 class Part(NamedTuple):
@@ -213,7 +196,7 @@ def prepare_shard(
     on_step: OnStep = silent,
 ) -> Part:
     """Compute what `store` lacks of `shard`; the other arguments and errors are those of `prepare_library`."""
-    with _usable(store):
+    with usable(store):
         library = scan(root, steps_types, cache=store / INDEX_FOLDER, workers=workers, on_step=on_step)
         if not len(library.charts):
             raise LibraryError(f"no chart to use in '{root}': {reasons_line(library.left_out)}")

@@ -1,8 +1,16 @@
-"""The record of one simfile: the features of its charts, from one decoding and one spectrogram per song."""
+"""The record of one simfile: the features of its charts, from one decoding and one spectrogram per song.
+
+Records are computed in several processes; a song that fails, or ends its process, is reported and set aside.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +21,14 @@ from numpy.typing import NDArray
 from groove.charts.chart import Chart
 from groove.charts.library.identity import content_digest, notes_digest, timing_digest
 from groove.config.schema import AudioConfig, FeaturesConfig
-from groove.errors import AudioError, SimfileError
-from groove.features.audio import align, decode, song_features
+from groove.errors import AudioError, SimfileError, one_line
+from groove.features.audio import AUDIO_FEATURES, align, decode, song_features
 from groove.features.frames import chart_frames, frame_times, merged_rows
+from groove.features.store import FeatureStore
+from groove.io.processes import OnStep, process_pool
 
 Arrays = dict[str, NDArray[np.float16]]
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 class AudioSource(NamedTuple):
@@ -65,18 +76,18 @@ class SimfileTask:
 
 
 class _Song(NamedTuple):
-    """Features (H, 23) and length of decoded audio; no features and a reason if that failed."""
+    """Features (H, 23) and length of decoded audio; no features (0, 23) and a reason if that failed."""
 
-    features: NDArray[np.float32] | None
-    seconds: float | None
+    features: NDArray[np.float32]
+    seconds: float
     reason: str
 
 
 def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[dict[str, Any]], Arrays]:
     """Return the entries, one per chart, and the arrays that they name.
 
-    A chart without a usable note has an entry with ``left_out``, the reason; audio that cannot be decoded is a reason
-    beside ``has_audio``. Charts that share timing and audio share an array, as long as the longest needs.
+    A chart without a note that counts has an entry with ``left_out``, the reason; audio that cannot be decoded is a
+    reason beside ``has_audio``. Charts that share timing and audio share an array, as long as the longest needs.
 
     Raises:
         AudioError: if audio is gone that was there before; a record without it would stay when it is back.
@@ -85,7 +96,7 @@ def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[di
     charts = task.read()
     songs = {source: _song(source, settings.audio) for source in dict.fromkeys(task.audio)}
     arrays: Arrays = {}
-    entries: list[dict[str, Any]] = []
+    entries = []
     groups: dict[tuple[AudioSource, str], list[tuple[Chart, dict[str, Any]]]] = {}
     for chart, source in zip(charts, task.audio, strict=True):
         try:
@@ -93,7 +104,16 @@ def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[di
         except SimfileError as error:
             entries.append({"index": chart.index, "left_out": str(error)})
             continue
-        entry = _entry(chart, songs[source], len(frames), settings.frames_per_beat)
+        song = songs[source]
+        entry: dict[str, Any] = {
+            "index": chart.index,
+            "chart": f"chart_{chart.index}.npy",
+            "audio": "",
+            "has_audio": len(song.features) > 0,
+            "audio_reason": song.reason,
+            "frames": len(frames),
+            "merged_rows": merged_rows(chart, settings.frames_per_beat),
+        }
         entries.append(entry)
         arrays[entry["chart"]] = frames
         if entry["has_audio"]:
@@ -102,32 +122,85 @@ def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[di
     for number, ((source, _), members) in enumerate(groups.items()):
         length = max(entry["frames"] for _, entry in members)
         times = frame_times(members[0][0].timing, length, settings.frames_per_beat)
-        song = songs[source]
-        arrays[f"audio_{number}.npy"] = align(song.features, times, hop_s, song.seconds)
+        arrays[f"audio_{number}.npy"] = align(songs[source].features, times, hop_s, songs[source].seconds)
         for _, entry in members:
             entry["audio"] = f"audio_{number}.npy"
     return entries, arrays
 
 
 def _song(source: AudioSource, audio: AudioConfig) -> _Song:
-    if source.path is None:
-        return _Song(None, None, source.reason)
+    reason = source.reason
+    if source.path is not None:
+        try:
+            samples = decode(source.path, audio.sample_rate)
+            return _Song(song_features(samples, audio), len(samples) / audio.sample_rate, "")
+        except AudioError as error:
+            if not os.path.isfile(source.path):
+                raise AudioError(f"'{source.path}' was there when the library was read, and is gone") from error
+            reason = str(error)
+    return _Song(np.zeros((0, len(AUDIO_FEATURES)), dtype=np.float32), 0.0, reason)
+
+
+def compute_missing(
+    tasks: Sequence[SimfileTask], settings: FeaturesConfig, store: FeatureStore, workers: int, on_step: OnStep
+) -> tuple[dict[str, str], int]:
+    """Compute the records that `store` lacks; return the reasons of the failed ones by key, and the number of all."""
+    store.clean()
+    todo = list({task.key: task for task in tasks if not store.has(task.key)}.values())
+    failed = {}
+    for done, (task, reason) in enumerate(compute_all(todo, settings, store, workers), start=1):
+        if reason:
+            failed[task.key] = reason
+        on_step("features computed", done, len(todo))
+    return failed, len(todo)
+
+
+def compute_all(
+    tasks: Sequence[SimfileTask], settings: FeaturesConfig, store: FeatureStore, workers: int
+) -> Iterator[tuple[SimfileTask, str]]:
+    """Write the records of all `tasks`; yield each when it is done, with the reason if it failed, else ``""``.
+
+    One worker is this process itself. A decoder can crash and end its process: what was lost with it is computed one
+    after the other, which tells the song.
+    """
+    if workers == 1:
+        for task in tasks:
+            yield task, compute_one(task, settings, store)
+        return
+    todo = list(tasks)
+    while todo:
+        lost = []
+        pool = process_pool(min(workers, len(todo)), _start_worker)
+        try:
+            futures = {pool.submit(compute_one, task, settings, store): task for task in todo}
+            for future in as_completed(futures):
+                try:
+                    yield futures[future], future.result()
+                except BrokenProcessPool:
+                    lost.append(future)
+        finally:
+            pool.shutdown(cancel_futures=True)
+        todo = [task for future, task in futures.items() if future in lost]
+        if todo and workers == 1:
+            yield todo.pop(0), "failed: ended the process that computed it"
+        workers = 1
+
+
+def compute_one(task: SimfileTask, settings: FeaturesConfig, store: FeatureStore) -> str:
+    """Write the record of `task`; return the reason if it cannot be computed, else ``""``."""
     try:
-        samples = decode(source.path, audio.sample_rate)
-        return _Song(song_features(samples, audio), len(samples) / audio.sample_rate, "")
-    except AudioError as error:
-        if not os.path.isfile(source.path):
-            raise AudioError(f"'{source.path}' was there when the library was read, and is gone") from error
-        return _Song(None, None, str(error))
+        entries, arrays = compute_record(task, settings)
+    except Exception as error:  # any failure of one song is set aside with its cause, and the rest goes on
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return f"failed: {type(error).__name__}: {one_line(error)} ({os.path.basename(place.filename)}:{place.lineno})"
+    store.write(task.key, entries, arrays)
+    return ""
 
 
-def _entry(chart: Chart, song: _Song, frames: int, frames_per_beat: int) -> dict[str, Any]:
-    return {
-        "index": chart.index,
-        "chart": f"chart_{chart.index}.npy",
-        "audio": "",
-        "has_audio": song.features is not None,
-        "audio_reason": song.reason,
-        "frames": frames,
-        "merged_rows": merged_rows(chart, frames_per_beat),
-    }
+def _start_worker() -> None:
+    """Leave Ctrl-C to the main process, and keep to one thread: by the environment in libraries loaded from now on."""
+    import threadpoolctl
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    threadpoolctl.threadpool_limits(1)

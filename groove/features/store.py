@@ -98,11 +98,10 @@ def load_array(root: Path, path: str) -> NDArray[np.float16]:
     """
     try:
         array: NDArray[np.float16] = np.load(root / path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
+            raise ValueError
     except (OSError, ValueError, EOFError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "damaged"
-        raise _unreadable(root / path, why) from error
-    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
-        raise _unreadable(root / path, "no array of features")
+        raise _unreadable(root / path, getattr(error, "strerror", None) or "damaged") from error
     return array
 
 

@@ -16,7 +16,7 @@ from groove.charts.library.walk import LeftOut
 from groove.charts.radar.groove_radar import RADAR_AXES, groove_radar
 from groove.config.schema import FeaturesConfig
 from groove.errors import AudioError, LibraryError
-from groove.features import preparation, record, workers
+from groove.features import preparation, record
 from groove.features.catalogue import load
 from groove.features.preparation import Shard, prepare_library, prepare_shard
 from tests.builders import measures, settle, ssc_text, steady, write_song
@@ -102,7 +102,7 @@ def test_a_second_run_computes_nothing_and_writes_nothing(songs, monkeypatch):
     def fail(*_):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(workers, "compute_record", fail)
+    monkeypatch.setattr(record, "compute_record", fail)
     monkeypatch.setattr("groove.charts.simfile.reader.read_simfile", fail)
     monkeypatch.setattr("groove.charts.library.digests.audio_digest", fail)
     second = prepare(songs, workers=2)
@@ -341,7 +341,7 @@ def test_failures_are_told(many, tmp_path, monkeypatch):
     def fail(*_):
         raise ValueError("broken")
 
-    monkeypatch.setattr("groove.features.workers.compute_record", fail)
+    monkeypatch.setattr("groove.features.record.compute_record", fail)
     part = prepare_shard(many, tmp_path / "store", FeaturesConfig(), Shard(0, 1))
     assert len(part.failed) == MANY + 1
     assert "ValueError: broken" in part.failed[0].reason

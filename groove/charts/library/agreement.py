@@ -22,10 +22,8 @@ from groove.errors import LibraryError
 STORED_TOLERANCE = 0.002
 STORED_CAP = 1.0
 OFFICIAL_TOLERANCE = 1.0
-FIVE_ONE_VALUES = 28
-"""How many numbers StepMania 5.1 and later store: 14 categories for each of two players."""
-OLD_VALUES = 11
-"""The most numbers that builds stored which are known to count hold heads twice."""
+FIVE_ONE_VALUES = 28  # StepMania 5.1 and later store 14 categories for each of two players
+OLD_VALUES = 11  # the most that builds stored which are known to count hold heads twice
 _END_STEPS = np.arange(-16, 65) / 2
 """Beats from the last row at which a song end is tried when a disagreement is explained."""
 OfficialValues = Mapping[tuple[str, str], Sequence[float]]
@@ -34,15 +32,10 @@ OfficialValues = Mapping[tuple[str, str], Sequence[float]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """C charts of a table beside other values.
+    """C charts, `places` (C,) in a library, counted under `groups` (C,): our values (C, A) beside `theirs` (C, A).
 
-    Attributes:
-        places: rows of the table, (C,).
-        groups: what each chart is counted under, (C,).
-        ours: our values, (C, A).
-        theirs: the others', (C, A), NaN where there is nothing to compare.
-        agrees: (C, A).
-        missing: charts of the others' that the table has not, ``simfile [difficulty]``.
+    `theirs` is NaN where there is nothing to compare; `agrees` is (C, A); `missing` names charts that the library has
+    not, as ``simfile [difficulty]``.
     """
 
     places: NDArray[np.int64]
@@ -135,11 +128,7 @@ def _within_a_point(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> N
 
 
 def read_official(path: Path) -> OfficialValues:
-    """Return the official values of the CSV file `path`, which has the columns simfile, difficulty and the five axes.
-
-    Raises:
-        LibraryError: if it cannot be read, or a column is missing.
-    """
+    """Return the official values of the CSV file `path`, which has columns simfile, difficulty and the five axes."""
     line = 0
     found: dict[tuple[str, str], list[float]] = {}
     try:

@@ -1,9 +1,8 @@
 """What a scan knows of every folder, kept between runs: its charts with their radars, what it left out, its state.
 
-One Parquet file per library, ``library-v<version>-<digest of the place>.parquet``, replaced as a whole: a killed run
-leaves the old one, and of two that run at once the last one stays. A folder's state (names, sizes, times of change of
-its files) decides whether its rows still hold; so does that of audio elsewhere that its simfiles name. Folders are
-read in batches by worker processes that return finished tables: memory does not grow with the charts' notes.
+One Parquet file per library, replaced as a whole: of two scans that run at once the last one stays. A folder's state
+(names, sizes, times of change of its files) decides whether its rows still hold; so does that of audio elsewhere that
+its simfiles name. Worker processes return finished tables: memory does not grow with the charts' notes.
 """
 
 from __future__ import annotations
@@ -77,10 +76,6 @@ def up_to_date(
 
     The rows, of kind ``chart``, ``left_out`` and ``folder``, are in an order that does not depend on which were known.
     What changed is saved in the folder `cache`; an index there that is broken is as good as none.
-
-    Raises:
-        LibraryError: if a process that reads ends.
-        OSError: if the index cannot be written.
     """
     path, before = None, _table([])
     if cache is not None:
@@ -155,49 +150,46 @@ def read_folders(root: Path, folders: Sequence[Folder], song_end: SongEnd) -> pa
         lengths = {music: audio_seconds(root / music) for music in {chart.music for chart in charts} if music}
         left_out += [LeftOut(music, "", NO_LENGTH) for music, seconds in sorted(lengths.items()) if seconds is None]
         own = [_chart_row(chart, lengths.get(chart.music or "")) for chart in charts]
-        own += [
-            {"kind": b"left_out", "simfile": to_bytes(path), "label": to_bytes(label), "reason": to_bytes(reason)}
-            for path, label, reason in left_out
-        ]
+        own += [{"kind": "left_out", "simfile": path, "label": label, "reason": why} for path, label, why in left_out]
         away = sorted(music for music in lengths if os.path.dirname(music) != folder.path)
-        state = {
-            "state": to_bytes(folder.state),
-            "outside_music": [to_bytes(music) for music in away],
-            "outside_state": [to_bytes(file_state(root / music)) for music in away],
-        }
-        rows += [{**row, "folder": to_bytes(folder.path)} for row in [*own, {"kind": b"folder", **state}]]
+        states = [file_state(root / music) for music in away]
+        own.append({"kind": "folder", "state": folder.state, "outside_music": away, "outside_state": states})
+        rows += [{**row, "folder": folder.path} for row in own]
     return _table(rows)
 
 
 def _table(rows: list[Row]) -> pa.Table:
     """Return the columns `COLUMNS` of `rows`, and those of the radars' raw elements."""
     numbers = dict.fromkeys((name for row in rows for name in row if name not in COLUMNS), pa.float64())
-    return pa.table(
-        {name: pa.array([row.get(name) for row in rows], kind) for name, kind in (COLUMNS | numbers).items()}
-    )
+    columns = {}
+    for name, kind in (COLUMNS | numbers).items():
+        values = [row.get(name) for row in rows]
+        if pa.types.is_binary(kind):
+            values = [to_bytes(value) if value is not None else None for value in values]
+        elif kind == pa.list_(pa.binary()):
+            values = [[to_bytes(value) for value in texts] if texts is not None else None for texts in values]
+        columns[name] = pa.array(values, kind)
+    return pa.table(columns)
 
 
 def _chart_row(chart: Chart, seconds: float | None) -> Row:
-    radar = groove_radar(chart, seconds)
-    last = last_row(chart)
+    radar, traits, last = groove_radar(chart, seconds), song_traits(chart), last_row(chart)
     start, end = chart.timing.time_at(np.array([0.0, last])).tolist()
-    traits = song_traits(chart)
-    texts = {name: getattr(chart, name) for name in (*CHART_COLUMNS, "description") if name != "meter"}
-    texts |= {"music": traits.music, "norm_title": traits.title, "norm_artist": traits.artist}
     return {
-        "kind": b"chart",
-        **{name: to_bytes(text) for name, text in texts.items()},
-        "meter": chart.meter,
-        "index": chart.index,
+        "kind": "chart",
+        **{name: getattr(chart, name) for name in (*CHART_COLUMNS, "description", "index")},
+        "music": traits.music,
+        "norm_title": traits.title,
+        "norm_artist": traits.artist,
         "rows": traits.rows,
         "notes": traits.notes,
         "content": content_digest(traits.notes, chart.timing),
         "length_s": end - start,
         "bpm": main_bpm(chart.timing, last),
         "length_known": seconds is not None or chart.music_length_s is not None,
-        "stored": list(chart.stored_radar),
-        **dict(zip(RADAR_COLUMNS, [*radar.konami.tolist(), *radar.stepmania.tolist()], strict=True)),
-        **{name: float(value) for name, value in radar.elements.items()},
+        "stored": chart.stored_radar,
+        **dict(zip(RADAR_COLUMNS, [*radar.konami, *radar.stepmania], strict=True)),
+        **radar.elements,
     }
 
 

@@ -31,9 +31,7 @@ class Library:
 
     Attributes:
         root: the library's folder.
-        charts: columns `CHART_COLUMNS`, ``description``, ``index``, ``music``, `RADAR_COLUMNS` and the raw elements,
-            ``length_s``, ``bpm``, ``content``, ``notes`` and ``rows``, ``length_known`` and ``stored``. Text is bytes:
-            UTF-8, or what a file's name holds instead (`text` decodes).
+        charts: the columns of the index (`COLUMNS`); text is bytes, which `text` decodes.
         left_out: what is not used, with the reason.
         digests: of its audio files.
         read: number of folders read in this scan, the others were known.
@@ -49,12 +47,12 @@ class Library:
 
     @property
     def elements(self) -> list[str]:
-        """Return the names of the columns that hold the raw elements of the radars."""
+        """The columns of the raw elements of the radars."""
         return [name for name in self.charts.column_names if name not in COLUMNS]
 
-    def text(self, column: str, first: int = 0, count: int | None = None) -> list[str]:
-        """Return a column of text, decoded: all of it, or `count` rows from `first` on."""
-        return [to_text(value) for value in self.charts[column].slice(first, count).to_pylist()]
+    def text(self, column: str) -> list[str]:
+        """Return a column of text, decoded."""
+        return [to_text(value) for value in self.charts[column].to_pylist()]
 
     def left_out_chart(self, place: int, reason: str) -> LeftOut:
         """Return the line for the chart in row `place` that is not used for `reason`."""
@@ -74,11 +72,7 @@ class Library:
 
     @cached_property
     def identity(self) -> list[str]:
-        """Return which song each chart is of (`identities`): the one place where that is decided.
-
-        Raises:
-            OSError: if the digests of the audio cannot be kept.
-        """
+        """Return which song each chart is of (`identities`): the one place where that is decided."""
         names = ("simfile", "music", "norm_title", "norm_artist", "notes", "rows")
         columns = [_plain(self.charts, name) for name in names]
         traits = [SongTraits(*values) for values in zip(*columns, strict=True)]
@@ -93,15 +87,9 @@ def scan(
     workers: int = 1,
     on_step: OnStep = silent,
 ) -> Library:
-    """Return the charts of the library at `root`.
+    """Return the charts of `steps_types` of the library at `root`, a folder that holds packs, or links to them.
 
-    Args:
-        root: the folder that holds the packs; links to folders are followed.
-        steps_types: which charts to use, of `PANELS`; the others are listed as left out.
-        song_end: where the konami radar's T ends.
-        cache: folder in which the index is kept, or None to read everything.
-        workers: processes that read.
-        on_step: told of folders that are read.
+    The konami radar's T ends at `song_end`; the index is kept in the folder `cache`, without one everything is read.
 
     Raises:
         LibraryError: if `root` is no folder or holds no simfile, or a process that reads ends.
@@ -112,9 +100,8 @@ def scan(
     if not tree.folders:
         raise LibraryError(f"song folder '{root}' holds no .sm or .ssc file: {_what_is_there(tree.suffixes)}")
     rows, read = up_to_date(root, tree.folders, song_end, cache, workers, on_step)
-    refused = of_kind(rows, "left_out").select(["simfile", "label", "reason"]).to_pylist()
-    left_out = {*tree.left_out, *(LeftOut(*map(to_text, row.values())) for row in refused)}
-    charts = of_kind(rows, "chart")
+    charts, refused = of_kind(rows, "chart"), of_kind(rows, "left_out").select(["simfile", "label", "reason"])
+    left_out = {*tree.left_out, *(LeftOut(*map(to_text, row.values())) for row in refused.to_pylist())}
     reasons = _why_unused(charts, steps_types)
     used = pa.array([not reason for reason in reasons], pa.bool_())
     labels = _labels(charts.filter(pc.invert(used)))
@@ -126,16 +113,10 @@ def _why_unused(charts: pa.Table, steps_types: Sequence[str]) -> list[str]:
     """Return why each of `charts` is not used, ``""`` for those that are."""
     places = list(zip(_plain(charts, "simfile"), _plain(charts, "steps_type"), strict=True))
     kept = twins(simfile for simfile, kind in places if kind in steps_types)
-    reasons = []
-    for simfile, kind in places:
-        if kind not in steps_types:
-            reasons.append(f"steps type '{kind}' is not among steps_types")
-        elif simfile in kept:
-            name = os.path.basename(kept[simfile])
-            reasons.append(f"twin of an .ssc file, which StepMania prefers; kept: {name}")
-        else:
-            reasons.append("")
-    return reasons
+    twin = "twin of an .ssc file, which StepMania prefers; kept: "
+    why = {name: twin + os.path.basename(preferred) for name, preferred in kept.items()}
+    other = "steps type '{}' is not among steps_types"
+    return [why.get(simfile, "") if kind in steps_types else other.format(kind) for simfile, kind in places]
 
 
 def _labels(charts: pa.Table) -> list[tuple[str, str]]:
@@ -173,7 +154,7 @@ def _what_is_there(suffixes: Counter[str]) -> str:
 
 
 def count_reasons(left_out: Iterable[LeftOut]) -> dict[str, int]:
-    """Return how often each reason occurs, the most frequent first, without what was kept in its place."""
+    """Return how often each reason occurs (without what was kept instead), the most frequent first."""
     counts = Counter(entry.reason.partition("; kept: ")[0] for entry in left_out)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 

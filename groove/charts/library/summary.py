@@ -20,16 +20,10 @@ PERCENTILES = (10, 50, 90)
 
 @dataclass(frozen=True, eq=False)
 class LibraryReport:
-    """A library in numbers.
+    """A library in numbers, of charts whose `difficulty` is one of `DIFFICULTIES`; those without a chart are not shown.
 
-    Attributes:
-        title: how many charts and songs, in words.
-        family: whose radar it is: konami or stepmania.
-        difficulty: of each chart, one of `DIFFICULTIES`; those without a chart are not shown.
-        radar: (N, 5).
-        has_audio: (N,) booleans.
-        audio_means: what that says, in words ("audio").
-        left_out: how many files or charts were left out, by reason, the most frequent first.
+    `title` says how many charts and songs, `audio_means` what `has_audio` (N,) says, `family` whose `radar` (N, 5) it
+    is; `left_out` counts files and charts by reason, the most frequent first.
     """
 
     title: str

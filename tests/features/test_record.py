@@ -7,8 +7,8 @@ import pytest
 from groove.charts.library.scan import scan
 from groove.config.schema import FeaturesConfig
 from groove.features.preparation import simfile_tasks
+from groove.features.record import compute_all
 from groove.features.store import FeatureStore
-from groove.features.workers import compute_all
 from tests.builders import measures, steady, write_song
 
 
