@@ -8,7 +8,7 @@ simfiles, ``compare=FILE.csv`` with official ones.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -101,10 +101,13 @@ def _print_summary(library: Library, report: LibraryReport) -> None:
     print(f"{report.title}: " + ", ".join(f"{n} {name}" for name, n in Counter(report.difficulty).items()))
     known = library.folders - library.read
     print(f"{library.read} song folders read" + (f", {known} unchanged since the last run" if known else ""))
-    copies = duplicates(library)
+    folders: defaultdict[str, set[str]] = defaultdict(set)
+    for identity, simfile in zip(library.identity, library.text("simfile"), strict=True):
+        folders[identity].add(simfile.rpartition("/")[0])
+    copies = sorted(sorted(found) for found in folders.values() if len(found) > 1)
     print(f"{len(copies)} songs lie in more than one folder" + (":" if copies else ""))
-    for folders in copies[:WORST]:
-        print(f"  {' = '.join(folders)}")
+    for copy in copies[:WORST]:
+        print(f"  {' = '.join(copy)}")
     if len(copies) > WORST:
         print(f"  and {len(copies) - WORST} more: see the column identity")
     without = np.count_nonzero(~report.has_audio)
@@ -112,14 +115,6 @@ def _print_summary(library: Library, report: LibraryReport) -> None:
     print(f"{len(library.left_out)} left out:")
     for reason, count in report.left_out.items():
         print(f"  {count:6d}  {reason}")
-
-
-def duplicates(library: Library) -> list[list[str]]:
-    """Return the folders of every song that lies in more than one, sorted."""
-    folders: dict[str, set[str]] = {}
-    for identity, simfile in zip(library.identity, library.text("simfile"), strict=True):
-        folders.setdefault(identity, set()).add(simfile.rpartition("/")[0])
-    return sorted(sorted(found) for found in folders.values() if len(found) > 1)
 
 
 def _print_comparison(library: Library, found: Comparison, stored: bool) -> None:

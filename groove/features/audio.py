@@ -27,13 +27,10 @@ AUDIO_FEATURES = (
     "tempo",  # local, in BPM
     *(f"contrast_{band}" for band in range(N_CONTRAST)),  # dB between peaks and valleys; the last band is the top one
 )
-ONSET_WINDOW_S = 2.0
-"""Width of the sliding window in which onsets are counted."""
+ONSET_WINDOW_S = 2.0  # width of the sliding window in which onsets are counted
 _BLOCK = 1 << 20
-_TEMPO_HOPS = 128
-"""Hops of a tempogram at a time, of about 15 kB each: that of a whole song would not fit a cache."""
-_MIN_WIDTH = 1e-6
-"""In hops: below it the difference of two integrals is rounding error."""
+_TEMPO_HOPS = 128  # of a tempogram at a time, about 15 kB each: that of a whole song would not fit a cache
+_MIN_WIDTH = 1e-6  # in hops: below it the difference of two integrals is rounding error
 
 
 def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:

@@ -33,14 +33,10 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What `groove.features.preparation.prepare_library` makes.
+    """One row of `table` per chart, sorted by `chart_id`; paths of arrays are relative to the folder `store`.
 
-    Attributes:
-        table: one row per chart, sorted by `chart_id`; paths of arrays are relative to `store`.
-        store: the folder of the feature store.
-        fingerprint: hash of the charts' contents and their records' keys.
-        left_out: files and charts that are not used (or used without their audio), with the reason.
-        computed: number of simfiles whose features were computed in this run.
+    `left_out` lists files and charts that are not used, or used without their audio; `computed` counts the simfiles
+    whose features were computed in this run.
     """
 
     table: pa.Table
@@ -51,7 +47,7 @@ class Catalogue:
 
     @property
     def path(self) -> Path:
-        """Return where the table is saved."""
+        """Where the table is saved."""
         return self.store / f"catalogue-{self.fingerprint}.parquet"
 
     @property

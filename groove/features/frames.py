@@ -16,8 +16,7 @@ from groove.charts.rows import hold_pairs, is_arrow, judged_notes
 from groove.errors import SimfileError
 
 PADS = 4
-MAX_FRAMES = 1_000_000
-"""Bound on T: at 4 frames a beat more than a day of music, so only a broken beat number reaches it."""
+MAX_FRAMES = 1_000_000  # at 4 frames a beat more than a day of music: only a broken beat number reaches it
 FLOAT16_MAX = float(np.finfo(np.float16).max)
 CHART_FEATURES = (
     *(f"attacks_{panel}" for panel in range(PADS)),  # taps, hold and roll heads, lifts that start in the frame
@@ -37,8 +36,7 @@ CHART_FEATURES = (
 def chart_frames(chart: Chart, frames_per_beat: int) -> NDArray[np.float16]:
     """Return the features `CHART_FEATURES` of `chart`, shape (T, 20).
 
-    Raises:
-        SimfileError: if no note counts, or if a beat is so large that the grid would have over `MAX_FRAMES` frames.
+    A `SimfileError` is raised if no note counts, or if the grid would have over `MAX_FRAMES` frames.
     """
     notes = judged_notes(chart)
     if len(notes) == 0:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.chart import Chart
+from groove.charts.chart import Chart, Timing
 from groove.charts.library.identity import content_digest, notes_digest, timing_digest
 from groove.config.schema import AudioConfig, FeaturesConfig
 from groove.errors import AudioError, SimfileError, one_line
@@ -41,15 +41,9 @@ class AudioSource(NamedTuple):
 
 @dataclass(frozen=True)
 class SimfileTask:
-    """One simfile to compute.
+    """One simfile to compute: the name of its record, its path below `root`, and its charts that are used.
 
-    Attributes:
-        key: the name of its record.
-        root: the library's folder.
-        simfile: its path below `root`.
-        rows: its charts that are used, as rows of the library.
-        charts: index and content digest of each of them.
-        audio: of each of them.
+    Of each of these: its row in the library; its index and content digest; its audio.
     """
 
     key: str
@@ -60,11 +54,7 @@ class SimfileTask:
     audio: list[AudioSource]
 
     def read(self) -> list[Chart]:
-        """Return the charts.
-
-        Raises:
-            SimfileError: if they are not those of the scan: the record would stay under a name that is not its own.
-        """
+        """Return the charts, a `SimfileError` if they changed: the record would have a name that is not its own."""
         from groove.charts.simfile.reader import read_simfile
 
         found, _ = read_simfile(self.root / self.simfile, self.root)
@@ -93,24 +83,22 @@ def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[di
         AudioError: if audio is gone that was there before; a record without it would stay when it is back.
         SimfileError: if the simfile changed.
     """
-    charts = task.read()
     songs = {source: _song(source, settings.audio) for source in dict.fromkeys(task.audio)}
     arrays: Arrays = {}
     entries = []
     groups: dict[tuple[AudioSource, str], list[tuple[Chart, dict[str, Any]]]] = {}
-    for chart, source in zip(charts, task.audio, strict=True):
+    for chart, source in zip(task.read(), task.audio, strict=True):
         try:
             frames = chart_frames(chart, settings.frames_per_beat)
         except SimfileError as error:
             entries.append({"index": chart.index, "left_out": str(error)})
             continue
-        song = songs[source]
         entry: dict[str, Any] = {
             "index": chart.index,
             "chart": f"chart_{chart.index}.npy",
             "audio": "",
-            "has_audio": len(song.features) > 0,
-            "audio_reason": song.reason,
+            "has_audio": not songs[source].reason,
+            "audio_reason": songs[source].reason,
             "frames": len(frames),
             "merged_rows": merged_rows(chart, settings.frames_per_beat),
         }
@@ -118,14 +106,17 @@ def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[di
         arrays[entry["chart"]] = frames
         if entry["has_audio"]:
             groups.setdefault((source, timing_digest(chart.timing)), []).append((chart, entry))
-    hop_s = settings.audio.hop_length / settings.audio.sample_rate
     for number, ((source, _), members) in enumerate(groups.items()):
-        length = max(entry["frames"] for _, entry in members)
-        times = frame_times(members[0][0].timing, length, settings.frames_per_beat)
-        arrays[f"audio_{number}.npy"] = align(songs[source].features, times, hop_s, songs[source].seconds)
+        name = f"audio_{number}.npy"
+        arrays[name] = _aligned(songs[source], members[0][0].timing, max(e["frames"] for _, e in members), settings)
         for _, entry in members:
-            entry["audio"] = f"audio_{number}.npy"
+            entry["audio"] = name
     return entries, arrays
+
+
+def _aligned(song: _Song, timing: Timing, frames: int, settings: FeaturesConfig) -> NDArray[np.float16]:
+    times = frame_times(timing, frames, settings.frames_per_beat)
+    return align(song.features, times, settings.audio.hop_length / settings.audio.sample_rate, song.seconds)
 
 
 def _song(source: AudioSource, audio: AudioConfig) -> _Song:

@@ -4,8 +4,7 @@
                             chart_<index>.npy  (T, 20) float16
                             audio_<n>.npy      (T, 23) float16, shared by the charts with one timing and audio
 
-A folder is written under `.part/` and renamed when it is complete, so what has its final name is whole, and is never
-written again. A killed run leaves its part behind; `clean` removes those that are old.
+A folder is written under `.part/` and renamed when it is complete; what has its final name is never written again.
 """
 
 from __future__ import annotations
@@ -26,8 +25,7 @@ from numpy.typing import NDArray
 from groove.config.schema import FeaturesConfig
 from groove.errors import LibraryError
 
-FEATURE_VERSION = 3
-"""To be raised with every change to the numbers of `frames`, `audio` or `record`."""
+FEATURE_VERSION = 3  # to be raised with every change to the numbers of `frames`, `audio` or `record`
 STALE_S = 3600.0
 _RECORD = "record.json"
 _PARTS = ".part"
@@ -36,10 +34,7 @@ _PARTS = ".part"
 def record_key(charts: Sequence[tuple[int, str]], audio: Sequence[str], settings: FeaturesConfig) -> str:
     """Return the name of a record: equal if and only if everything that it is made of is equal.
 
-    Args:
-        charts: index and content digest of every chart, in order.
-        audio: of each chart, the digest of its audio's bytes, or the reason why there is none.
-        settings: all of them.
+    `charts` are index and content digest of every chart; `audio` of each the digest of its bytes, or why there is none.
     """
     parts = [FEATURE_VERSION, list(charts), list(audio), settings.model_dump()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -91,7 +86,7 @@ class FeatureStore:
 
 
 def load_array(root: Path, path: str) -> NDArray[np.float16]:
-    """Return the array at `path` of the store at `root`, mapped into memory; a store may be shared: nothing unpickles.
+    """Return the array at `path` of the store at `root`, mapped into memory, never unpickled: a store may be shared.
 
     Raises:
         LibraryError: if it is gone or damaged.

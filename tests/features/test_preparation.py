@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groove.charts.library import digests
+from groove.charts.library import identity
 from groove.charts.library.scan import count_reasons
 from groove.charts.library.walk import LeftOut
 from groove.charts.radar.groove_radar import RADAR_AXES, groove_radar
@@ -104,7 +104,7 @@ def test_a_second_run_computes_nothing_and_writes_nothing(songs, monkeypatch):
 
     monkeypatch.setattr(record, "compute_record", fail)
     monkeypatch.setattr("groove.charts.simfile.reader.read_simfile", fail)
-    monkeypatch.setattr("groove.charts.library.digests.audio_digest", fail)
+    monkeypatch.setattr("groove.charts.library.identity.audio_digest", fail)
     second = prepare(songs, workers=2)
     assert (first.computed, second.computed) == (2, 0)
     assert second.table.equals(first.table)
@@ -314,8 +314,8 @@ def test_shards_are_disjoint_and_cover_and_a_plain_run_finishes(many, tmp_path):
 
 def test_a_shard_reads_no_audio_of_the_others(many, tmp_path, monkeypatch):
     read = []
-    digest = digests.audio_digest
-    monkeypatch.setattr(digests, "audio_digest", lambda path: read.append(path) or digest(path))
+    digest = identity.audio_digest
+    monkeypatch.setattr(identity, "audio_digest", lambda path: read.append(path) or digest(path))
     for number in range(2):
         prepare_shard(many, tmp_path / str(number), FeaturesConfig(), Shard(number, 2))
     assert len(read) == len(set(read)) == 3

@@ -19,15 +19,12 @@ from groove.charts.radar.song_end import last_row
 from groove.charts.rows import EPSILON
 from groove.errors import LibraryError
 
-STORED_TOLERANCE = 0.002
-STORED_CAP = 1.0
+STORED_TOLERANCE, STORED_CAP = 0.002, 1.0
 OFFICIAL_TOLERANCE = 1.0
 FIVE_ONE_VALUES = 28  # StepMania 5.1 and later store 14 categories for each of two players
 OLD_VALUES = 11  # the most that builds stored which are known to count hold heads twice
-_END_STEPS = np.arange(-16, 65) / 2
-"""Beats from the last row at which a song end is tried when a disagreement is explained."""
-OfficialValues = Mapping[tuple[str, str], Sequence[float]]
-"""Official values (A,) by simfile and difficulty."""
+_END_STEPS = np.arange(-16, 65) / 2  # beats from the last row at which `cause` tries a song end
+OfficialValues = Mapping[tuple[str, str], Sequence[float]]  # (A,) by simfile and difficulty
 
 
 @dataclass(frozen=True)
@@ -98,18 +95,15 @@ def compare_stored(library: Library) -> Comparison:
     theirs[~known & ~implied] = np.nan
     theirs[~known, 0] = np.nan
     close = np.abs(np.minimum(ours, STORED_CAP) - np.minimum(theirs, STORED_CAP)) <= STORED_TOLERANCE + EPSILON
-    groups = [
-        ("StepMania 5.1 and later" if new else "before 5.1") + ("" if length else ", length unknown")
-        for new, length in zip(newer, known, strict=True)
-    ]
+    builds = np.where(newer, "StepMania 5.1 and later", "before 5.1")
+    groups = [build + ("" if length else ", length unknown") for build, length in zip(builds, known, strict=True)]
     return Comparison(places, groups, ours, theirs, close)
 
 
 def compare_official(library: Library, official: OfficialValues) -> Comparison:
     """Compare the konami radar of `dance-single` charts with `official` values, within 1 point.
 
-    Raises:
-        LibraryError: if none of its charts is in the library.
+    A `LibraryError` is raised if none of its charts is in the library.
     """
     names = zip(library.text("simfile"), library.text("difficulty"), library.text("steps_type"), strict=True)
     keys = [(simfile, difficulty) if kind == "dance-single" else ("", "") for simfile, difficulty, kind in names]

@@ -32,16 +32,13 @@ from groove.errors import LibraryError
 from groove.io.files import write_atomically
 from groove.io.processes import OnStep, process_pool
 
-INDEX_VERSION = 1
-"""Part of the file's name: raise it when reading, radars or columns change."""
-INDEX_FOLDER = "index"
-"""Where in a store it lies."""
+INDEX_VERSION = 1  # part of the file's name: raise it when reading, radars or columns change
+INDEX_FOLDER = "index"  # in a store
 SongEnd = Literal["song", "last_row"]
 """The konami radar's T ends with the song (`song_end.py`), or with the last row of each chart."""
 NO_LENGTH = "audio whose length cannot be read"
 FOLDERS_PER_JOB = 32
-FEW_FOLDERS = 64
-"""Up to so many are read in this process: starting workers takes longer."""
+FEW_FOLDERS = 64  # are read in this process: starting workers takes longer
 BPM_DECIMALS = 3
 CHART_COLUMNS = ("simfile", "pack", "title", "artist", "steps_type", "difficulty", "meter")
 RADAR_COLUMNS = tuple(f"{family}_{axis}" for family in FAMILIES for axis in RADAR_AXES)
@@ -119,8 +116,7 @@ def _read(
 ) -> Iterator[pa.Table]:
     """Read `folders`; yield their rows batch by batch."""
     jobs = [folders[i : i + FOLDERS_PER_JOB] for i in range(0, len(folders), FOLDERS_PER_JOB)]
-    parallel = workers > 1 and len(folders) > FEW_FOLDERS
-    pool = process_pool(min(workers, len(jobs))) if parallel else None
+    pool = process_pool(min(workers, len(jobs))) if workers > 1 and len(folders) > FEW_FOLDERS else None
     done = 0
     try:
         with pool or nullcontext():

@@ -17,8 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from groove.charts.chart import chart_label
-from groove.charts.library.digests import AudioDigests
-from groove.charts.library.identity import SongTraits, identities
+from groove.charts.library.identity import AudioDigests, SongTraits, identities
 from groove.charts.library.index import COLUMNS, SongEnd, of_kind, to_text, up_to_date
 from groove.charts.library.walk import LeftOut, check_folder, walk
 from groove.errors import LibraryError
@@ -52,7 +51,7 @@ class Library:
 
     def text(self, column: str) -> list[str]:
         """Return a column of text, decoded."""
-        return [to_text(value) for value in self.charts[column].to_pylist()]
+        return _plain(self.charts, column)
 
     def left_out_chart(self, place: int, reason: str) -> LeftOut:
         """Return the line for the chart in row `place` that is not used for `reason`."""
@@ -65,10 +64,8 @@ class Library:
     @cached_property
     def chart_id(self) -> list[str]:
         """Return ``simfile#index`` of each chart."""
-        return [
-            f"{simfile}#{index}"
-            for simfile, index in zip(self.text("simfile"), _plain(self.charts, "index"), strict=True)
-        ]
+        indices = self.charts["index"].to_pylist()
+        return [f"{simfile}#{index}" for simfile, index in zip(self.text("simfile"), indices, strict=True)]
 
     @cached_property
     def identity(self) -> list[str]:

@@ -1,7 +1,6 @@
 """What lies where below a library's root: folders with simfiles, and everything that is no simfile we read.
 
-Links to folders are followed (players link packs from other disks), each real folder once. Nothing is opened here: a
-folder's state is made of names, sizes and times of change, so that an unchanged one is known without reading it.
+Links to folders are followed (players link packs from other disks), each real folder once. Nothing is opened here.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import hashlib
 import os
 import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,14 +25,10 @@ TICK_NS, COARSE_TICK_NS = 20_000_000, 2_000_000_000
 """How far apart two changes must be to differ in time, on most file systems and on those that count whole seconds."""
 
 
-@dataclass(frozen=True)
-class Folder:
-    """A folder that holds simfiles.
+class Folder(NamedTuple):
+    """A folder that holds simfiles: its path below the root, their names, and its state.
 
-    Attributes:
-        path: relative to the root, with ``/``.
-        simfiles: their names, sorted.
-        state: digest of names, sizes and times of change of its files, `""` if it changed just now.
+    The state is a digest of names, sizes and times of change of its files, ``""`` if it changed just now.
     """
 
     path: str
@@ -106,8 +100,7 @@ def _state(files: list[os.DirEntry[str]]) -> str:
 def file_state(file: os.DirEntry[str] | Path) -> str:
     """Return the size and time of change of a file (of what a link names), which tell whether it changed since.
 
-    A file that changed just now may change again without another time, within the clock's tick (some file systems count
-    whole seconds only): its state is ``""``, which is to be taken for changed.
+    A file that changed within the clock's tick may change again without another time: its state is ``""``.
     """
     try:
         stat = file.stat()
