@@ -60,6 +60,15 @@ def embeddings_npz(library: EmbeddedLibrary) -> bytes:
     return content.getvalue()
 
 
+def exact_index(vectors: NDArray[np.float32]) -> bytes:
+    """Return an exact Euclidean index of `vectors` (N, E), rows as in the table, for ``faiss.read_index(path)``."""
+    import faiss
+
+    index: Any = faiss.IndexFlatL2(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors))
+    return faiss.serialize_index(index).tobytes()
+
+
 def radar_csv(library: EmbeddedLibrary) -> bytes:
     """Return a CSV file with one row per chart: `SHOWN`, then both families' axes."""
     numbers = [f"{family}_{axis}" for family in FAMILIES for axis in RADAR_AXES]
