@@ -19,6 +19,7 @@ from groove.config.schema import EvaluateConfig
 from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError
 from groove.io.files import write_json, writing
+from groove.runs.layout import EVALUATION_FILE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from groove.embedding.embedded import EmbeddedLibrary
     from groove.retrieval.evaluation import Table
     from groove.retrieval.intervals import Interval
-
-RESULT_FILE = "evaluation.json"
 
 
 def run(cfg: EvaluateConfig) -> None:
@@ -53,7 +52,7 @@ def run(cfg: EvaluateConfig) -> None:
     width = max(120, shutil.get_terminal_size((160, 40)).columns)
     for title, table in tables.items():
         show(title, table, width)
-    _write(tables, library, part, Path(cfg.out) if cfg.out else path.with_name(RESULT_FILE))
+    _write(tables, library, part, Path(cfg.out) if cfg.out else path.with_name(EVALUATION_FILE))
 
 
 def queries(library: EmbeddedLibrary) -> NDArray[np.intp]:

@@ -21,7 +21,7 @@ from groove.config.schema import ExportConfig
 from groove.embedding.library import about, embedded, embedded_catalogue, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError
 from groove.io.files import json_bytes, write_bytes, writing
-from groove.runs.layout import CARD_FILE, EMBEDDINGS_FILE, WEIGHTS_FILE
+from groove.runs.layout import CARD_FILE, CHECKPOINTS, EMBEDDINGS_FILE, WEIGHTS_FILE
 
 if TYPE_CHECKING:
     from groove.embedding.trained import TrainedModel
@@ -92,7 +92,7 @@ def wanted(what: Sequence[str] | None) -> list[str]:
 
 def _usable(out: Path) -> Path:
     """Return `out`, which must not be a run folder: its embeddings are what the run was trained on."""
-    if (out / "checkpoints").is_dir():
+    if (out / CHECKPOINTS).is_dir():
         raise ConfigError(f"out={out} is a run folder, whose own files would be replaced; give another folder")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"out={out} is a file; it must be a folder")

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from groove.cli.entry import run_main
 from groove.config.schema import ReportConfig
 from groove.errors import RunError
 from groove.runs.folder import Run, find_runs, load_run
+from groove.runs.layout import COMPARISON_FIGURE, COMPARISON_MARKDOWN, CURVES_FILE, PLANE_FIGURE
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def report(cfg: ReportConfig) -> None:
-    """Judge, draw and compare the runs that `cfg` (a `ReportConfig`) names."""
+    """Judge, draw and compare the runs that `cfg` names."""
     from rich.console import Console
 
     runs, broken = load_runs(folders_of(cfg.runs))
     console = Console(width=max(120, min(200, shutil.get_terminal_size((160, 40)).columns)), highlight=False)
+    say = partial(console.print, markup=False, soft_wrap=True)
     for reason in broken:
-        console.print(f"left out: {reason}", markup=False, soft_wrap=True)
+        say(f"left out: {reason}")
     if not runs:
         raise RunError(f"none of the {len(broken)} run folders can be read; the first: {broken[0]}")
     finished = [run for run in runs if judge_again(run)]
@@ -33,13 +39,10 @@ def report(cfg: ReportConfig) -> None:
     for run in runs:
         if run not in finished:
             left_out = "" if alone else ", left out of the comparison"
-            text = f"unfinished (epoch {run.last_epoch}), no verdict written{left_out}: {run.folder}"
-            console.print(text, markup=False, soft_wrap=True)
+            say(f"unfinished (epoch {run.last_epoch}), no verdict written{left_out}: {run.folder}")
     runs = runs if alone else finished
     if len(runs) == 1:
         show_one(console, runs[0])
-    else:
-        show_all(console, runs)
     compare(console, runs, Path(cfg.out))
 
 
@@ -88,33 +91,30 @@ def judge_again(run: Run) -> bool:
     return finished
 
 
-def show_one(console: Any, run: Run) -> None:
+def show_one(console: Console, run: Run) -> None:
     """Print the verdict and the retrieval of the only run, and where its figure lies."""
-    from groove.figures.training_curves import FIGURE_FILE
     from groove.runs.retrieval_tables import retrieval_tables
     from groove.runs.verdict.verdict import judge, verdict_table
 
     verdict = judge(run)
-    console.print(verdict_table(verdict))
-    for table in retrieval_tables(run):
+    for table in (verdict_table(verdict), *retrieval_tables(run)):
         console.print(table)
     console.print(verdict.summary, markup=False)
-    console.print(f"figure: {run.folder / FIGURE_FILE}", markup=False, soft_wrap=True)
+    console.print(f"figure: {run.folder / CURVES_FILE}", markup=False, soft_wrap=True)
 
 
-def show_all(console: Any, runs: Sequence[Run]) -> None:
-    """Print the comparison table."""
-    from groove.runs.comparison.compare import comparison_table
+def compare(console: Console, runs: Sequence[Run], out: Path) -> None:
+    """Write the comparison into `out`, show it where there are several runs, and say where it lies."""
+    from groove.figures.comparison_figure import write_figures
+    from groove.runs.comparison import comparison_frame, write_comparison
+    from groove.runs.comparison_table import comparison_table
 
-    console.print(comparison_table(runs, console.width))
-
-
-def compare(console: Any, runs: Sequence[Run], out: Path) -> None:
-    """Write the comparison into `out` and say where it lies."""
-    from groove.runs.comparison.compare import write_comparison
-
-    path = write_comparison(runs, out)
-    beside = "comparison.md, comparison.png and plane.png beside it"
+    frame = comparison_frame(runs)
+    if len(runs) > 1:
+        console.print(comparison_table(frame, console.width))
+    write_figures(frame, out)
+    path = write_comparison(frame, out)
+    beside = f"{COMPARISON_MARKDOWN}, {COMPARISON_FIGURE} and {PLANE_FIGURE} beside it"
     console.print(f"comparison: {path} ({beside})", markup=False, soft_wrap=True)
 
 

@@ -24,13 +24,14 @@ def run(cfg: TrainConfig) -> None:
     set_environment(cfg.trainer)
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
-    wanted: TrainConfig | None = cfg
     if hydra.mode == RunMode.MULTIRUN:
         from groove.training.resume import continued
 
-        wanted = continued(cfg, folder)
-    if wanted is not None:
-        train(wanted, folder, hydra.overrides.task)
+        unfinished = continued(cfg, folder)
+        if unfinished is None:
+            return
+        cfg = unfinished
+    train(cfg, folder, hydra.overrides.task)
 
 
 def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None:
@@ -39,24 +40,29 @@ def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None
     `overrides` are the command line's words, of which those that change nothing are named.
     """
     from groove.config.files import check_files
-    from groove.training.distributed import Ranks, first_rank, quiet
+    from groove.training.distributed import Ranks, quiet
 
     check_files(cfg)  # before torch is imported
 
     with quiet():
-        from groove.training.pipeline import check_settings, fit_experiment, load_data, report_run, starting_model
+        from groove.training.pipeline import (
+            check_settings,
+            fit_experiment,
+            load_data,
+            report_run,
+            starting_checkpoint,
+            starting_models,
+        )
         from groove.training.resume import with_checkpoint
-        from groove.training.unused import unused_settings
 
         cfg = with_checkpoint(cfg, folder)
-        check_settings(cfg)
-        for line in unused_settings(overrides, cfg) if first_rank() else ():
+        for line in check_settings(cfg, overrides):
             print(line, flush=True)
         data, catalogue = load_data(cfg)
         with Ranks(cfg, folder) as ranks:
-            model = starting_model(cfg, data, catalogue, ranks)
+            model, untrained = starting_models(cfg, data, starting_checkpoint(cfg, data, catalogue, ranks))
             fit = fit_experiment(cfg, model, data, folder, ranks)
-            report_run(fit, catalogue)
+            report_run(fit, catalogue, untrained)
         print(f'charts like one: python -m groove.recommend {shlex.quote(f"run={folder}")} chart="Title [Hard]"')
 
 

@@ -34,6 +34,9 @@ TINY = {
     "classifier_hidden": 7,
     "dropout": 0.3,
     "max_frames": None,
+    "head": "classification",
+    "radar_mlp": False,
+    "radar_in_projection": False,
 }
 
 
@@ -142,7 +145,7 @@ def train_config(*overrides: str) -> TrainConfig:
 def tiny_model(classes: int = 4, seed: int = 0, **arguments: Any) -> LateFusionClassifier:
     """Return a model of a few thousand weights, in evaluation mode."""
     torch.manual_seed(seed)
-    return LateFusionClassifier(classes, **{**TINY, **arguments}).eval()
+    return LateFusionClassifier(classes, **{"frames_per_beat": 4, **TINY, **arguments}).eval()
 
 
 def tiny_module(

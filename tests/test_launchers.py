@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from groove.runs.comparison.compare import comparison_rows
+from groove.runs.comparison import comparison_frame, comparison_rows
 from groove.runs.folder import load_run
 from tests.training_runs import TINY
 
@@ -47,6 +47,6 @@ def test_every_launcher_gives_the_runs_of_the_basic_one(launcher, sweeps):
 def test_every_launcher_gives_the_same_table(sweeps):
     tables = []
     for folders in sweeps.values():
-        rows = comparison_rows([load_run(folder) for folder in folders])
-        tables.append([{key: value for key, value in row.items() if key not in PLACES} for row in rows])
-    assert tables[0] == tables[1] == tables[2] and len(tables[0]) == 2
+        rows = comparison_rows(comparison_frame([load_run(folder) for folder in folders]))
+        tables.append(rows.drop(columns=[*PLACES]))
+    assert tables[0].equals(tables[1]) and tables[0].equals(tables[2]) and len(tables[0]) == 2

@@ -52,6 +52,7 @@ TEMPO_WINDOW_S = 8.0
 
 Family = Literal["konami", "stepmania"]
 Space = Literal["projection", "pooled"]
+VerdictKind = Literal["a", "b", "c", "baseline", "pretrain", "control"]
 What = Literal["embeddings", "radar", "model", "onnx"]
 LayoutSeed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
@@ -276,7 +277,7 @@ class ExperimentConfig(Settings):
     """
 
     name: str
-    verdict: Literal["a", "b", "c", "baseline", "pretrain", "control"]
+    verdict: VerdictKind
     needs_pretrained: bool = True
     epochs: Epochs = 20
     warmup_epochs: int = Field(0, ge=0)

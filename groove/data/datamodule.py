@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,16 @@ import lightning as L
 import numpy as np
 import pyarrow as pa
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import DataConfig
 from groove.data.augment import Augmenter
 from groove.data.dataset import ChartBatch, ChartDataset, ChartTable, EpochSampler, InOrderSampler
-from groove.data.mine import split_triplets
-from groove.data.partners import class_counts
 from groove.data.scaler import RadarScaler
 from groove.data.slots import SimfileSlots, slot_labels
 from groove.data.splits import held_out
-from groove.data.triplets import ChartLabels, PairRule
+from groove.data.triplets import ChartLabels, PairRule, fixed_triplets
 from groove.errors import LibraryError
 from groove.features.frames import CHART_FEATURES
 
@@ -45,11 +43,11 @@ class GrooveDataModule(L.LightningDataModule):
         train, val: the charts of each split.
         val_triplets: (M, 3) fixed held-out triplets, indices into `val`.
         val_slots: which charts of `val` compete for the slots of one simfile.
-        pair_counts: per split and class, the number of charts and of anchors without a pair.
+        pair_counts: per split and class, the number of charts and of those that are no `anchors` of the rule.
     """
 
     def __init__(self, catalogue: pa.Table, store: Path, data: DataConfig, max_frames: int | None, seed: int) -> None:
-        """Split `catalogue` as `data` says.
+        """Split `catalogue` as `data` (a `DataConfig`) says.
 
         Raises:
             LibraryError: if a split has no chart of any class.
@@ -68,28 +66,23 @@ class GrooveDataModule(L.LightningDataModule):
                 "both need at least one: add songs, or change data.val_fraction or data.split_seed"
             )
         self.scaler = RadarScaler.fit(table.radar[train])
-        self.catalogue, self.charts = catalogue, _scaled(table, self.scaler)
+        labels = replace(table.labels, radar=self.scaler(table.radar))
+        self.catalogue, self.charts = catalogue, replace(table, labels=labels)
         self.train, self.val = self.charts.take(train), self.charts.take(val)
         self.split = np.where(trainable, np.where(held, "val", "train"), "unseen").tolist()
-        self.rule = self._fit_rule()
-        self.pair_counts = {
-            "train": class_counts(self.rule, self.train.labels, self.classes),
-            "val": class_counts(self.rule, self.val.labels, self.classes),
-        }
+        pairs = data.triplets
+        percentiles = (pairs.positive_percentile, pairs.negative_percentile)
+        self.rule = PairRule.fit(self.train.labels, len(self.classes), *percentiles, pairs.same_difficulty_only)
+        self.pair_counts = {name: self._pair_counts(table.labels) for name, table in self.tables.items()}
         simfile, steps_type = (catalogue[name].take(val).to_pylist() for name in ("simfile", "steps_type"))
         self.val_slots = SimfileSlots.of(list(zip(simfile, steps_type, strict=True)), data.classes)
         generator = np.random.default_rng(seed)
-        self.val_triplets = split_triplets(self.rule, self.val.labels, VAL_TRIPLETS_PER_ANCHOR, generator)
+        self.val_triplets = fixed_triplets(self.rule, self.val.labels, VAL_TRIPLETS_PER_ANCHOR, generator)
 
-    def _fit_rule(self) -> PairRule:
-        settings = self.data.triplets
-        return PairRule.fit(
-            self.train.labels,
-            len(self.classes),
-            settings.positive_percentile,
-            settings.negative_percentile,
-            settings.same_difficulty_only,
-        )
+    def _pair_counts(self, charts: ChartLabels) -> dict[str, dict[str, int]]:
+        alone = ~self.rule.anchors(charts)
+        members = {name: charts.label == c for c, name in enumerate(self.classes)}
+        return {n: {"charts": int(m.sum()), "without_pair": int((m & alone).sum())} for n, m in members.items()}
 
     @property
     def rows(self) -> dict[str, pa.Table]:
@@ -126,26 +119,16 @@ class GrooveDataModule(L.LightningDataModule):
     def dataset(self, table: ChartTable, augment: bool = False) -> ChartDataset:
         """Return a dataset over `table`, augmented if asked."""
         settings = self.data.augment
-        augmenter = None
-        if augment:
-            augmenter = Augmenter(CHART_FEATURES, settings.mirror, settings.audio_mask, settings.row_dropout)
-        return ChartDataset(
-            table, self.store, self.rule, self.max_frames, self.data.triplets.per_anchor, augmenter=augmenter
-        )
+        augmenter = Augmenter(CHART_FEATURES, settings.mirror, settings.audio_mask, settings.row_dropout)
+        per_anchor = self.data.triplets.per_anchor
+        return ChartDataset(table, self.store, self.rule, self.max_frames, per_anchor, augmenter if augment else None)
 
     def train_dataloader(self) -> DataLoader[ChartBatch]:
         """Return this epoch's batches (made anew each epoch: `reload_dataloaders_every_n_epochs=1`)."""
         trainer = self.trainer
         assert trainer is not None
-        sampler = EpochSampler(
-            len(self.train),
-            self.data.batch_size,
-            self.seed,
-            trainer.current_epoch,
-            self.data.passes_per_epoch,
-            trainer.global_rank,
-            trainer.world_size,
-        )
+        order = (len(self.train), self.data.batch_size, self.seed, trainer.current_epoch, self.data.passes_per_epoch)
+        sampler = EpochSampler(*order, trainer.global_rank, trainer.world_size)
         return _loader(self.dataset(self.train, augment=True), sampler)
 
     def val_dataloader(self) -> DataLoader[ChartBatch]:
@@ -171,9 +154,7 @@ def chart_table(catalogue: pa.Table, label_of: Mapping[str, int], family: str) -
     """Return `catalogue` as a `ChartTable` with unscaled radars of `family` (konami or stepmania)."""
     radar = np.stack([catalogue[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES], axis=1).astype(np.float64)
     _, song = np.unique(catalogue["identity"].to_pylist(), return_inverse=True)
-    label: NDArray[np.int64] = np.array(
-        [label_of.get(d, -1) for d in catalogue["difficulty"].to_pylist()], dtype=np.int64
-    )
+    label = np.array([label_of.get(slot, -1) for slot in catalogue["difficulty"].to_pylist()], dtype=np.int64)
     return ChartTable(
         catalogue["chart_id"].to_pylist(),
         catalogue["chart_path"].to_pylist(),
@@ -182,8 +163,3 @@ def chart_table(catalogue: pa.Table, label_of: Mapping[str, int], family: str) -
         radar,
         ChartLabels(radar, label, song.astype(np.int64)),
     )
-
-
-def _scaled(table: ChartTable, scaler: RadarScaler) -> ChartTable:
-    labels = ChartLabels(scaler(table.radar), table.labels.label, table.labels.song)
-    return ChartTable(table.chart_id, table.chart_path, table.audio_path, table.frames, table.radar, labels)

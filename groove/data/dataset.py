@@ -6,7 +6,7 @@ Dimension letters: B charts of a batch, T frames (padded), F features, M triplet
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,26 +108,20 @@ class ChartBatch:
         return ChartBatch(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
 
 
+@dataclass
 class ChartDataset(Dataset[ChartBatch]):
-    """Reads charts of `table` from the store, a batch at a time (`__getitems__`), memory-mapped and float16 on disk."""
+    """Reads charts of `table` from the store, a batch at a time (`__getitems__`), memory-mapped and float16 on disk.
 
-    def __init__(
-        self,
-        table: ChartTable,
-        store: Path,
-        rule: PairRule,
-        max_frames: int | None = None,
-        per_anchor: int = 4,
-        augmenter: Augmenter | None = None,
-    ) -> None:
-        """Serve `table`; charts longer than `max_frames` are cut there (None: never)."""
-        self.table = table
-        self.store = store
-        self.rule = rule
-        self.max_frames = max_frames
-        self.per_anchor = per_anchor
-        self.augmenter = augmenter
-        self._arrays: dict[str, NDArray[np.float16]] = {}
+    Charts longer than `max_frames` are cut there (None: never).
+    """
+
+    table: ChartTable
+    store: Path
+    rule: PairRule
+    max_frames: int | None = None
+    per_anchor: int = 4
+    augmenter: Augmenter | None = None
+    _arrays: dict[str, NDArray[np.float16]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -187,18 +181,20 @@ def _pad(sequences: list[NDArray[np.float32]]) -> Tensor:
     return torch.from_numpy(out)
 
 
+@dataclass(frozen=True)
 class EpochSampler:
     """Batches of one epoch: each chart once per pass, in an order that is a function of (seed, epoch).
 
     Under DDP `batch_size` is that of one rank: a batch is shared by all ranks, and each loads its part of it.
     """
 
-    def __init__(
-        self, charts: int, batch_size: int, seed: int, epoch: int, passes: int = 1, rank: int = 0, world_size: int = 1
-    ) -> None:
-        """Plan `passes` permutations of `charts` for `epoch`."""
-        self.charts, self.batch_size, self.passes = charts, batch_size, passes
-        self.seed, self.epoch, self.rank, self.world_size = seed, epoch, rank, world_size
+    charts: int
+    batch_size: int
+    seed: int
+    epoch: int
+    passes: int = 1
+    rank: int = 0
+    world_size: int = 1
 
     def _batches_per_pass(self) -> int:
         wanted = round(self.charts / (self.batch_size * self.world_size))
@@ -212,7 +208,6 @@ class EpochSampler:
         for p in range(self.passes):
             order = np.random.default_rng((self.seed, self.epoch, p)).permutation(self.charts)
             for b, part in enumerate(np.array_split(order, self._batches_per_pass())):
-                # the 0 keeps the numbers of earlier versions, which had the rank there
                 yield BatchRequest(part.tolist(), (self.seed, self.epoch, p, b, 0), self.rank, self.world_size)
 
 

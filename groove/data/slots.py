@@ -1,4 +1,4 @@
-"""The classes of all charts of a simfile told together: a simfile holds each difficulty slot at most once.
+"""Joint prediction of the classes of all charts of a simfile, which holds each difficulty slot at most once.
 
 What a chart alone cannot say, its siblings can: a song's "Medium" may be as hard as another song's "Hard", but it is
 not the hardest of its own. Dimension letters: N charts, C classes.

@@ -2,7 +2,7 @@
 
 A pair (both charts of one class, of different songs) is a *positive* when its radar distance is among the nearest
 `positive_percentile` of its class's pairs, a *negative* when among the farthest (100 - `negative_percentile`). A higher
-negative percentile means negatives that are farther in radar space, so easier ones (the seed document says harder);
+negative percentile means negatives that are farther in radar space, so easier ones (the source document says harder);
 hardness is decided in embedding space, by the miners of `groove.model.mining`.
 
 Dimension letters: N charts, B charts of a batch, M triplets, R radar axes.
@@ -19,6 +19,8 @@ from groove.data.scaler import radar_distances
 
 _EXACT_CHARTS = 3000
 """Percentiles of larger classes are estimated on random pairs; up to here on all pairs (4.5 million)."""
+_MOST_CHARTS = 4096
+"""What compares every chart of a split with every other takes so many, at random, of a larger one."""
 _SAMPLED_PAIRS = 1_000_000
 """The rank of a percentile estimated on so many independent pairs has a standard error of at most 0.05 points."""
 _ROUNDING = 1e-7
@@ -91,13 +93,16 @@ class PairRule:
         return positive, negative & ~positive
 
     def anchors(self, charts: ChartLabels, block: int = 1024) -> NDArray[np.bool_]:
-        """Return which charts have both a positive and a negative, (N,); in blocks, so memory stays O(block N)."""
-        found: list[NDArray[np.bool_]] = [np.zeros(0, dtype=bool)]
-        for start in range(0, len(charts), block):
-            part = charts.take(np.arange(start, min(start + block, len(charts))))
-            positive, negative = self.masks(part, charts)
-            found.append(np.logical_and(positive.any(axis=1), negative.any(axis=1)))
-        return np.concatenate(found)
+        """Return which charts have both a positive and a negative among the charts of `_sample`, (N,).
+
+        In blocks, so that memory stays O(block N).
+        """
+        others = charts.take(_sample(len(charts)))
+        found = np.zeros(len(charts), dtype=bool)
+        for rows in np.split(np.arange(len(charts)), range(block, len(charts), block)):
+            positive, negative = self.masks(charts.take(rows), others)
+            found[rows] = positive.any(axis=1) & negative.any(axis=1)
+        return found
 
 
 def _pair_distances(charts: ChartLabels) -> NDArray[np.float64]:
@@ -123,6 +128,21 @@ def _sampled_distances(charts: ChartLabels) -> NDArray[np.float64]:
     after = len(charts) - others[one] + start[one]  # the first chart behind its own song
     other = (after + generator.integers(others[one])) % len(charts)
     return np.linalg.norm(charts.radar[one] - charts.radar[other], axis=1)
+
+
+def _sample(charts: int) -> NDArray[np.intp]:
+    """Return all of `charts` rows, or a random `_MOST_CHARTS` of more, the same ones at every call."""
+    if charts <= _MOST_CHARTS:
+        return np.arange(charts)
+    return np.sort(np.random.default_rng(0).choice(charts, _MOST_CHARTS, replace=False))
+
+
+def fixed_triplets(
+    rule: PairRule, charts: ChartLabels, per_anchor: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return up to `per_anchor` triplets of every anchor of a whole split, (M, 3), between the charts of `_sample`."""
+    rows = _sample(len(charts))
+    return rows[draw_triplets(*rule.masks(charts.take(rows)), per_anchor, generator)]
 
 
 def draw_triplets(

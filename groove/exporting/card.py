@@ -21,7 +21,8 @@ from groove.errors import RunError
 from groove.exporting.onnx_encoder import TOLERANCE, OnnxCheck, input_names
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES
-from groove.runs.layout import CARD_FILE, LAST, VERDICT
+from groove.runs import columns
+from groove.runs.layout import CARD_FILE, INFO_FILE, LAST, METRICS_FILE, RETRIEVAL_FILE, VERDICT_FILE
 
 LICENSE_NOTE = (
     "left to who passes this on: say here under which terms, and whether the songs it was trained on allow it"
@@ -32,7 +33,6 @@ _LOGITS = {
     "ordinal": "C - 1 logits 'harder than class k'",
     "counted": "C logits of the pooled features, then 8 times C of the counts; log-softmax each, the 8 weigh 2/3",
 }
-_OF_LAST_EPOCH = ("val/", "retrieval/", "drift/pooled/")
 
 
 def model_card(trained: TrainedModel, files: Mapping[str, bytes], check: OnnxCheck | None) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _of_training(trained: TrainedModel) -> dict[str, Any]:
 def _data(trained: TrainedModel, folder: Path) -> dict[str, Any]:
     settings = trained.settings.data
     split = {"seed": settings.split_seed, "val_fraction": settings.val_fraction, "fold": settings.fold}
-    counts = (_json(folder / "run.json") or {}).get("data") or {}
+    counts = (_json(folder / INFO_FILE) or {}).get("data") or {}
     return {
         "songs": settings.songs or settings.generated.root,
         "fingerprint": _fingerprint(folder / EMBEDDINGS_FILE),
@@ -125,10 +125,10 @@ def _fingerprint(path: Path) -> str | None:
 
 def _results(folder: Path) -> dict[str, Any]:
     """Return the held-out numbers of the last epoch and the verdict; what the run folder lacks is null."""
-    retrieval = _json(folder / "retrieval.json")
-    verdict = _json(folder / VERDICT)
+    retrieval = _json(folder / RETRIEVAL_FILE)
+    verdict = _json(folder / VERDICT_FILE)
     return {
-        "last_epoch": _last_row(folder / "metrics.csv"),
+        "last_epoch": _last_row(folder / METRICS_FILE),
         "retrieval": retrieval,
         "verdict": verdict and {key: verdict.get(key) for key in ("state", "passed", "summary")},
     }
@@ -141,8 +141,8 @@ def _last_row(path: Path) -> dict[str, float] | None:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     try:
-        last = {key: float(text) for key, text in rows[-1].items() if key.startswith(_OF_LAST_EPOCH) and text}
-        return {"epoch": float(rows[-1]["epoch"])} | {key: x for key, x in last.items() if math.isfinite(x)}
+        last = {key: float(text) for key, text in rows[-1].items() if key.startswith(columns.HELD_OUT) and text}
+        return {"epoch": float(rows[-1][columns.EPOCH])} | {key: x for key, x in last.items() if math.isfinite(x)}
     except (IndexError, KeyError, ValueError, TypeError) as error:
         raise RunError(f"{path} cannot be read ({type(error).__name__}): cut short, or of another version") from error
 

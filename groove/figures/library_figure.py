@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from groove.charts.chart import DIFFICULTIES
 from groove.charts.library.summary import LibraryReport
 from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.figures.texts import verbatim
-from groove.figures.training_curves import DPI, GREY
-from groove.io.files import write_atomically
+from groove.figures.style import GREY, new_figure, save, verbatim
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
 LIBRARY_FIGURE_VERSION = 1
 """To be raised when the drawing changes."""
-SIZE_INCHES = (16.0, 9.0)
 REASONS = 9
 """So many reasons have a bar of their own, the others share one."""
 REASON_WIDTH = 58
@@ -47,8 +44,7 @@ def write_library_figure(report: LibraryReport, path: Path) -> None:
     mark = fingerprint(report)
     if path.is_file() and mark.encode() in path.read_bytes():
         return
-    figure = library_figure(report)
-    write_atomically(path, lambda part: figure.savefig(part, format="png", metadata={"Description": mark}))
+    save(library_figure(report), path, description=mark)
 
 
 def fingerprint(report: LibraryReport) -> str:
@@ -62,12 +58,7 @@ def fingerprint(report: LibraryReport) -> str:
 
 def library_figure(report: LibraryReport) -> Figure:
     """Return the figure: two panels above, one for each radar axis below."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(verbatim(report.title), fontsize=14)
+    figure = new_figure(16.0, 9.0, report.title)
     above, below = figure.subfigures(2, 1, squeeze=False)[:, 0]
     counts, reasons = above.subplots(1, 2, width_ratios=(1.0, 1.1))
     _counts(counts, report)

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.figures.texts import verbatim
-from groove.io.files import write_atomically
+from groove.figures.style import GREY, new_figure, save, verbatim
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,10 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.projections.polar import PolarAxes
 
 FIGURE_FILE = "substyles.png"
-DPI = 100
 PANEL_INCHES = 4.6
 COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive")
-GREY = "0.45"
 CLASSES_A_ROW = 2
 
 
@@ -56,13 +53,9 @@ class ClassPanel:
 
 def substyles_figure(panels: Sequence[ClassPanel], title: str) -> Figure:
     """Return two panels per class, two classes a row: radar pentagons, and charts coloured by sub-style."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = max(-(-len(panels) // CLASSES_A_ROW), 1)
     columns = min(max(len(panels), 1), CLASSES_A_ROW)
-    figure = Figure(figsize=(2 * columns * PANEL_INCHES, rows * PANEL_INCHES + 0.8), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(2 * columns * PANEL_INCHES, rows * PANEL_INCHES + 0.8)
     figure.suptitle(f"{verbatim(title)}\npentagons: mean rank of the radar within the class", fontsize=12)
     figures = np.array(figure.subfigures(rows, columns, squeeze=False)).ravel()
     for part, panel in zip(figures, panels, strict=False):
@@ -75,8 +68,7 @@ def substyles_figure(panels: Sequence[ClassPanel], title: str) -> Figure:
 
 def write_figure(panels: Sequence[ClassPanel], title: str, folder: Path) -> Path:
     """Draw the classes into ``folder/substyles.png``, atomically, and return its path."""
-    figure = substyles_figure(panels, title)
-    return write_atomically(Path(folder) / FIGURE_FILE, lambda path: figure.savefig(path, format="png"))
+    return save(substyles_figure(panels, title), folder / FIGURE_FILE)
 
 
 def _pentagons(axes: PolarAxes, panel: ClassPanel) -> None:

@@ -17,7 +17,6 @@ is the loudly named ablation that shows it. Dimension letters: B charts, T frame
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.modules import FRESH_MODULES, MODULES
 from groove.data.dataset import ChartBatch
 from groove.errors import CheckpointError, ConfigError, did_you_mean, one_line
@@ -33,11 +33,12 @@ from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES
 from groove.model.chart_counts import chart_counts
 from groove.model.encoders import SECONDS, Backbone, BeatConv, FrameEncoder, chart_inputs, position_mask
-from groove.model.heads import CountedHead, make_head
-from groove.model.pooling import make_pooling, masked_mean
+from groove.model.heads import HEADS, CountedHead
+from groove.model.pooling import POOLINGS, masked_mean
 from groove.model.weights import LoadReport, load_weights, read_checkpoint
 
-RADAR_DIM = 5
+RADAR_DIM = len(RADAR_AXES)
+_RADAR_FEATURES = 16
 _CHART_INPUTS = chart_inputs(torch.zeros(1, 1, len(CHART_FEATURES))).shape[-1]
 _CHUNK = 16
 """Charts encoded together; a batch is encoded in chunks of similar length, which halves the padding."""
@@ -74,65 +75,47 @@ class FusionModule(nn.Module):
 
 
 class LateFusionClassifier(nn.Module):
-    """The model of the seed document; see the drawing above. Padding never changes an output."""
+    """The model of the source document; see the drawing above. Padding never changes an output."""
 
     def __init__(
         self,
         classes: int,
-        audio_dim: int = 128,
-        chart_dim: int = 64,
-        fusion_dim: int = 256,
-        backbone_blocks: int = 4,
-        projection_dim: int = 128,
-        classifier_hidden: int = 64,
-        pooling: str = "mean_max",
-        head: str = "classification",
-        dropout: float = 0.1,
-        max_frames: int | None = 1440,
-        radar_mlp: bool = False,
-        radar_in_projection: bool = False,
-        frames_per_beat: int = 4,
+        *,
+        audio_dim: int,
+        chart_dim: int,
+        fusion_dim: int,
+        backbone_blocks: int,
+        projection_dim: int,
+        classifier_hidden: int,
+        pooling: str,
+        head: str,
+        dropout: float,
+        max_frames: int | None,
+        radar_mlp: bool,
+        radar_in_projection: bool,
+        frames_per_beat: int,
     ) -> None:
-        """Build the network for `classes` difficulty classes.
+        """Build the network for `classes` difficulty classes, of the sizes of a `ModelConfig`, which checks them.
 
-        Args:
-            classes: number of difficulty classes, at least 2.
-            audio_dim: channels of the audio encoder.
-            chart_dim: channels of the chart encoder.
-            fusion_dim: channels of fusion and backbone.
-            backbone_blocks: residual blocks.
-            projection_dim: size of the embedding.
-            classifier_hidden: hidden units of the classifier head.
-            pooling: ``mean_max``, ``attention`` or ``statistics``.
-            head: ``classification``, ``ordinal``, or ``counted``, which also reads what is counted of the whole chart.
-            dropout: probability, in blocks and heads.
-            max_frames: longer charts are cut by the dataset; kept here since it is part of what was trained.
-            radar_mlp: feed the radar to the classifier head.
-            radar_in_projection: the ablation that leaks the label into the embedding.
-            frames_per_beat: stride of the encoders; one position is one beat.
+        Args whose name does not say it: `fusion_dim` channels of fusion and backbone, `pooling` a key of `POOLINGS`,
+        `head` a key of `HEADS`, `max_frames` where the dataset cuts longer charts (here since it was trained so),
+        `frames_per_beat` the stride of the encoders, after which one position is one beat.
         """
         super().__init__()
-        if classes < 2:
-            raise ConfigError(f"data.classes gives {classes} class; a classifier needs at least 2")
-        self.max_frames = max_frames
-        self.frames_per_beat = frames_per_beat
+        self.max_frames, self.frames_per_beat = max_frames, frames_per_beat
         self.radar_in_projection = radar_in_projection
         self.audio_encoder = FrameEncoder(len(AUDIO_FEATURES) + 1, audio_dim, frames_per_beat, dropout)
         self.chart_encoder = FrameEncoder(_CHART_INPUTS, chart_dim, frames_per_beat, dropout)
         self.fusion_module = FusionModule(audio_dim + chart_dim, fusion_dim)
         self.backbone = Backbone(fusion_dim, backbone_blocks, dropout)
-        self.pooling = make_pooling(pooling, fusion_dim, _CHART_INPUTS, dropout)
-        self.radar_mlp: nn.Module | None = None
-        radar_features = 0
-        if radar_mlp or radar_in_projection:
-            radar_features = 16
-            self.radar_mlp = nn.Sequential(nn.Linear(RADAR_DIM, radar_features), nn.GELU())
-        pooled = self.pooling.out_dim
-        self.classifier_head = make_head(head, pooled + radar_features, classifier_hidden, classes, dropout)
-        projected = pooled + (radar_features if radar_in_projection else 0)
-        self.projection_head = nn.Sequential(
-            nn.Linear(projected, fusion_dim), nn.GELU(), nn.Linear(fusion_dim, projection_dim)
-        )
+        self.pooling = POOLINGS[pooling](fusion_dim, _CHART_INPUTS, dropout)
+        radar = _RADAR_FEATURES if radar_mlp or radar_in_projection else 0
+        self.radar_mlp = nn.Sequential(nn.Linear(RADAR_DIM, radar), nn.GELU()) if radar else None
+        read = self.pooling.out_dim + radar + HEADS[head].counts
+        self.classifier_head = HEADS[head](read, classifier_hidden, classes, dropout)
+        projected = self.pooling.out_dim + (radar if radar_in_projection else 0)
+        layers = (nn.Linear(projected, fusion_dim), nn.GELU(), nn.Linear(fusion_dim, projection_dim))
+        self.projection_head = nn.Sequential(*layers)
 
     @property
     def module_names(self) -> list[str]:
@@ -215,23 +198,10 @@ class LateFusionClassifier(nn.Module):
         layers = {"audio_encoder": audio_out, "chart_encoder": chart_out, "fusion_module": fused, "backbone": shared}
         return {name: masked_mean(x.float(), beat_mask) for name, x in layers.items()} | heads_read
 
-    def predict(self, logits: Tensor) -> Tensor:
-        """Return the predicted classes (B,)."""
-        return self.classifier_head.predict(logits)
-
-    def expected(self, logits: Tensor) -> Tensor:
-        """Return the mean class index (B,): between classes where the head is in doubt."""
-        return self.classifier_head.expected(logits)
-
     def set_audio_statistics(self, mean: Tensor, std: Tensor) -> None:
         """Standardise audio with `mean` and `std` (F,) of the training split; the flag column stays as it is."""
         self.audio_encoder.mean[:-1] = mean
         self.audio_encoder.std[:-1] = std
-
-    def rank_counts_by(self, counts: Tensor) -> None:
-        """Let a classifier head that counts rank its counts by those of the training charts (N, K)."""
-        if isinstance(self.classifier_head, CountedHead):
-            self.classifier_head.ranks.fit(counts)
 
     def rank_counts_as(self, other: LateFusionClassifier) -> None:
         """Let a classifier head that counts rank its counts as that of `other` does."""
@@ -304,9 +274,3 @@ def _cut(frames: Tensor, length: int) -> Tensor:
     if frames.shape[1] >= length:
         return frames[:, :length]
     return functional.pad(frames, (0, 0, 0, length - frames.shape[1]))
-
-
-def warn_of_leak(model: LateFusionClassifier) -> None:
-    """Say loudly that the radar enters the embedding, where it does."""
-    if model.radar_in_projection:
-        warnings.warn("model.radar_in_projection=true: the label leaks into the embedding (ablation)", stacklevel=2)

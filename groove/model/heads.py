@@ -5,58 +5,53 @@ Dimension letters: B charts, D features, C classes.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from groove.errors import ConfigError, did_you_mean
 from groove.model.chart_counts import COUNTS, CountPerceptrons, CountRanks
 
 COUNTED_SHARE = 2 / 3
 """How much the opinion of the counts weighs: the pooled features are surer of themselves than they are right."""
 
 
-class DifficultyHead(Protocol):
-    """What every head offers beside ``forward(features) -> logits``.
+class DifficultyHead(nn.Module):
+    """What every head offers: ``forward(features) -> logits``, and what logits mean.
 
     Attributes:
         counts: how many of the last features are counts of the chart (`groove.model.chart_counts`); 0 for most heads.
     """
 
-    counts: int
-
-    def loss(self, logits: Tensor, label: Tensor, class_weights: Tensor | None, smoothing: float) -> Tensor:
-        """Return the scalar loss of `logits` for classes `label` (B,)."""
-
-    def predict(self, logits: Tensor) -> Tensor:
-        """Return the predicted class index (B,)."""
-
-    def expected(self, logits: Tensor) -> Tensor:
-        """Return the mean class index (B,): between classes where the head is in doubt."""
-
-
-def _perceptron(in_dim: int, hidden: int, out_dim: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(in_dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, out_dim))
-
-
-class ClassificationHead(nn.Module):
-    """One logit per class, cross-entropy."""
-
     counts = 0
 
-    def __init__(self, in_dim: int, hidden: int, classes: int, dropout: float) -> None:
-        """Classify `in_dim` features into `classes`."""
+    def __init__(self, in_dim: int, hidden: int, logits: int, dropout: float) -> None:
+        """Read `in_dim` features by one hidden layer."""
         super().__init__()
-        self.layers = _perceptron(in_dim, hidden, classes, dropout)
+        layers = (nn.Linear(in_dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, logits))
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return logits (B, C) for `features` (B, D)."""
+        """Return logits (B, L) for `features` (B, D)."""
         return self.layers(features)
 
     def loss(self, logits: Tensor, label: Tensor, class_weights: Tensor | None, smoothing: float) -> Tensor:
-        """Return the cross-entropy, weighted by class if weights (C,) are given."""
+        """Return the scalar loss of `logits` for classes `label` (B,), weighted by class if weights (C,) are given."""
+        raise NotImplementedError
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """Return the predicted class index (B,)."""
+        raise NotImplementedError
+
+    def expected(self, logits: Tensor) -> Tensor:
+        """Return the mean class index (B,): between classes where the head is in doubt."""
+        raise NotImplementedError
+
+
+class ClassificationHead(DifficultyHead):
+    """One logit per class, cross-entropy."""
+
+    def loss(self, logits: Tensor, label: Tensor, class_weights: Tensor | None, smoothing: float) -> Tensor:
+        """Return the cross-entropy."""
         return functional.cross_entropy(logits, label, weight=class_weights, label_smoothing=smoothing)
 
     def predict(self, logits: Tensor) -> Tensor:
@@ -64,26 +59,19 @@ class ClassificationHead(nn.Module):
         return logits.argmax(dim=1)
 
     def expected(self, logits: Tensor) -> Tensor:
-        """Return the mean class index (B,), by the probabilities of all classes."""
+        """Return the mean class by the probabilities of all classes."""
         return _mean_class(logits)
 
 
-class OrdinalHead(nn.Module):
+class OrdinalHead(DifficultyHead):
     """C - 1 independent logits "harder than class k", binary cross-entropy each."""
-
-    counts = 0
 
     def __init__(self, in_dim: int, hidden: int, classes: int, dropout: float) -> None:
         """Rank `in_dim` features on `classes` ordered classes."""
-        super().__init__()
-        self.layers = _perceptron(in_dim, hidden, classes - 1, dropout)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return logits (B, C - 1) for `features` (B, D)."""
-        return self.layers(features)
+        super().__init__(in_dim, hidden, classes - 1, dropout)
 
     def loss(self, logits: Tensor, label: Tensor, class_weights: Tensor | None, smoothing: float) -> Tensor:
-        """Return the mean binary cross-entropy of "label > k", weighted by the chart's class if weights are given."""
+        """Return the mean binary cross-entropy of "label > k", weighted by the chart's class."""
         target = (label[:, None] > torch.arange(logits.shape[1], device=label.device)).float()
         target = target * (1 - smoothing) + 0.5 * smoothing
         per_chart = functional.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(dim=1)
@@ -97,11 +85,11 @@ class OrdinalHead(nn.Module):
         return (logits > 0).sum(dim=1)
 
     def expected(self, logits: Tensor) -> Tensor:
-        """Return the mean class index (B,): the sum of the chances of passing each threshold."""
+        """Return the sum of the chances of passing each threshold."""
         return logits.sigmoid().sum(dim=1)
 
 
-class CountedHead(nn.Module):
+class CountedHead(DifficultyHead):
     """Opinions that are trained each by itself: one of the pooled features, and some of what is counted of the chart.
 
     Both kinds err on different charts, so together they are right more often than either, and than one network that
@@ -112,9 +100,8 @@ class CountedHead(nn.Module):
 
     def __init__(self, in_dim: int, hidden: int, classes: int, dropout: float) -> None:
         """Classify `in_dim` features, the last `counts` of them counts, into `classes`."""
-        super().__init__()
+        super().__init__(in_dim - self.counts, hidden, classes, dropout)
         self.classes = classes
-        self.layers = _perceptron(in_dim - self.counts, hidden, classes, dropout)
         self.ranks = CountRanks()
         self.counted = CountPerceptrons(self.counts, classes)
 
@@ -124,7 +111,7 @@ class CountedHead(nn.Module):
         return torch.cat([self.layers(pooled), self.counted(self.ranks(counts)).flatten(1)], dim=1)
 
     def loss(self, logits: Tensor, label: Tensor, class_weights: Tensor | None, smoothing: float) -> Tensor:
-        """Return the mean cross-entropy of both kinds, weighted by class if weights (C,) are given."""
+        """Return the mean cross-entropy of both kinds."""
         pooled, *counted = (
             functional.cross_entropy(opinion, label, class_weights, label_smoothing=smoothing)
             for opinion in logits.split(self.classes, dim=1)
@@ -132,14 +119,14 @@ class CountedHead(nn.Module):
         return (pooled + torch.stack(counted).mean()) / 2
 
     def predict(self, logits: Tensor) -> Tensor:
-        """Return the class that all together hold for the likeliest."""
-        return self._together(logits).argmax(dim=1)
+        """Return the class that all opinions jointly hold for the likeliest."""
+        return self._joint(logits).argmax(dim=1)
 
     def expected(self, logits: Tensor) -> Tensor:
-        """Return the mean class index (B,), by the probabilities that all together give."""
-        return _mean_class(self._together(logits))
+        """Return the mean class index (B,), by the probabilities of all opinions jointly."""
+        return _mean_class(self._joint(logits))
 
-    def _together(self, logits: Tensor) -> Tensor:
+    def _joint(self, logits: Tensor) -> Tensor:
         """Return the weighted mean of the opinions' log probabilities, (B, C)."""
         opinions = logits.unflatten(1, (-1, self.classes)).log_softmax(dim=2)
         return (1 - COUNTED_SHARE) * opinions[:, 0] + COUNTED_SHARE * opinions[:, 1:].mean(dim=1)
@@ -150,17 +137,8 @@ def _mean_class(logits: Tensor) -> Tensor:
     return logits.softmax(dim=1) @ torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
 
 
-HEADS: dict[str, type[ClassificationHead] | type[OrdinalHead] | type[CountedHead]] = {
+HEADS: dict[str, type[DifficultyHead]] = {
     "classification": ClassificationHead,
     "ordinal": OrdinalHead,
     "counted": CountedHead,
 }
-
-
-def make_head(
-    name: str, in_dim: int, hidden: int, classes: int, dropout: float
-) -> ClassificationHead | OrdinalHead | CountedHead:
-    """Return the head called `name` for `in_dim` features; one that counts is given its counts after them."""
-    if name not in HEADS:
-        raise ConfigError(f"model.head is '{name}': {did_you_mean(name, HEADS)}")
-    return HEADS[name](in_dim + HEADS[name].counts, hidden, classes, dropout)

@@ -82,11 +82,13 @@ class ContrastiveLoss(nn.Module):
 
     Attributes:
         pooled_weight: weight of the same loss on the pooled features, beside 1 on the embedding (used by the module
-            that is trained; 0 is the seed's protocol).
+            that is trained; 0 is the source document's protocol).
         uses_triplets: whether the objective depends on the triplets, so on the miner (of a loss of your own: assumed).
+        uses_margin: whether it asks for a margin between a triplet's distances.
     """
 
     uses_triplets = True
+    uses_margin = False
 
     def __init__(self, normalize: bool = False, pooled_weight: float = 0.0) -> None:
         """Work on the unit sphere if `normalize`."""
@@ -132,8 +134,10 @@ class AdaptiveTripletLoss(ContrastiveLoss):
     """``max(0, d(a, p) - d(a, n) + margin)`` with a margin that grows with the radar distance of anchor and negative.
 
     The mean is over all triplets, satisfied ones included. With ``margin_scale=0`` it is the plain triplet loss.
-    Source: the seed document; the triplet loss is FaceNet's (Schroff et al., CVPR 2015).
+    Source: the source document; the triplet loss is FaceNet's (Schroff et al., CVPR 2015).
     """
+
+    uses_margin = True
 
     def __init__(
         self,
@@ -240,15 +244,16 @@ class YAwareInfoNCELoss(ContrastiveLoss):
 
 
 class RadarRegressionLoss(ContrastiveLoss):
-    """No contrast at all: the first five numbers of the embedding are the scaled radar (smooth L1). A control."""
+    """No contrast at all: the first five numbers of the embedding are the scaled radar (smooth L1). A control.
+
+    The embedding must have five numbers or more (`TrainConfig` checks it).
+    """
 
     uses_triplets = False
 
     def objective(self, embedding: Tensor, targets: ContrastiveTargets) -> Tensor:
         """Return the mean smooth L1 distance to the radar, outliers clipped as at six scaled units."""
         axes = targets.radar.shape[1]
-        if embedding.shape[1] < axes:
-            raise ConfigError(f"model.projection_dim is {embedding.shape[1]}; a radar regression needs {axes} or more")
         return functional.smooth_l1_loss(embedding[:, :axes], targets.radar.clamp(-6.0, 6.0))
 
 
@@ -275,8 +280,6 @@ class MetricLearningLoss(ContrastiveLoss):
         available = [found for found in dir(losses) if found.endswith("Loss")]
         if name not in available:
             raise ConfigError(f"loss.name is '{name}': {did_you_mean(name, available)}")
-        if pairs not in ("triplets", "classes"):
-            raise ConfigError(f"loss.pairs is '{pairs}': {did_you_mean(pairs, ('triplets', 'classes'))}")
         self.pairs, self.uses_triplets = pairs, pairs == "triplets"
         self.loss: Any = getattr(losses, name)(temperature=temperature)
 

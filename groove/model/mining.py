@@ -28,11 +28,6 @@ def _with_negatives(triplets: Tensor, negative: Tensor) -> Tensor:
     return torch.stack([triplets[:, 0], triplets[:, 1], negative], dim=1)
 
 
-def _usable(weight: Tensor) -> Tensor:
-    """Return `weight` with 1 for NaN, which `torch.multinomial` refuses: the loss tells of it, with the charts."""
-    return weight.nan_to_num(nan=1.0)
-
-
 class RandomMiner:
     """Keeps the negatives as drawn: uniform over those that the radar allows, hubs excepted."""
 
@@ -88,5 +83,6 @@ class DistanceWeightedMiner:
         d = to_negatives.clamp(self.cutoff, 1.9)
         dim = embedding.shape[1]
         log_weight = -((dim - 2.0) * d.log() + 0.5 * (dim - 3.0) * (1.0 - 0.25 * d.square()).log())
-        log_weight = log_weight.masked_fill(to_negatives.isinf(), -_INFINITY)
-        return _with_negatives(batch.triplets, torch.multinomial(_usable(log_weight.softmax(dim=1)), 1)[:, 0])
+        weight = log_weight.masked_fill(to_negatives.isinf(), -_INFINITY).softmax(dim=1)
+        weight = weight.nan_to_num(nan=1.0)  # multinomial refuses NaN; the loss reports it, with the charts
+        return _with_negatives(batch.triplets, torch.multinomial(weight, 1)[:, 0])

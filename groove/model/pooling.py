@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from groove.errors import ConfigError, did_you_mean
-
 _PASSAGES = (4, 16)
 """Lengths in beats, powers of 2, of the passages whose densest one is a statistic: a measure, a phrase."""
 
@@ -123,16 +121,8 @@ class _Perceptron(nn.Module):
         return x + self.layers(x)
 
 
-Pooling = MeanMaxPooling | AttentionPooling | StatisticsPooling
 POOLINGS: dict[str, type[MeanMaxPooling] | type[AttentionPooling] | type[StatisticsPooling]] = {
     "mean_max": MeanMaxPooling,
     "attention": AttentionPooling,
     "statistics": StatisticsPooling,
 }
-
-
-def make_pooling(name: str, dim: int, inputs: int, dropout: float) -> Pooling:
-    """Return the pooling called `name` over `dim` channels, and `inputs` numbers per beat if it uses them."""
-    if name not in POOLINGS:
-        raise ConfigError(f"model.pooling is '{name}': {did_you_mean(name, POOLINGS)}")
-    return POOLINGS[name](dim, inputs, dropout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +42,7 @@ class LoadReport:
 
 
 def _by_module(names: Sequence[str]) -> str:
-    counts: dict[str, int] = {}
-    for name in names:
-        module = name.split(".")[0]
-        counts[module] = counts.get(module, 0) + 1
+    counts = Counter(name.split(".")[0] for name in names)
     return ", ".join(f"{module} ({count})" for module, count in counts.items()) or "nothing"
 
 
@@ -87,13 +85,9 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, new: Sequence[str] = 
         CheckpointError: if a shared module of the model is missing in the file or has another shape there.
     """
     own = model.state_dict()
-    loaded, fresh = [], []
-    for name, tensor in own.items():
-        stored = checkpoint.weights.get(name)
-        if name.split(".")[0] not in new and stored is not None and stored.shape == tensor.shape:
-            loaded.append(name)
-        else:
-            fresh.append(name)
+    same = {name for name, tensor in checkpoint.weights.items() if name in own and own[name].shape == tensor.shape}
+    loaded = [name for name in own if name in same and name.split(".")[0] not in new]
+    fresh = [name for name in own if name not in loaded]
     wrong = [name for name in fresh if name.split(".")[0] in SHARED_MODULES]
     if wrong:
         stored = checkpoint.weights.get(wrong[0])

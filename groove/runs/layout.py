@@ -1,4 +1,4 @@
-"""Where a run keeps its weights, and which file a path given by a user means; reading them is for others (torch)."""
+"""Every file and folder name of a run, and which of its files a path given by a user means."""
 
 from __future__ import annotations
 
@@ -6,13 +6,29 @@ from pathlib import Path
 
 from groove.errors import RunError
 
+INFO_FILE = "run.json"
+METRICS_FILE = "metrics.csv"
+RETRIEVAL_FILE = "retrieval.json"
+EMBEDDINGS_FILE = "embeddings.parquet"
+CURVES_FILE = "training_curves.png"
+VERDICT_FILE = "verdict.json"
+"""The last file that a run writes: a folder without it is unfinished."""
+EVALUATION_FILE = "evaluation.json"
+OVERRIDES_FILE = Path(".hydra") / "overrides.yaml"
+TENSORBOARD = "tensorboard"
+LIBRARIES = "libraries"
+"""The folder of other libraries' embeddings."""
+
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
 EPOCH_0 = "epoch0.ckpt"
 """The weights before the first step, to measure by on any library."""
-VERDICT = "verdict.json"
-"""The last file that a run writes: a folder without it is unfinished."""
-EMBEDDINGS_FILE = "embeddings.parquet"
+BEFORE_NONFINITE = "before_nonfinite.ckpt"
+"""The weights before the step whose loss was not finite."""
+
+COMPARISON_FILE, COMPARISON_MARKDOWN = "comparison.csv", "comparison.md"
+COMPARISON_FIGURE, PLANE_FIGURE = "comparison.png", "plane.png"
+"""What `groove.report` writes of several runs."""
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
 """What `groove.export` writes of a model."""
 

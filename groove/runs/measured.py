@@ -7,21 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
+from groove.runs.columns import CONTRASTIVE_LOSS
 from groove.runs.folder import Run
-
-LOSS = "val/contrastive_loss"
-ACCURACY = "val/accuracy"
-SONG_ACCURACY = "val/song_accuracy"
-PROBE = "val/probe_accuracy"
-KNN = "val/knn_accuracy"
-MARGIN = "val/triplet_margin"
-POSITIVE = "val/positive_margin_fraction"
-NORM = "val/embedding_norm"
-COSINE = "drift/pooled/cosine"
-L2 = "drift/pooled/l2"
-BACKBONE = "grad_norm/backbone"
-HEAD = "grad_norm/classifier_head"
 
 
 @dataclass(frozen=True)
@@ -72,23 +61,24 @@ def points(run: Run, column: str, value: float | None, epochs: Sequence[int]) ->
     return Measured(above, run.why_missing(column, (0, *epochs)))
 
 
-def loss_fall(run: Run, first: int, last: int) -> Measured:
-    """Return by which fraction the held-out contrastive loss fell from epoch `first` to epoch `last`."""
-    before, after = run.at(LOSS, first), run.at(LOSS, last)
+def final_points(run: Run, column: str) -> Measured:
+    """Return by how many accuracy points `column` ends above epoch 0."""
+    return points(run, column, run.final(column), (run.last_epoch,))
+
+
+def loss_fall(run: Run, first: int = 0, last: int | None = None) -> Measured:
+    """Return by which fraction the held-out contrastive loss fell from epoch `first` to `last`, else the last one."""
+    last = run.last_epoch if last is None else last
+    before, after = run.at(CONTRASTIVE_LOSS, first), run.at(CONTRASTIVE_LOSS, last)
     if before is not None and before <= 0:
-        return absent(f"{LOSS} starts at {number(before)}: there is nothing to fall from")
+        return absent(f"{CONTRASTIVE_LOSS} starts at {number(before)}: there is nothing to fall from")
     value = None if before is None or after is None else (before - after) / before
-    return Measured(value, run.why_missing(LOSS, (first, last)))
-
-
-def whole_fall(run: Run) -> Measured:
-    """Return by which fraction the held-out contrastive loss fell over the whole run."""
-    return loss_fall(run, 0, run.last_epoch)
+    return Measured(value, run.why_missing(CONTRASTIVE_LOSS, (first, last)))
 
 
 def average(values: Sequence[float] | None) -> float | None:
     """Return the mean of `values`, `None` of none."""
-    return sum(values) / len(values) if values else None
+    return fmean(values) if values else None
 
 
 def number(value: float | None) -> str:
@@ -96,6 +86,6 @@ def number(value: float | None) -> str:
     return "not measured" if value is None else f"{value + 0.0:.4g}"  # + 0.0: no "-0"
 
 
-def arrow(run: Run, column: str) -> str:
-    """Return `column` at epoch 0 and at the last epoch, as ``before -> after``."""
-    return f"{number(run.at(column, 0))} -> {number(run.final(column))}"
+def arrow(run: Run, column: str, first: int = 0, last: int | None = None) -> str:
+    """Return `column` at epochs `first` and `last`, else the last one, as ``before -> after``."""
+    return f"{number(run.at(column, first))} -> {number(run.at(column, run.last_epoch if last is None else last))}"

@@ -7,56 +7,49 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from groove.config.schema import NO_EFFECT
 from groove.errors import RunError, one_line
+from groove.runs.layout import OVERRIDES_FILE
 
-OVERRIDES_FILE = Path(".hydra") / "overrides.yaml"
-IGNORED = (
-    "seed=",
-    "experiment=",
-    "pretrained=",
-    "ckpt_path=",
-    "pretrain.root=",
-    "data.generated.root=",
-    "data.store=",
-    "data.workers=",
-    "trainer.accelerator=",
-    "trainer.devices=",
-    "trainer.num_nodes=",
-    "trainer.threads=",
-    "trainer.progress_bar=",
-    "hydra.",
-    "hydra/",
+_STATED = (
+    *("seed", "experiment", "data.split_seed", "data.fold", "trainer.devices", "trainer.num_nodes"),  # in run.json
+    "pretrained",  # another file for every seed and fold
 )
-"""What changes no result, or stands in ``run.json``."""
 
 
-def settings_of(folder: Path, known: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Return the overrides of the run in `folder`, sorted, without those that change nothing and `known` keys.
+def settings_of(folder: Path, processes: int = 1) -> tuple[str, ...]:
+    """Return the overrides of the run in `folder`, sorted, without what changes no result or stands in ``run.json``.
+
+    The batch is per process, so `processes`, of one machine or several, are a setting where there is more than one.
 
     Raises:
         RunError: the file that holds them cannot be read.
     """
-    ignored = (*IGNORED, *(f"{key}=" for key in known))
-    overrides = (_unquoted(text) for text in _overrides(folder / OVERRIDES_FILE))
-    return tuple(sorted(text for text in overrides if not text.lstrip("+~").startswith(ignored)))
+    texts = [text for text in map(_unquoted, _overrides(folder / OVERRIDES_FILE)) if _decides(text)]
+    return tuple(sorted(texts + [f"trainer.devices={processes}"] * (processes > 1)))
 
 
-def written(settings: tuple[str, ...]) -> str:
+def written(settings: Sequence[str]) -> str:
     """Return `settings` in one line, as a shell takes them: what holds a space stands in quotes."""
     return " ".join(f'"{text}"' if " " in text else text for text in settings)
 
 
-def shortened(groups: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def shortened(groups: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
     """Return the settings of each group with the last part of their keys alone, where no two keys share it."""
     keys = {text.partition("=")[0] for settings in groups for text in settings}
     shared = Counter(key.rpartition(".")[2] for key in keys)
     return [tuple(_short(text, shared) for text in settings) for settings in groups]
 
 
+def _decides(override: str) -> bool:
+    key = override.lstrip("~").partition("=")[0]
+    return key not in NO_EFFECT + _STATED and not key.startswith(("hydra.", "hydra/"))
+
+
 def _short(setting: str, shared: Counter[str]) -> str:
     key, equals, value = setting.partition("=")
     last = key.rpartition(".")[2]
-    return last + equals + value if shared[last] == 1 and key[0] not in "+~" else setting
+    return last + equals + value if shared[last] == 1 and key[0] != "~" else setting
 
 
 def _overrides(path: Path) -> list[str]:
@@ -69,7 +62,7 @@ def _overrides(path: Path) -> list[str]:
     except Exception as error:  # of the parser, the encoding or the disk: each has its own
         raise RunError(f"{path} is not readable YAML: {one_line(error)}") from error
     if not isinstance(content, list):
-        raise RunError(f"{path} holds a {type(content).__name__}, not a list of overrides")
+        raise RunError(f"{path} must be a list of overrides, found a {type(content).__name__}")
     return [str(entry).lstrip("+") for entry in content]  # with it or without, it is the same setting
 
 
@@ -77,6 +70,4 @@ def _unquoted(override: str) -> str:
     """Return ``key=value`` without the quotes around the whole value that Hydra's grammar allows."""
     key, equals, value = override.partition("=")
     quoted = re.fullmatch(r"""(["'])(.*)\1""", value.strip(), re.DOTALL)
-    if quoted is None:
-        return override
-    return key + equals + quoted[2].replace(f"\\{quoted[1]}", quoted[1])
+    return key + equals + quoted[2].replace(f"\\{quoted[1]}", quoted[1]) if quoted else override

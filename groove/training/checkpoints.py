@@ -1,21 +1,53 @@
-"""What is kept of a run: the last epoch, the best by accuracy, retrieval gain, both; progress; what a crash leaves."""
+"""What is kept of a run: the last epoch, and the best by accuracy, by retrieval gain and by both.
+
+A checkpoint is written whole or not at all, whenever the process is killed. Lightning's own plugin writes into the
+system's temporary folder and moves the file from there, which copies it where that is another file system: a kill in
+the middle leaves half a checkpoint under its final name.
+"""
 
 from __future__ import annotations
 
-import time
+import io
 from pathlib import Path
 from typing import Any
 
-import lightning as L
+import torch
+from lightning.fabric.plugins.io import CheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.utilities import rank_zero_only
 
-from groove.errors import NonFiniteLossError
 from groove.io.files import write_bytes
-from groove.training.finite import module_with_broken_weights
-from groove.training.monitor import DiagnosticsMonitor
+from groove.runs import columns
 
-BEST = {"best_accuracy": "val/accuracy", "best_retrieval": "retrieval/gain/pooled", "best_combined": "combined"}
+BEST = {
+    "best_accuracy": columns.ACCURACY,
+    "best_retrieval": columns.gain("pooled"),
+    "best_combined": columns.BEST_COMBINED,
+}
+
+
+class AtomicCheckpointIO(CheckpointIO):
+    """A temporary file beside the checkpoint, forced onto the disk, then renamed; reads nothing but weights and data.
+
+    A killed writer leaves its temporary file behind: `groove.io.files.remove_parts` removes it.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Write `checkpoint` to `path`.
+
+        Raises:
+            OSError: with `path` as its file name; the checkpoint that was there stays.
+        """
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_bytes(Path(path), buffer.getbuffer(), durable=True)
+
+    def load_checkpoint(self, path: Any, map_location: Any | None = None, weights_only: bool | None = None) -> Any:
+        """Return the checkpoint at `path`; code in it is never run, whatever `weights_only` says."""
+        return torch.load(Path(path), map_location=map_location or "cpu", weights_only=True)
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Remove the checkpoint at `path`, if it is there."""
+        Path(path).unlink(missing_ok=True)
 
 
 class MovableCheckpoint(ModelCheckpoint):
@@ -55,76 +87,6 @@ def checkpoint_callbacks(folder: Path) -> list[ModelCheckpoint]:
 
     All save at the end of the training epoch, so that a checkpoint holds the epoch's row and resumes at the next one.
     """
-    common = {"dirpath": folder, "save_on_train_epoch_end": True, "enable_version_counter": False}
-    last = MovableCheckpoint(filename="last", monitor=None, save_top_k=1, **common)  # type: ignore[arg-type]
-    best = [
-        MovableCheckpoint(filename=name, monitor=metric, mode="max", save_top_k=1, **common)  # type: ignore[arg-type]
-        for name, metric in BEST.items()
-    ]
-    return [*best, last]
-
-
-class EpochLine(L.Callback):
-    """Prints one line per epoch: what moved, how long it took, how long is left."""
-
-    def __init__(self, monitor: DiagnosticsMonitor, epochs: int) -> None:
-        """Report the rows of `monitor`, of a fit of `epochs`."""
-        self.monitor, self.epochs = monitor, epochs
-        self._started = 0.0
-        self._done = 0
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock."""
-        self._started = time.monotonic()
-
-    @rank_zero_only
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Print the newest row."""
-        self._done += 1
-        per_epoch = (time.monotonic() - self._started) / self._done
-        left = per_epoch * (self.epochs - trainer.current_epoch - 1)
-        row = self.monitor.rows[-1]
-        print(f"{epoch_line(row, self.epochs)}  {per_epoch:.1f} s/epoch, {left / 60:.1f} min left", flush=True)
-
-
-def epoch_line(row: dict, epochs: int) -> str:
-    """Return the numbers of one row that tell whether the representation moves."""
-    parts = [f"epoch {row['epoch']:>2}/{epochs} {row['phase']:<9}"]
-    shown = {
-        "val/accuracy": "accuracy",
-        "val/contrastive_loss": "contrastive",
-        "val/triplet_margin": "margin",
-        "drift/pooled/cosine": "cosine",
-        "retrieval/gain/pooled": "gain pooled",
-        "retrieval/gain/projection": "projection",
-    }
-    parts += [f"{title} {row[name]:.3f}" for name, title in shown.items() if name in row]
-    return "  ".join(parts)
-
-
-class CrashSaver(L.Callback):
-    """Keeps the weights from before the step whose loss was not finite, if they are finite themselves.
-
-    Attributes:
-        kept: what is kept, for the error's text.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        """Save into `folder`."""
-        self.folder = folder
-        self.kept = ""
-
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Save on a `NonFiniteLossError`: it is raised before the optimizer's step."""
-        if not isinstance(exception, NonFiniteLossError):
-            return
-        path = self.folder / "before_nonfinite.ckpt"
-        broken = module_with_broken_weights(pl_module.model)  # type: ignore[arg-type]
-        if broken:
-            self.kept = f"the weights of {broken} are not finite either and are not kept"
-            return
-        try:
-            trainer.save_checkpoint(path)
-            self.kept = f"weights are in {path}"
-        except OSError as error:
-            self.kept = f"weights could not be written into {path} ({error.strerror})"
+    common: dict[str, Any] = {"dirpath": folder, "save_on_train_epoch_end": True, "enable_version_counter": False}
+    best = [MovableCheckpoint(filename=name, monitor=metric, mode="max", **common) for name, metric in BEST.items()]
+    return [*best, MovableCheckpoint(filename="last", monitor=None, **common)]

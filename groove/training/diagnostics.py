@@ -8,21 +8,27 @@ head, not lost information. Dimension letters: N charts, D features, C classes, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.linear_model import RidgeClassifier
+from sklearn.model_selection import GroupKFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional
 
 from groove.data.dataset import ChartBatch
 from groove.model.fusion import LateFusionClassifier
+from groove.runs import columns
 from groove.training.module import GrooveModule
 
-OVERLAP_NEIGHBORS = 10
+_NEIGHBORS = 10
 _PROBE_RIDGE = 1e-2
-"""Ridge of the closed-form probe, as a share of the mean squared feature."""
-_KNN = 10
+"""Ridge of the linear probe, as a share of the mean squared feature."""
 _FOLDS = 5
 _MOST_CHARTS = 4096
 """What compares every held-out chart with every other takes so many, spread evenly, of a larger set."""
@@ -54,33 +60,25 @@ def objective_gradients(module: GrooveModule, batch: ChartBatch) -> dict[str, fl
             "classification": _gradients(classification, parameters),
             "contrastive": _gradients(contrastive.loss, parameters),
         }
-    modules = [name.split(".")[0] for name, _ in named]
     row: dict[str, float] = {}
-    for name in dict.fromkeys(modules):
-        chosen = [i for i, owner in enumerate(modules) if owner == name]
-        flat = {
-            loss: _flatten([g[i] for i in chosen], [parameters[i] for i in chosen]) for loss, g in gradients.items()
-        }
+    for module_name in dict.fromkeys(name.split(".")[0] for name, _ in named):
+        chosen = [i for i, (name, _) in enumerate(named) if name.split(".")[0] == module_name]
+        flat = {loss: torch.cat([g[i].flatten() for i in chosen]) for loss, g in gradients.items()}
         norms = {loss: float(vector.norm()) for loss, vector in flat.items()}
-        row |= {f"grad_norm_{loss}/{name}": norm for loss, norm in norms.items() if norm > 0}
+        row |= {columns.objective_gradient(loss, module_name): norm for loss, norm in norms.items() if norm > 0}
         if all(norm > 0 for norm in norms.values()):
-            row[f"grad_cosine/{name}"] = float(
-                functional.cosine_similarity(flat["classification"], flat["contrastive"], dim=0)
-            )
+            cosine = functional.cosine_similarity(flat["classification"], flat["contrastive"], dim=0)
+            row[columns.gradient_cosine(module_name)] = float(cosine)
         total = sum(weight * flat[loss] for loss, weight in module.loss_weights.items())
-        row[f"grad_norm/{name}"] = float(torch.as_tensor(total).norm())
+        row[columns.gradient(module_name)] = float(torch.as_tensor(total).norm())
     return row
 
 
-def _gradients(loss: Tensor, parameters: Sequence[Tensor]) -> Sequence[Tensor | None]:
+def _gradients(loss: Tensor, parameters: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return the gradient of `loss` at each parameter, zeros where it does not reach."""
     if not loss.requires_grad:
-        return [None] * len(parameters)
-    return torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
-
-
-def _flatten(gradients: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> Tensor:
-    pairs = zip(gradients, parameters, strict=True)
-    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for g, p in pairs])
+        return [torch.zeros_like(p) for p in parameters]
+    return torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True, materialize_grads=True)
 
 
 def drift(reference: Tensor, current: Tensor) -> dict[str, float]:
@@ -106,7 +104,7 @@ def _linear_cka(a: Tensor, b: Tensor) -> float:
 
 
 def _neighbor_overlap(a: Tensor, b: Tensor) -> float:
-    k = min(OVERLAP_NEIGHBORS, len(a) - 1)
+    k = min(_NEIGHBORS, len(a) - 1)
     if k < 1:
         return float("nan")
     sets = []
@@ -130,56 +128,38 @@ def weight_change(initial: Mapping[str, Tensor], model: LateFusionClassifier) ->
         pairs = [(p.detach(), initial[f"{name}.{key}"]) for key, p in model.module(name).named_parameters()]
         if pairs:
             change = torch.stack([(now - then).norm() for now, then in pairs]).norm()
-            row[f"weight_change/{name}"] = float(change / torch.stack([then.norm() for _, then in pairs]).norm())
+            row[columns.weight_change(name)] = float(change / torch.stack([then.norm() for _, then in pairs]).norm())
     return row
 
 
-Accuracy = Callable[[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]], float]
-
-
 def cross_validated(
-    accuracy: Accuracy, features: NDArray[np.float64], label: NDArray[np.int64], song: NDArray[np.int64]
+    new: Callable[[int], Any], features: NDArray[np.float64], label: NDArray[np.int64], song: NDArray[np.int64]
 ) -> float:
-    """Return the accuracy over all charts when those of a fifth of the songs are told by the charts of the others.
+    """Return the accuracy over all charts, those of each fifth of the songs predicted from the charts of the others.
 
     Args:
-        accuracy: `linear_probe_accuracy` or `knn_accuracy`.
+        new: makes the classifier for a number of training charts: `linear_probe` or `knn`.
         features: (N, D).
         label: (N,) class index.
         song: (N,) song identity code; a song is in one fold. Fewer than two songs give NaN.
     """
     kept = _spread(len(label))
     features, label, song = features[kept], label[kept], song[kept]
-    names, of_chart = np.unique(song, return_inverse=True)
-    folds = min(_FOLDS, len(names))
+    folds = min(_FOLDS, len(np.unique(song)))
     if folds < 2:
         return float("nan")
-    fold = (np.random.default_rng(0).permutation(len(names)) % folds)[of_chart]
-    right = 0.0
-    for k in range(folds):
-        own = fold == k
-        right += own.sum() * accuracy(features[~own], label[~own], features[own], label[own])
-    return float(right / len(label))
+    right = 0
+    for train, test in GroupKFold(folds, shuffle=True, random_state=0).split(features, label, song):
+        model = new(len(train)).fit(features[train], label[train])
+        right += int((model.predict(features[test]) == label[test]).sum())
+    return right / len(label)
 
 
-def linear_probe_accuracy(
-    train: NDArray[np.float64], train_label: NDArray[np.int64], val: NDArray[np.float64], val_label: NDArray[np.int64]
-) -> float:
-    """Return the accuracy on `val` (M, D) of a fresh ridge classifier fitted on `train` (N, D), in closed form."""
-    mean, std = train.mean(axis=0), train.std(axis=0) + 1e-9
-    x, y = ((part - mean) / std for part in (train, val))
-    x, y = (np.concatenate([part, np.ones((len(part), 1))], axis=1) for part in (x, y))
-    target = np.eye(int(max(train_label.max(), val_label.max())) + 1)[train_label]
-    ridge = _PROBE_RIDGE * len(x) * np.eye(x.shape[1])
-    weights = np.linalg.solve(x.T @ x + ridge, x.T @ target)
-    return float(((y @ weights).argmax(axis=1) == val_label).mean())
+def linear_probe(charts: int) -> Pipeline:
+    """Return a ridge classifier on standardised features, for `charts` training charts."""
+    return make_pipeline(StandardScaler(), RidgeClassifier(alpha=_PROBE_RIDGE * charts))
 
 
-def knn_accuracy(
-    train: NDArray[np.float64], train_label: NDArray[np.int64], val: NDArray[np.float64], val_label: NDArray[np.int64]
-) -> float:
-    """Return the accuracy on `val` of a vote of the 10 nearest `train` charts; the smaller class wins a tie."""
-    squared = (val**2).sum(axis=1)[:, None] + (train**2).sum(axis=1)[None, :] - 2 * val @ train.T
-    nearest = np.argsort(squared, axis=1, kind="stable")[:, : min(_KNN, len(train))]
-    votes = np.eye(int(max(train_label.max(), val_label.max())) + 1)[train_label[nearest]].sum(axis=1)
-    return float((votes.argmax(axis=1) == val_label).mean())
+def knn(charts: int) -> KNeighborsClassifier:
+    """Return a vote of the 10 nearest training charts, or of all `charts` of fewer; the smaller class wins a tie."""
+    return KNeighborsClassifier(min(_NEIGHBORS, charts))

@@ -18,9 +18,9 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from groove.config.schema import TrainConfig
+from groove.config.schema import TrainConfig, TrainerConfig
 from groove.errors import ConfigError, GrooveError
 
 _OURS = ("LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE")
@@ -33,11 +33,6 @@ def first_rank() -> bool:
     return all(int(os.environ.get(name, "0")) == 0 for name in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK"))
 
 
-def started_from_outside() -> bool:
-    """Return whether something else (torchrun, Slurm, `Ranks` itself) started this process as one of several."""
-    return "LOCAL_RANK" in os.environ or "SLURM_NTASKS" in os.environ
-
-
 class Ranks:
     """The further ranks of one job; as a context manager it ends them."""
 
@@ -45,7 +40,8 @@ class Ranks:
         """Be ready to start ``cfg.trainer.devices - 1`` processes that train into `folder`."""
         self.folder = folder
         self.resumes = cfg.ckpt_path
-        self.outside = started_from_outside()
+        # torchrun, Slurm or `Ranks` itself started this process as one of several
+        self.outside = "LOCAL_RANK" in os.environ or "SLURM_NTASKS" in os.environ
         self.count = cfg.trainer.devices if not self.outside and cfg.trainer.strategy == "ddp" else 1
         self.children: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
         self._ending = threading.Event()
@@ -119,7 +115,7 @@ def leave_group(together: bool) -> None:
         distributed.destroy_process_group()
 
 
-def set_environment(trainer: Any) -> None:
+def set_environment(trainer: TrainerConfig) -> None:
     """Set what torch reads when it is imported: with `trainer` (a `TrainerConfig`), to be called before that."""
     if trainer.strategy == "ddp":
         os.environ.setdefault("OMP_NUM_THREADS", str(trainer.threads))  # else Lightning divides the cores

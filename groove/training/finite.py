@@ -6,8 +6,9 @@ heads first, then what is in front of them; the module nearest the loss broke fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -17,9 +18,7 @@ from groove.config.modules import HEADS
 from groove.data.dataset import ChartBatch
 from groove.errors import NonFiniteLossError
 from groove.model.fusion import LateFusionClassifier, ModelOutput
-
-if TYPE_CHECKING:
-    from groove.training.monitor import DiagnosticsMonitor
+from groove.runs.layout import BEFORE_NONFINITE
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
@@ -75,12 +74,12 @@ def first_broken_gradient(model: LateFusionClassifier, norms: Mapping[str, float
 class FiniteGuard(L.Callback):
     """Stops a fit before a step with a gradient that is not finite, and an epoch whose outputs are not.
 
-    It reads the norms that `monitor` takes before every step, and must come after it in the list of callbacks.
+    It must come after the callback that takes the gradient norms before every step.
     """
 
-    def __init__(self, monitor: DiagnosticsMonitor) -> None:
-        """Read the norms of `monitor`."""
-        self.monitor = monitor
+    def __init__(self, newest_norms: Callable[[], Mapping[str, float]]) -> None:
+        """Ask `newest_norms` for the gradient norm of each module."""
+        self.newest_norms = newest_norms
         self._charts: list[Tensor] = []
 
     def on_train_batch_start(
@@ -96,7 +95,7 @@ class FiniteGuard(L.Callback):
         charts, self._charts = self._charts, []
         if getattr(trainer.precision_plugin, "scaler", None) is not None:
             return
-        broken = first_broken_gradient(pl_module.model, self.monitor.newest_norms)  # type: ignore[arg-type]
+        broken = first_broken_gradient(pl_module.model, self.newest_norms())  # type: ignore[arg-type]
         if broken:
             raise NonFiniteLossError(
                 f"gradient not finite, first in {' and '.join(broken)} (backwards)", torch.cat(charts).tolist()
@@ -109,3 +108,31 @@ class FiniteGuard(L.Callback):
         assert isinstance(outputs, ModelOutput)
         if not all_finite((outputs.logits, outputs.embedding, outputs.pooled)):
             raise nonfinite("outputs on held-out charts not finite", pl_module.model, batch, "val")  # type: ignore[arg-type]
+
+
+class CrashSaver(L.Callback):
+    """Keeps the weights from before the step whose loss was not finite, if they are finite themselves.
+
+    Attributes:
+        kept: what is kept, for the error's text.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Save into `folder`."""
+        self.folder = folder
+        self.kept = ""
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Save on a `NonFiniteLossError`: it is raised before the optimizer's step."""
+        if not isinstance(exception, NonFiniteLossError):
+            return
+        path = self.folder / BEFORE_NONFINITE
+        broken = module_with_broken_weights(pl_module.model)  # type: ignore[arg-type]
+        if broken:
+            self.kept = f"the weights of {broken} are not finite either and are not kept"
+            return
+        try:
+            trainer.save_checkpoint(path)
+            self.kept = f"weights are in {path}"
+        except OSError as error:
+            self.kept = f"weights could not be written into {path} ({error.strerror})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,30 +15,28 @@ import numpy as np
 import torch
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
-from groove.config.schema import LossConfig, PhaseConfig, TrainConfig
+from groove.config.schema import TrainConfig
 from groove.data.datamodule import GrooveDataModule
-from groove.errors import CheckpointError, ConfigError, NonFiniteLossError, one_line
+from groove.errors import ConfigError, NonFiniteLossError, one_line
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.store import finite_array
-from groove.io.files import write_json
 from groove.model.chart_counts import chart_counts
-from groove.model.fusion import LateFusionClassifier, warn_of_leak
-from groove.model.weights import Checkpoint, read_checkpoint
-from groove.runs.layout import CHECKPOINTS, EPOCH_0
-from groove.training.checkpoint_io import AtomicCheckpointIO
-from groove.training.checkpoints import CrashSaver, EpochLine, checkpoint_callbacks, epoch_line
-from groove.training.data_identity import DataIdentity
+from groove.model.fusion import LateFusionClassifier
+from groove.model.heads import CountedHead
+from groove.runs import columns
+from groove.runs.layout import CHECKPOINTS, EPOCH_0, TENSORBOARD
+from groove.training.checkpoints import AtomicCheckpointIO, checkpoint_callbacks
 from groove.training.distributed import Ranks, check_world, first_rank
-from groove.training.finite import FiniteGuard
+from groove.training.finite import CrashSaver, FiniteGuard
 from groove.training.module import GrooveModule
 from groove.training.monitor import DiagnosticsMonitor
-from groove.training.phases import Phase, PhaseScheduler, resolve_phases
-from groove.training.resume import check_settings_of, make_ready
-from groove.training.storage import EventLogger
-from groove.training.trees import tree_references
+from groove.training.phases import PhaseScheduler, resolve_phases
+from groove.training.results import EventLogger, write_run_json
+from groove.training.resume import DataIdentity, check_resumable, make_ready
 
 _NOISE = (
     "does not have many workers",
@@ -68,7 +67,8 @@ def build_model(cfg: TrainConfig, classes: int) -> LateFusionClassifier:
         raise ConfigError(f"model: {one_line(error.__cause__ or error)}") from error
     if not isinstance(model, LateFusionClassifier):
         raise ConfigError(f"model._target_ must be a LateFusionClassifier, got {cfg.model.target}")
-    warn_of_leak(model)
+    if model.radar_in_projection:
+        warnings.warn("model.radar_in_projection=true: the label leaks into the embedding (ablation)", stacklevel=2)
     return model
 
 
@@ -82,12 +82,7 @@ class Fit:
     """
 
     def __init__(
-        self,
-        cfg: TrainConfig,
-        model: LateFusionClassifier,
-        data: GrooveDataModule,
-        folder: Path,
-        ranks: Ranks | None = None,
+        self, cfg: TrainConfig, model: LateFusionClassifier, data: GrooveDataModule, folder: Path, ranks: Ranks
     ) -> None:
         """Prepare trainer and callbacks for `cfg.experiment` in `folder`; `ranks` are those that train with this one.
 
@@ -102,18 +97,18 @@ class Fit:
         scheduler = PhaseScheduler(self.phases, cfg.optimizer.schedule)
         self.monitor = DiagnosticsMonitor(folder, data, scheduler, cfg.diagnostics.gradient_charts)
         self.identity, self.crash = DataIdentity(data), CrashSaver(folder / CHECKPOINTS)
-        self.logger = EventLogger(folder, name="tensorboard", version="", default_hp_metric=False)
+        self.logger = EventLogger(folder, name=TENSORBOARD, version="", default_hp_metric=False)
         callbacks = [
             scheduler,
             EpochSeed(cfg.seed),
             self.monitor,
-            FiniteGuard(self.monitor),
+            FiniteGuard(lambda: self.monitor.newest_norms),
             EpochLine(self.monitor, cfg.experiment.epochs),
             self.identity,
             self.crash,
             *checkpoint_callbacks(folder / CHECKPOINTS),
         ]
-        (ranks or Ranks(cfg, folder)).start()
+        ranks.start()
         self.trainer = make_trainer(cfg, folder, callbacks, self.logger)
         check_world(min(len(data.train), len(data.val)), self.trainer.world_size)
 
@@ -126,14 +121,13 @@ class Fit:
             OSError: if the run folder cannot be written.
         """
         if ckpt_path:
-            checkpoint = check_resumable(Path(ckpt_path), self.module)
-            self.identity.check(checkpoint)
+            checkpoint = check_resumable(Path(ckpt_path), self.module, self.identity)
             self.logger.purge_from(checkpoint.content["epoch"] + 2)  # counted from 0, and that one was finished
             for callback in self.trainer.checkpoint_callbacks:
                 callback.resumed_from = Path(ckpt_path).resolve().parent  # type: ignore[attr-defined]
         if first_rank():
             make_ready(self.folder, Path(ckpt_path) if ckpt_path else None)
-            write_run_json(self)
+            write_run_json(self.folder, self.cfg, self.module, self.data, self.phases)
         try:
             if not ckpt_path:
                 self.trainer.validate(self.module, self.data, verbose=False)
@@ -172,23 +166,54 @@ class EpochSeed(L.Callback):
         torch.manual_seed(hash((self.seed, trainer.current_epoch, trainer.global_rank)) % 2**31)
 
 
+class EpochLine(L.Callback):
+    """Prints one line per epoch: what moved, how long it took, how long is left."""
+
+    def __init__(self, monitor: DiagnosticsMonitor, epochs: int) -> None:
+        """Report the rows of `monitor`, of a fit of `epochs`."""
+        self.monitor, self.epochs = monitor, epochs
+        self._started = 0.0
+        self._done = 0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+
+    @rank_zero_only
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Print the newest row."""
+        self._done += 1
+        per_epoch = (time.monotonic() - self._started) / self._done
+        left = per_epoch * (self.epochs - trainer.current_epoch - 1)
+        row = self.monitor.rows[-1]
+        print(f"{epoch_line(row, self.epochs)}  {per_epoch:.1f} s/epoch, {left / 60:.1f} min left", flush=True)
+
+
+def epoch_line(row: dict, epochs: int) -> str:
+    """Return the numbers of one row that tell whether the representation moves."""
+    parts = [f"epoch {row[columns.EPOCH]:>2}/{epochs} {row[columns.PHASE]:<9}"]
+    parts += [f"{title} {row[name]:.3f}" for name, title in columns.IN_EPOCH_LINE.items() if name in row]
+    return "  ".join(parts)
+
+
 def make_trainer(cfg: TrainConfig, folder: Path, callbacks: Sequence[L.Callback], logger: Any) -> L.Trainer:
     """Return the Lightning trainer of `cfg.trainer`."""
     silence()
     torch.set_num_threads(cfg.trainer.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    extra: list[L.Callback] = [TQDMProgressBar(leave=False)] if _interactive(cfg) else []
-    given = cfg.trainer.model_dump(exclude={"threads", "progress_bar", "strategy"})
+    progress = cfg.trainer.progress_bar and os.isatty(2)
+    # phases freeze modules after DDP has wrapped the model
+    strategy = "ddp_find_unused_parameters_true" if cfg.trainer.strategy == "ddp" else cfg.trainer.strategy
     try:
         return L.Trainer(
-            **given,
-            strategy=_strategy(cfg.trainer.strategy),
+            **cfg.trainer.model_dump(exclude={"threads", "progress_bar", "strategy"}),
+            strategy=strategy,
             max_epochs=cfg.experiment.epochs,
             default_root_dir=folder,
-            callbacks=[*callbacks, *extra],
+            callbacks=[*callbacks, *([TQDMProgressBar(leave=False)] if progress else [])],
             plugins=[AtomicCheckpointIO()],
             logger=logger,
-            enable_progress_bar=bool(extra),
+            enable_progress_bar=progress,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,  # the samplers know rank and world size
@@ -197,17 +222,8 @@ def make_trainer(cfg: TrainConfig, folder: Path, callbacks: Sequence[L.Callback]
             log_every_n_steps=1,
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
-        asked = f"trainer.accelerator={cfg.trainer.accelerator} trainer.precision={cfg.trainer.precision}"
-        raise ConfigError(f"trainer: {one_line(error)} ({asked}; trainer=default works everywhere)") from error
-
-
-def _interactive(cfg: TrainConfig) -> bool:
-    return cfg.trainer.progress_bar and os.isatty(2)
-
-
-def _strategy(name: str) -> Any:
-    """Return the strategy; DDP must look for unused parameters, since phases freeze modules after the wrap."""
-    return "ddp_find_unused_parameters_true" if name == "ddp" else name
+        given = f"trainer.accelerator={cfg.trainer.accelerator} trainer.precision={cfg.trainer.precision}"
+        raise ConfigError(f"trainer: {one_line(error)} ({given}; trainer=default works everywhere)") from error
 
 
 def silence() -> None:
@@ -246,76 +262,6 @@ def untrained_model(cfg: TrainConfig, data: GrooveDataModule) -> LateFusionClass
     """Return an untrained model that knows the training split's audio statistics, and its counts where it reads any."""
     model = build_model(cfg, len(data.classes))
     model.set_audio_statistics(*audio_statistics(data))
-    if model.classifier_head.counts:
-        model.rank_counts_by(training_counts(data, model.frames_per_beat))
+    if isinstance(model.classifier_head, CountedHead):
+        model.classifier_head.ranks.fit(training_counts(data, model.frames_per_beat))
     return model
-
-
-def check_resumable(path: Path, module: GrooveModule) -> Checkpoint:
-    """Return the checkpoint at `path`, which is of this model and these settings.
-
-    Raises:
-        CheckpointError: otherwise, with the first difference.
-    """
-    checkpoint = read_checkpoint(path)
-    own = {name: tensor.shape for name, tensor in module.model.state_dict().items()}
-    there = {name: tensor.shape for name, tensor in checkpoint.weights.items()}
-    different = next((n for n in own | there if own.get(n) != there.get(n)), None)
-    if different:
-        raise CheckpointError(
-            f"{path} is of another model: {different} is {there.get(different)} there, {own.get(different)} here; "
-            "resume with the settings it was trained with"
-        )
-    check_settings_of(checkpoint, module.config)
-    return checkpoint
-
-
-def write_run_json(fit: Fit) -> None:
-    """Write ``run.json``: what the report must know beside the numbers."""
-    experiment = fit.cfg.experiment
-    trees = tree_references(fit.data, fit.cfg.trainer.threads)
-    content = {
-        "experiment": experiment.name,
-        "verdict": experiment.verdict,
-        "seed": fit.cfg.seed,
-        "split_seed": fit.cfg.data.split_seed,
-        "fold": fit.cfg.data.fold,
-        "lr": fit.cfg.optimizer.lr,
-        "loss": loss_name(fit.cfg.loss),
-        "triplet_margin": fit.cfg.loss.triplet_margin,
-        "warmup_epochs": experiment.warmup_epochs,
-        "radar_in_projection": fit.module.model.radar_in_projection,
-        "classes": fit.data.classes,
-        "modules": fit.module.model.module_names,
-        "phases": [_phase_json(phase, experiment.phases) for phase in fit.phases],
-        "parameters": {"total": sum(p.numel() for p in fit.module.model.parameters())},
-        "data": {
-            "train": len(fit.data.train),
-            "val": len(fit.data.val),
-            "train_songs": len(set(fit.data.train.labels.song)),
-            "val_songs": len(set(fit.data.val.labels.song)),
-            "pair_counts": fit.data.pair_counts,
-        },
-        "references": trees.by_chart,
-        "references_by_song": trees.by_song,
-    }
-    write_json(fit.folder / "run.json", content)
-
-
-def loss_name(loss: LossConfig) -> str:
-    """Return the name of the class of `loss`; of one of pytorch-metric-learning also what its pairs are made from."""
-    if loss.name is None:
-        return loss.target.rpartition(".")[2]
-    return f"{loss.name} of {loss.pairs or 'triplets'}"
-
-
-def _phase_json(phase: Phase, configured: Sequence[PhaseConfig]) -> dict[str, Any]:
-    """Return `phase` with its place among the `configured` ones, of which those without an epoch are not run."""
-    return {
-        "name": phase.name,
-        "index": [other.name for other in configured].index(phase.name),
-        "first_epoch": phase.first_epoch,
-        "last_epoch": phase.last_epoch,
-        "frozen": list(phase.frozen),
-        "weights": phase.weights,
-    }

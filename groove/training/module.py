@@ -1,6 +1,11 @@
 """`GrooveModule`: the fusion model with both objectives; which of them counts is set by the phase callback.
 
-Dimension letters: B charts, C classes, E embedding size.
+In a fit of several processes each encodes its share of a batch and gathers the others' outputs, so that each pair and
+triplet of the batch counts, as in one process with the whole batch. Only a process's own rows carry a gradient. DDP
+averages the gradients of the W processes, so the loss is multiplied by W: the average of the parts is then the gradient
+of the whole.
+
+Dimension letters: B charts of a batch, b charts of a process, C classes, E embedding size, W processes.
 """
 
 from __future__ import annotations
@@ -12,15 +17,22 @@ from typing import Any
 import lightning as L
 import torch
 from hydra.utils import get_class, instantiate
-from torch import Tensor
+from torch import Tensor, distributed, nn
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy
 
 from groove.config.schema import LossConfig, TrainConfig, plain
 from groove.data.dataset import ChartBatch
 from groove.errors import ConfigError, GrooveError, one_line
 from groove.model.fusion import LateFusionClassifier, ModelOutput, full_precision
 from groove.model.losses import ContrastiveLoss, ContrastiveOutput, ContrastiveTargets
+from groove.runs import columns
 from groove.training.finite import nonfinite
-from groove.training.gather import gather_output, world_size
+
+PER_CHART = (columns.TRAIN_LOSS, columns.TRAIN_CLASSIFICATION_LOSS, columns.TRAIN_NORM)
+"""Numbers of a batch whose mean over an epoch weighs a batch by its charts."""
+PER_TRIPLET = (columns.TRAIN_CONTRASTIVE_LOSS, columns.TRAIN_ACTIVE_FRACTION, columns.TRAIN_MARGIN)
+"""Those that it weighs by its triplets."""
 
 
 def make_loss(settings: LossConfig) -> ContrastiveLoss:
@@ -43,9 +55,10 @@ def make_objective(cfg: TrainConfig) -> tuple[ContrastiveLoss, Any]:
         raise
     except Exception as error:  # a user's own class may raise anything; Hydra wraps it
         raise ConfigError(f"loss and mining cannot be made: {one_line(error.__cause__ or error)}") from error
-    if not isinstance(loss, ContrastiveLoss) or not callable(miner):
-        wanted = "loss._target_ must be a ContrastiveLoss, mining._target_ a miner of groove.model.mining"
-        raise ConfigError(f"{wanted}, got {cfg.loss.target} and {cfg.mining.target}")
+    if not isinstance(loss, ContrastiveLoss):
+        raise ConfigError(f"loss._target_ must be a ContrastiveLoss, got {cfg.loss.target}")
+    if not callable(miner):
+        raise ConfigError(f"mining._target_ must be a miner as in groove.model.mining, got {cfg.mining.target}")
     return loss, miner
 
 
@@ -56,6 +69,8 @@ class GrooveModule(L.LightningModule):
         model: the `LateFusionClassifier`.
         loss_weights: weight of each loss, set by `PhaseScheduler` at every epoch start.
         base_lr: learning rate before schedule and phase factors.
+        train_means, train_accuracy: of the epoch's training batches; `train_means` by column.
+        val_accuracy, val_loss: of the model's own head on the held-out charts.
     """
 
     def __init__(
@@ -66,24 +81,28 @@ class GrooveModule(L.LightningModule):
         scaler: Mapping[str, Sequence[float]],
         class_weights: Tensor | None = None,
     ) -> None:
-        """Train `model` as `cfg` says.
-
-        `classes` and `scaler` go into the checkpoint, with the model's own constructor arguments.
-        """
+        """Train `model` as `cfg` says; the checkpoint holds `classes`, `scaler` and what rebuilds the model."""
         super().__init__()
-        self.model = model
-        self.config = cfg
+        self.model, self.cfg = model, cfg
         self.contrastive_loss, self.miner = make_objective(cfg)
-        self.base_lr = cfg.optimizer.lr
+        self.base_lr: float = cfg.optimizer.lr
         self.loss_weights: dict[str, float] = {}
-        self.classes = list(classes)
         self.register_buffer("class_weights", class_weights, persistent=False)
+        # not "disable", which drops the weights too (torchmetrics 1.x); NaN itself stops the run elsewhere
+        self.train_means = nn.ModuleDict(
+            {name: MeanMetric(nan_strategy="ignore") for name in (*PER_CHART, *PER_TRIPLET)}
+        )
+        self.train_accuracy, self.val_accuracy = (
+            MulticlassAccuracy(len(classes), average="micro", validate_args=False) for _ in range(2)
+        )
+        self.val_loss = MeanMetric(nan_strategy="ignore")
+        sizes = {"classes": len(classes), "frames_per_beat": cfg.features.frames_per_beat}
         self.save_hyperparameters(
             {
-                "model": cfg.model.arguments | {"classes": len(self.classes)},
+                "model": cfg.model.arguments | sizes,
                 "config": plain(cfg),
-                "classes": self.classes,
-                "radar_scaler": {key: list(value) for key, value in scaler.items()},
+                "classes": list(classes),
+                "radar_scaler": {name: list(values) for name, values in scaler.items()},
             }
         )
 
@@ -97,16 +116,20 @@ class GrooveModule(L.LightningModule):
 
     def objectives(self, output: ModelOutput, batch: ChartBatch, triplets: Tensor) -> tuple[Tensor, ContrastiveOutput]:
         """Return the classification loss and the contrastive loss of one encoded batch, unweighted."""
-        smoothing = self.config.optimizer.label_smoothing
         weights: Any = self.class_weights
         targets = ContrastiveTargets(triplets, batch.radar, batch.label)
         with full_precision(output.pooled):
-            classification = self.model.classifier_head.loss(output.logits, batch.label, weights, smoothing)
+            classification = self.model.classifier_head.loss(output.logits, batch.label, weights, self.smoothing)
             contrastive = self.contrastive_loss(output.embedding, targets)
             if weight := self.contrastive_loss.pooled_weight:
                 pooled = self.contrastive_loss.of_pooled(output.pooled, targets)
                 contrastive = contrastive._replace(loss=contrastive.loss + weight * pooled)
         return classification, contrastive
+
+    @property
+    def smoothing(self) -> float:
+        """Return the label smoothing of the classification loss."""
+        return self.cfg.optimizer.label_smoothing
 
     def weighted(self, classification: Tensor, contrastive: Tensor) -> Tensor:
         """Return the weighted sum; a loss of weight 0 contributes no gradient at all."""
@@ -114,56 +137,92 @@ class GrooveModule(L.LightningModule):
         active = [weight * terms[name] for name, weight in self.loss_weights.items() if weight > 0]
         return torch.stack(active).sum()
 
-    def training_step(self, batch: ChartBatch, batch_idx: int) -> Tensor:
-        """Return the weighted loss of one batch and log both objectives."""
-        output = gather_output(self.model(batch), len(batch.label))
-        triplets = self.miner(output.embedding.detach(), batch)
+    def numbers(self, output: ModelOutput, batch: ChartBatch, triplets: Tensor) -> dict[str, Tensor]:
+        """Return the `PER_CHART` numbers of one encoded batch, and the `PER_TRIPLET` ones where it has triplets."""
         classification, contrastive = self.objectives(output, batch, triplets)
-        loss = self.weighted(classification, contrastive.loss)
+        row = {
+            columns.TRAIN_LOSS: self.weighted(classification, contrastive.loss),
+            columns.TRAIN_CLASSIFICATION_LOSS: classification,
+            columns.TRAIN_NORM: output.embedding.detach().norm(dim=1).mean(),
+        }
+        if len(batch.triplets):
+            row |= {
+                columns.TRAIN_CONTRASTIVE_LOSS: contrastive.loss,
+                columns.TRAIN_ACTIVE_FRACTION: contrastive.active_fraction,
+                columns.TRAIN_MARGIN: contrastive.margin,
+            }
+        return row
+
+    def training_step(self, batch: ChartBatch, batch_idx: int) -> Tensor:
+        """Return the weighted loss of one batch; its numbers enter the means of the epoch, equal in all processes."""
+        output = gather_output(self.model(batch), len(batch.label))
+        numbers = self.numbers(output, batch, self.miner(output.embedding.detach(), batch))
+        loss = numbers[columns.TRAIN_LOSS]
         if not torch.isfinite(loss):
             raise nonfinite(f"loss {loss.item()}", self.model, batch)
-        accuracy = (self.model.predict(output.logits) == batch.label).float().mean()
-        self._log_step(batch, loss, classification, contrastive, accuracy, output.embedding)
-        return loss * world_size()  # DDP takes the mean over ranks of gradients that are parts of a sum
-
-    def _log_step(
-        self,
-        batch: ChartBatch,
-        loss: Tensor,
-        classification: Tensor,
-        contrastive: ContrastiveOutput,
-        accuracy: Tensor,
-        embedding: Tensor,
-    ) -> None:
-        """Log epoch means: per chart for the classifier, per triplet for what triplets decide.
-
-        The numbers are of the whole batch, equal on every rank.
-        """
-        charts, triplets, several = len(batch.label), len(batch.triplets), world_size() > 1
-        per_chart = {
-            "train/loss": loss,
-            "train/classification_loss": classification,
-            "train/accuracy": accuracy,
-            "train/embedding_norm": embedding.detach().norm(dim=1).mean(),
-        }
-        self.log_dict(per_chart, on_step=False, on_epoch=True, batch_size=charts, sync_dist=several)
-        if triplets:
-            per_triplet = {
-                "train/contrastive_loss": contrastive.loss,
-                "train/active_fraction": contrastive.active_fraction,
-                "train/margin": contrastive.margin,
-            }
-            self.log_dict(per_triplet, on_step=False, on_epoch=True, batch_size=triplets, sync_dist=several)
+        self.train_accuracy.update(self.model.classifier_head.predict(output.logits), batch.label)
+        self.log(columns.TRAIN_ACCURACY, self.train_accuracy, on_step=False, on_epoch=True, logger=False)
+        for name, value in numbers.items():
+            mean = self.train_means[name]
+            mean.update(value.detach(), len(batch.label) if name in PER_CHART else len(batch.triplets))  # type: ignore[operator]
+            self.log(name, mean, on_step=False, on_epoch=True, logger=False)  # type: ignore[arg-type]
+        return loss * world_size()
 
     def validation_step(self, batch: ChartBatch, batch_idx: int) -> ModelOutput:  # type: ignore[override]
-        """Return the outputs; `DiagnosticsMonitor` gathers them and computes every held-out number."""
-        return self.model(batch)
+        """Return the outputs of held-out charts; `DiagnosticsMonitor` gathers them, for what needs them all at once."""
+        output = self.model(batch)
+        label = batch.label[batch.own]
+        loss = self.model.classifier_head.loss(output.logits.float(), label, None, self.smoothing)
+        self.val_accuracy.update(self.model.classifier_head.predict(output.logits), label)
+        self.val_loss.update(loss, len(label))
+        self.log(columns.ACCURACY, self.val_accuracy, logger=False)
+        self.log(columns.CLASSIFICATION_LOSS, self.val_loss, logger=False)
+        return output
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW over all parameters from the start, one named group per module: phases only change flags and rates."""
-        settings = self.config.optimizer
         groups = [
             {"params": list(self.model.module(name).parameters()), "name": name} for name in self.model.module_names
         ]
         groups = [group for group in groups if group["params"]]
+        settings = self.cfg.optimizer
         return torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
+
+
+def world_size() -> int:
+    """Return the number of processes that train together."""
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def gather_rows(own: Tensor, charts: int) -> Tensor:
+    """Return the rows of all processes in the batch's order, (B, D), of which only this one's have a gradient.
+
+    Args:
+        own: (b, D) rows of this process, those at ``rank, rank + W, rank + 2 W, ...`` of the batch.
+        charts: B.
+    """
+    ranks, rank = distributed.get_world_size(), distributed.get_rank()
+    most = -(-charts // ranks)
+    padded = own.new_zeros(most, *own.shape[1:])
+    padded[: len(own)] = own.detach()
+    parts = [torch.empty_like(padded) for _ in range(ranks)]
+    distributed.all_gather(parts, padded.contiguous())
+    parts[rank] = torch.cat([own, padded[len(own) :]])
+    return torch.stack(parts, dim=1).flatten(0, 1)[:charts]  # row k * W + r is the k-th of rank r
+
+
+def gather_output(output: ModelOutput, charts: int) -> ModelOutput:
+    """Return `output` of a batch of `charts` as if one process had encoded it; `layers` stay this process's."""
+    if world_size() == 1:
+        return output
+    logits, embedding, pooled = (gather_rows(x, charts) for x in (output.logits, output.embedding, output.pooled))
+    return output._replace(logits=logits, embedding=embedding, pooled=pooled)
+
+
+def gather_lists(own: list[Any]) -> list[Any]:
+    """Return the lists of all processes joined, equal in each."""
+    if world_size() == 1:
+        return own
+    parts: list[list[Any]] = [[] for _ in range(world_size())]
+    distributed.all_gather_object(parts, own)
+    return [entry for part in parts for entry in part]

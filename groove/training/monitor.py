@@ -17,55 +17,28 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
+from groove.config.modules import SHARED_MODULES
 from groove.data.datamodule import GrooveDataModule
 from groove.data.dataset import BatchRequest, ChartBatch
 from groove.io.files import write_csv
 from groove.model.fusion import ModelOutput
 from groove.model.losses import ContrastiveTargets
 from groove.retrieval.metrics import retrieval_gain
+from groove.runs import columns
+from groove.runs.layout import METRICS_FILE
 from groove.training.diagnostics import (
     cross_validated,
     drift,
     gradient_norms,
-    knn_accuracy,
-    linear_probe_accuracy,
+    knn,
+    linear_probe,
     objective_gradients,
     weight_change,
 )
-from groove.training.gather import gather_lists
-from groove.training.module import GrooveModule
+from groove.training.module import GrooveModule, gather_lists
 from groove.training.phases import PhaseScheduler, phase_at
 
-LEADING = (
-    "epoch",
-    "phase",
-    "weight/classification",
-    "weight/contrastive",
-    "train/loss",
-    "train/classification_loss",
-    "train/contrastive_loss",
-    "train/accuracy",
-    "train/active_fraction",
-    "train/margin",
-    "train/embedding_norm",
-    "val/accuracy",
-    "val/song_accuracy",
-    "val/probe_accuracy",
-    "val/knn_accuracy",
-    "val/classification_loss",
-    "val/contrastive_loss",
-    "val/ap_dist",
-    "val/an_dist",
-    "val/triplet_margin",
-    "val/positive_margin_fraction",
-    "val/active_fraction",
-    "val/margin",
-    "val/embedding_norm",
-    "retrieval/gain/pooled",
-    "retrieval/gain/projection",
-)
-LAYERS = ("audio_encoder", "chart_encoder", "fusion_module", "backbone", "pooled", "projection")
-MONITORED = ("val/accuracy", "retrieval/gain/pooled", "combined")
+LAYERS = (*(name for name in SHARED_MODULES if name != "pooling"), "pooled", "projection")
 _GRADIENT_SEED = 7
 
 
@@ -118,7 +91,7 @@ class DiagnosticsMonitor(L.Callback):
 
     def _mean_step_norms(self) -> dict[str, float]:
         names = dict.fromkeys(name for norms in self._step_norms for name in norms)
-        means = {f"grad_norm/{n}": float(np.mean([s[n] for s in self._step_norms if n in s])) for n in names}
+        means = {columns.gradient(n): float(np.mean([s[n] for s in self._step_norms if n in s])) for n in names}
         self._step_norms = []
         return means
 
@@ -144,21 +117,22 @@ class DiagnosticsMonitor(L.Callback):
         if not self.reference:
             self.reference = {name: value.clone() for name, value in self.held_out.items()}
             self.initial = {n: p.detach().clone().cpu() for n, p in pl_module.model.named_parameters()}
-        row = self._accuracies(pl_module, logits) | self._triplet_numbers(pl_module, logits)
+        row = self._accuracies(pl_module, logits) | self._triplet_numbers(pl_module)
         for name in ("pooled", "projection"):
-            row[f"retrieval/gain/{name}"] = retrieval_gain(self.held_out[name].double().numpy(), self.data.val.labels)
+            gain = retrieval_gain(self.held_out[name].double().numpy(), self.data.val.labels)
+            row[columns.gain(name)] = gain
         for name in LAYERS:
-            row |= {f"drift/{name}/{k}": v for k, v in drift(self.reference[name], self.held_out[name]).items()}
+            change = drift(self.reference[name], self.held_out[name])
+            row |= {columns.drift(name, measure): value for measure, value in change.items()}
         row |= weight_change({n: p.to(pl_module.device) for n, p in self.initial.items()}, pl_module.model)
         row |= objective_gradients(pl_module, self._gradient_batch.to(pl_module.device))
         self._held_out_row = row
         if trainer.state.fn == TrainerFn.VALIDATING:
-            self._record(trainer, pl_module, 0, self._train_loss_at_epoch_0(pl_module) | row)
+            self._record(trainer, pl_module, 0, self._train_numbers_at_epoch_0(pl_module) | row)
             return
-        logged = {"val/accuracy": row["val/accuracy"], "retrieval/gain/pooled": row["retrieval/gain/pooled"]}
-        logged = {name: float(np.nan_to_num(value, nan=-1.0)) for name, value in logged.items()}
-        logged["combined"] = sum(logged.values())
-        pl_module.log_dict(logged, logger=False, sync_dist=trainer.world_size > 1)  # equal on every rank
+        gain = float(np.nan_to_num(row[columns.gain("pooled")], nan=-1.0))
+        kept_by = {columns.gain("pooled"): gain, columns.BEST_COMBINED: row[columns.ACCURACY] + gain}
+        pl_module.log_dict(kept_by, logger=False, sync_dist=trainer.world_size > 1)  # equal in all processes
 
     def _in_table_order(self) -> tuple[dict[str, Tensor], Tensor]:
         """Return each layer's outputs, and the logits, in the order of the held-out table."""
@@ -175,89 +149,77 @@ class DiagnosticsMonitor(L.Callback):
         return layers, joined([o.logits for o in outputs])
 
     def _accuracies(self, module: GrooveModule, logits: Tensor) -> dict[str, float]:
-        """Return the accuracy of the model's own head, of a fresh linear probe, and of k-NN, on pooled features.
+        """Return loss and accuracy of the model's own head, and the accuracies of a linear probe and of k-NN.
 
-        The own head is asked twice: chart by chart, and for all charts of a simfile together (`SimfileSlots`).
-        Probe and k-NN are cross-validated by song on the held-out charts: it costs no encoding, and no feature is one
-        that the network was fitted on.
+        The own head predicts twice: chart by chart, and jointly per simfile (each slot used once, `SimfileSlots`).
+        Probe and k-NN read the pooled features; cross-validated by song on the held-out charts, they cost no encoding,
+        and no feature is one that the network was fitted on.
         """
         labels = self.data.val.labels
         pooled = self.held_out["pooled"].double().numpy()
-        together = self.data.val_slots.share(module.model.expected(logits).double().numpy())
+        joint = self.data.val_slots.share(module.model.classifier_head.expected(logits).double().numpy())
         return {
-            "val/accuracy": float((module.model.predict(logits).numpy() == labels.label).mean()),
-            "val/song_accuracy": float((together == labels.label).mean()),
-            "val/probe_accuracy": cross_validated(linear_probe_accuracy, pooled, labels.label, labels.song),
-            "val/knn_accuracy": cross_validated(knn_accuracy, pooled, labels.label, labels.song),
+            columns.CLASSIFICATION_LOSS: float(module.val_loss.compute()),
+            columns.ACCURACY: float(module.val_accuracy.compute()),
+            columns.JOINT_ACCURACY: float((joint == labels.label).mean()),
+            columns.PROBE: cross_validated(linear_probe, pooled, labels.label, labels.song),
+            columns.KNN: cross_validated(knn, pooled, labels.label, labels.song),
         }
 
-    def _triplet_numbers(self, module: GrooveModule, logits: Tensor) -> dict[str, float]:
-        """Return the losses and triplet distances on the fixed held-out triplets."""
-        labels = self.data.val.labels
-        label, radar = torch.from_numpy(labels.label), torch.from_numpy(labels.radar).float()
-        smoothing = module.config.optimizer.label_smoothing
-        row = {"val/classification_loss": float(module.model.classifier_head.loss(logits, label, None, smoothing))}
-        row["val/embedding_norm"] = float(self.held_out["projection"].norm(dim=1).mean())
-        triplets = torch.from_numpy(self.data.val_triplets)
+    def _triplet_numbers(self, module: GrooveModule) -> dict[str, float]:
+        """Return the contrastive loss and the distances on the fixed held-out triplets."""
+        row = {columns.NORM: float(self.held_out["projection"].norm(dim=1).mean())}
+        triplets, labels = torch.from_numpy(self.data.val_triplets), self.data.val.labels
         if len(triplets) == 0:
             return row
-        targets = ContrastiveTargets(triplets, radar, label)
+        targets = ContrastiveTargets(triplets, torch.from_numpy(labels.radar).float(), torch.from_numpy(labels.label))
         result = module.contrastive_loss(self.held_out["projection"], targets)
         return row | {
-            "val/contrastive_loss": float(result.loss),
-            "val/ap_dist": float(result.ap_dist),
-            "val/an_dist": float(result.an_dist),
-            "val/triplet_margin": float(result.an_dist - result.ap_dist),
-            "val/positive_margin_fraction": float(result.positive_margin_fraction),
-            "val/active_fraction": float(result.active_fraction),
-            "val/margin": float(result.margin),
+            columns.CONTRASTIVE_LOSS: float(result.loss),
+            columns.AP_DISTANCE: float(result.ap_dist),
+            columns.AN_DISTANCE: float(result.an_dist),
+            columns.MARGIN: float(result.an_dist - result.ap_dist),
+            columns.POSITIVE: float(result.positive_margin_fraction),
+            columns.ACTIVE_FRACTION: float(result.active_fraction),
+            columns.LOSS_MARGIN: float(result.margin),
         }
 
     @torch.no_grad()
-    def _train_loss_at_epoch_0(self, module: GrooveModule) -> dict[str, float]:
-        """Return the training losses before the first step, on the fixed gradient batch (later: means of steps)."""
+    def _train_numbers_at_epoch_0(self, module: GrooveModule) -> dict[str, float]:
+        """Return the training numbers before the first step, on the fixed gradient batch (later: means of steps)."""
         batch = self._gradient_batch.to(module.device)
         output = module(batch)
-        classification, contrastive = module.objectives(output, batch, batch.triplets)
-        row = {
-            "train/loss": float(module.weighted(classification, contrastive.loss)),
-            "train/classification_loss": float(classification),
-            "train/accuracy": float((module.model.predict(output.logits) == batch.label).float().mean()),
-            "train/embedding_norm": float(output.embedding.norm(dim=1).mean()),
+        right = module.model.classifier_head.predict(output.logits) == batch.label
+        numbers = module.numbers(output, batch, batch.triplets)
+        return {name: float(value) for name, value in numbers.items()} | {
+            columns.TRAIN_ACCURACY: float(right.float().mean())
         }
-        if len(batch.triplets):
-            row |= {
-                "train/contrastive_loss": float(contrastive.loss),
-                "train/active_fraction": float(contrastive.active_fraction),
-                "train/margin": float(contrastive.margin),
-            }
-        return row
 
     # --- rows
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Join what the steps and the held-out charts gave into one row."""
-        train = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("train/")}
+        train = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith(columns.TRAIN)}
         row = self._held_out_row | self._mean_step_norms() | train
         self._record(trainer, pl_module, trainer.current_epoch + 1, row)
 
     def _record(self, trainer: L.Trainer, module: L.LightningModule, epoch: int, row: dict[str, float]) -> None:
         phase = phase_at(self.scheduler.phases, epoch)
         # before the first step no weight has acted yet
-        weights = {f"weight/{name}": weight for name, weight in phase.weights.items()} if epoch else {}
+        weights = {columns.objective_weight(name): weight for name, weight in phase.weights.items()} if epoch else {}
         trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
         rate = trainer.optimizers[0].param_groups[0]["lr"] if trainer.optimizers else module.base_lr
         finite = {name: value for name, value in row.items() if value == value}
-        extra = {"parameters/trainable": float(trainable), "lr": float(rate)}  # type: ignore[arg-type]
+        extra = {columns.TRAINABLE: float(trainable), columns.LEARNING_RATE: float(rate)}  # type: ignore[arg-type]
         self.rows = [r for r in self.rows if r["epoch"] < epoch]
         self.rows.append({"epoch": epoch, "phase": phase.name if epoch else "initial"} | weights | finite | extra)
         self.write()
         for logger in trainer.loggers:
-            logger.log_metrics({k: v for k, v in self.rows[-1].items() if k not in ("epoch", "phase")}, step=epoch)
+            logger.log_metrics(weights | finite | extra, step=epoch)
 
     @rank_zero_only
     def write(self) -> None:
         """Write all rows to ``metrics.csv``."""
-        others = dict.fromkeys(name for row in self.rows for name in row if name not in LEADING)
-        header = [*LEADING, *sorted(others)]
-        write_csv(self.folder / "metrics.csv", header, ([row.get(name, "") for name in header] for row in self.rows))
+        others = dict.fromkeys(name for row in self.rows for name in row if name not in columns.LEADING)
+        header = [*columns.LEADING, *sorted(others)]
+        write_csv(self.folder / METRICS_FILE, header, ([row.get(name, "") for name in header] for row in self.rows))

@@ -27,7 +27,7 @@ _LR_WARMUP = 0.05
 
 
 @dataclass(frozen=True)
-class Phase:
+class ResolvedPhase:
     """One phase, resolved against a model: epochs `first_epoch` to `last_epoch`, 1-based and inclusive."""
 
     name: str
@@ -43,13 +43,13 @@ class Phase:
         return _TITLES.get(self.name, self.name.capitalize())
 
 
-def resolve_phases(experiment: ExperimentConfig, model: LateFusionClassifier) -> list[Phase]:
+def resolve_phases(experiment: ExperimentConfig, model: LateFusionClassifier) -> list[ResolvedPhase]:
     """Return the phases of `experiment`, which cover its epochs exactly.
 
     Raises:
         ConfigError: for a module that `model` does not have, or a phase in which nothing is trained.
     """
-    resolved: list[Phase] = []
+    resolved: list[ResolvedPhase] = []
     first = 1
     for phase, length in zip(experiment.phases, experiment.phase_lengths, strict=True):
         frozen = _frozen(phase, model)
@@ -61,7 +61,7 @@ def resolve_phases(experiment: ExperimentConfig, model: LateFusionClassifier) ->
             for module in model.matching([name], f"phase '{phase.name}': lr_factor")
         }
         if length:
-            resolved.append(Phase(phase.name, first, first + length - 1, tuple(frozen), weights, factors))
+            resolved.append(ResolvedPhase(phase.name, first, first + length - 1, tuple(frozen), weights, factors))
         first += length
     return resolved
 
@@ -88,7 +88,7 @@ def _check_something_trains(
         )
 
 
-def phase_at(phases: Sequence[Phase], epoch: int) -> Phase:
+def phase_at(phases: Sequence[ResolvedPhase], epoch: int) -> ResolvedPhase:
     """Return the phase of the 1-based `epoch`; the first phase for epoch 0, the last beyond the end."""
     for phase in phases:
         if epoch <= phase.last_epoch:
@@ -107,12 +107,12 @@ def lr_schedule(schedule: str, progress: float) -> float:
 class PhaseScheduler(L.Callback):
     """Applies the phase of the current epoch; a pure function of the epoch, without state."""
 
-    def __init__(self, phases: Sequence[Phase], schedule: str = "constant") -> None:
+    def __init__(self, phases: Sequence[ResolvedPhase], schedule: str = "constant") -> None:
         """Schedule `phases`; `schedule` shapes the learning rate over the whole fit."""
         self.phases = list(phases)
         self.schedule = schedule
 
-    def apply(self, module: Any, epoch: int) -> Phase:
+    def apply(self, module: Any, epoch: int) -> ResolvedPhase:
         """Freeze and weigh as the phase of the 1-based `epoch` says; return it."""
         phase = phase_at(self.phases, epoch)
         module.model.freeze(phase.frozen)
@@ -142,7 +142,7 @@ class PhaseScheduler(L.Callback):
             group["lr"] = pl_module.base_lr * factor * phase.lr_factor.get(group["name"], 1.0)  # type: ignore[operator]
 
     @rank_zero_only
-    def _announce(self, phase: Phase, module: Any) -> None:
+    def _announce(self, phase: ResolvedPhase, module: Any) -> None:
         position = self.phases.index(phase)
         if position:
             print(f"PHASE TRANSITION: {self.phases[position - 1].title} → {phase.title}", flush=True)

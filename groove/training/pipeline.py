@@ -2,59 +2,52 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import inspect
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from hydra import compose
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import NO_EFFECT, TrainConfig, checked, flat, plain
 from groove.data.datamodule import GrooveDataModule
 from groove.embedding.embedded import save
-from groove.embedding.encode import Vectors, encode
+from groove.embedding.encode import encode
 from groove.errors import GrooveError
 from groove.features.catalogue import Catalogue
 from groove.features.preparation import prepared
 from groove.io.processes import alone
 from groove.model.fusion import LateFusionClassifier
-from groove.model.weights import LoadReport, read_checkpoint
-from groove.runs.layout import CHECKPOINTS, LAST, VERDICT
+from groove.model.losses import ContrastiveLoss
+from groove.model.weights import read_checkpoint
+from groove.runs.layout import CHECKPOINTS, LAST, VERDICT_FILE
 from groove.training.distributed import Ranks, first_rank
 from groove.training.fit import Fit, build_model, make_trainer, untrained_model
 from groove.training.module import make_objective
 from groove.training.phases import resolve_phases
-from groove.training.results import own_library, retrieval_report, write_retrieval
-from groove.training.storage import how_to_go_on, saying_how_to_go_on
-
-SCALAR_PANELS = {
-    "groove": {
-        "gradient norms": ["Multiline", ["grad_norm/.*"]],
-        "triplet distances": ["Multiline", ["val/ap_dist", "val/an_dist"]],
-        "triplet margin": ["Multiline", ["val/triplet_margin", "val/margin"]],
-        "drift: cosine": ["Multiline", ["drift/.*/cosine"]],
-        "drift: L2": ["Multiline", ["drift/.*/l2"]],
-        "accuracy and retrieval gain": ["Multiline", ["val/.*accuracy", "retrieval/gain/.*"]],
-    }
-}
-"""TensorBoard's page of custom scalars: the panels of the figure."""
-_PROJECTOR = ("title", "difficulty", "meter", "pack", "chart_id")
-"""What TensorBoard's projector knows of a chart, beside its radar."""
+from groove.training.results import log_results, own_library, write_retrieval
+from groove.training.resume import resume_command, resume_hint_on_disk_error
 
 _NOT_OF_THE_CLASSIFIER = (
     *(*NO_EFFECT, "data", "loss", "mining", "diagnostics", "pretrain", "pretrained"),
     *("trainer.devices", "trainer.num_nodes"),
 )
 """Settings that do not decide a pretrained classifier, or are in its key otherwise."""
+_OF_VERDICT = "triplet_margin"
+"""What the verdict holds the triplet margin against, whatever the loss."""
 
 
-def check_settings(cfg: TrainConfig) -> None:
+def check_settings(cfg: TrainConfig, overrides: Sequence[str] = ()) -> list[str]:
     """Check everything that needs no song: model, loss, trainer, phases, checkpoints. A typo costs no epoch.
+
+    Returns:
+        A line for each of the command line's words `overrides` that cannot change what is trained.
 
     Raises:
         GrooveError: with the first mistake.
@@ -62,10 +55,47 @@ def check_settings(cfg: TrainConfig) -> None:
     with torch.device("meta"):  # sizes without weights: nothing is allocated
         model = build_model(cfg, len(cfg.data.classes))
     resolve_phases(cfg.experiment, model)
-    make_objective(cfg)
+    loss, _ = make_objective(cfg)
     make_trainer(cfg, Path(), [], False)  # an accelerator that is not there, a precision that it lacks
-    for path in filter(None, (cfg.pretrained, cfg.ckpt_path)):
-        read_checkpoint(Path(path))
+    for path in (cfg.pretrained, cfg.ckpt_path):
+        if path:
+            read_checkpoint(Path(path))
+    return _unused(overrides, cfg, loss)
+
+
+def _unused(overrides: Sequence[str], cfg: TrainConfig, loss: ContrastiveLoss) -> list[str]:
+    """Return a line for each setting of loss and miner in `overrides` that changes nothing of `loss`.
+
+    It is no mistake: a sweep of ``mining=random,hard`` over experiments is fair, though some losses take no triplets.
+    """
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    words = {
+        word.lstrip("+"): override.key_or_group
+        for word, override in zip(overrides, parsed, strict=True)
+        if override.key_or_group.partition(".")[0] in ("loss", "mining")
+        and not override.is_delete()
+        and override.value() is not None
+    }
+    if not any(phase.weights.contrastive for phase in cfg.experiment.phases):
+        silent = f"no phase of experiment={cfg.experiment.name} weighs the contrastive loss"
+        return [f"{word} changes nothing that is trained, only what is measured: {silent}" for word in words]
+    reasons = ((word, _reason(key, loss)) for word, key in words.items())
+    return [f"{word} {reason}" for word, reason in reasons if reason]
+
+
+def _reason(key: str, loss: ContrastiveLoss) -> str | None:
+    """Return why `key` changes nothing of `loss`; None if it does."""
+    group, _, name = key.partition(".")
+    kind = type(loss)
+    if group == "mining":
+        unlike = f"changes nothing that is trained, only what is measured: {kind.__name__} takes no triplets"
+        return None if loss.uses_triplets else unlike
+    accepted = inspect.signature(kind).parameters
+    if not name or name == "_target_" or name in accepted:
+        return None
+    if name == _OF_VERDICT:
+        return f"is not used by {kind.__name__}, only by the verdict, which holds the triplet margin against it"
+    return f"changes nothing: {kind.__name__} has no {name}, only {', '.join(sorted(accepted))}"
 
 
 def load_data(cfg: TrainConfig) -> tuple[GrooveDataModule, Catalogue]:
@@ -98,25 +128,24 @@ def print_data(data: GrooveDataModule) -> None:
     sys.stdout.flush()
 
 
-def starting_model(
-    cfg: TrainConfig, data: GrooveDataModule, catalogue: Catalogue, ranks: Ranks
-) -> LateFusionClassifier:
-    """Return the model that the experiment starts from: untrained, from `pretrained`, or pretrained now and cached."""
-    if cfg.ckpt_path or (not cfg.experiment.needs_pretrained and not cfg.pretrained):
-        return untrained_model(cfg, data)
-    path = Path(cfg.pretrained) if cfg.pretrained else pretrained_checkpoint(cfg, data, catalogue, ranks)
+def starting_checkpoint(cfg: TrainConfig, data: GrooveDataModule, catalogue: Catalogue, ranks: Ranks) -> Path | None:
+    """Return the checkpoint that the experiment starts from, pretraining one if needed; None: it starts untrained."""
+    if cfg.ckpt_path or not (cfg.experiment.needs_pretrained or cfg.pretrained):
+        return None
+    return Path(cfg.pretrained) if cfg.pretrained else pretrained_checkpoint(cfg, data, catalogue, ranks)
+
+
+def starting_models(
+    cfg: TrainConfig, data: GrooveDataModule, start: Path | None
+) -> tuple[LateFusionClassifier, LateFusionClassifier]:
+    """Return the model that is trained, with the weights of `start`, and the untrained one that it is compared with."""
+    untrained = untrained_model(cfg, data)  # seeds torch: the new projection head of the other is a function of it
+    if start is None:
+        return copy.deepcopy(untrained), untrained
     sizes = cfg.model.arguments | {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}
-    build_model(cfg, len(data.classes))  # for torch's state after it: the new projection head is a function of the seed
-    model, report = LateFusionClassifier.from_pretrained(path, **sizes)
-    print_load(path, report)
-    return model
-
-
-def print_load(path: Path, report: LoadReport) -> None:
-    """Print what a checkpoint gave."""
-    print(f"starting from {path}")
-    for line in report.lines():
-        print(line, flush=True)
+    model, report = LateFusionClassifier.from_pretrained(start, **sizes)
+    print(f"starting from {start}", *report.lines(), sep="\n", flush=True)
+    return model, untrained
 
 
 def pretrained_checkpoint(cfg: TrainConfig, data: GrooveDataModule, catalogue: Catalogue, ranks: Ranks) -> Path:
@@ -125,30 +154,24 @@ def pretrained_checkpoint(cfg: TrainConfig, data: GrooveDataModule, catalogue: C
     key = pretraining_key(pretrain_cfg, data.fingerprint(catalogue.fingerprint))
     folder = Path(cfg.pretrain.root) / key
     if not first_rank():  # the first one holds the lock for all, and starts the others only once it has looked
-        return _pretrained(cfg, pretrain_cfg, data, catalogue, folder, ranks)
+        return _pretrained(pretrain_cfg, catalogue, folder, ranks)
     with alone(folder.with_suffix(".lock")):  # jobs of a sweep that run side by side want the same one
-        return _pretrained(cfg, pretrain_cfg, data, catalogue, folder, ranks)
+        return _pretrained(pretrain_cfg, catalogue, folder, ranks)
 
 
-def _pretrained(
-    cfg: TrainConfig,
-    pretrain_cfg: TrainConfig,
-    data: GrooveDataModule,
-    catalogue: Catalogue,
-    folder: Path,
-    ranks: Ranks,
-) -> Path:
+def _pretrained(cfg: TrainConfig, catalogue: Catalogue, folder: Path, ranks: Ranks) -> Path:
     done = folder / CHECKPOINTS / LAST
-    if (folder / VERDICT).is_file() and done.is_file():
+    if (folder / VERDICT_FILE).is_file() and done.is_file():
         print(f"pretrained classifier of this data and model: {folder} (reused)", flush=True)
         return done
     print(f"no pretrained classifier for this data and model: pretraining one into {folder}", flush=True)
     resume = _readable(done)
-    own = GrooveDataModule(catalogue.table, catalogue.store, pretrain_cfg.data, cfg.model.max_frames, cfg.seed)
-    fit = Fit(pretrain_cfg, untrained_model(pretrain_cfg, own), own, folder, ranks)
-    with saying_how_to_go_on(folder, "the same command"):
+    data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, cfg.model.max_frames, cfg.seed)
+    model, untrained = starting_models(cfg, data, None)
+    fit = Fit(cfg, model, data, folder, ranks)
+    with resume_hint_on_disk_error(folder, "the same command"):
         fit.run(resume)
-        _report_run(fit, catalogue)
+        _report(fit, catalogue, untrained)
     return done
 
 
@@ -189,26 +212,26 @@ def fit_experiment(
     fit = Fit(cfg, model, data, folder, ranks)
     print(f"run folder: {folder}", flush=True)
     try:
-        with saying_how_to_go_on(folder, how_to_go_on(folder)):
+        with resume_hint_on_disk_error(folder, resume_command(folder)):
             fit.run(cfg.ckpt_path)
     except (KeyboardInterrupt, SystemExit):
         if (folder / CHECKPOINTS / LAST).is_file():
-            print(f"interrupted; go on with: {how_to_go_on(folder)}", file=sys.stderr)
+            print(f"interrupted; go on with: {resume_command(folder)}", file=sys.stderr)
         raise
     return fit
 
 
-def report_run(fit: Fit, catalogue: Catalogue) -> None:
+def report_run(fit: Fit, catalogue: Catalogue, untrained: LateFusionClassifier) -> None:
     """Write retrieval, embeddings, verdict and figure of a finished fit, show them, and say where they lie.
 
     Raises:
         RunError: if the run folder cannot be written.
     """
-    with saying_how_to_go_on(fit.folder, how_to_go_on(fit.folder)):
-        _report_run(fit, catalogue)
+    with resume_hint_on_disk_error(fit.folder, resume_command(fit.folder)):
+        _report(fit, catalogue, untrained)
 
 
-def _report_run(fit: Fit, catalogue: Catalogue) -> None:
+def _report(fit: Fit, catalogue: Catalogue, untrained: LateFusionClassifier) -> None:
     if not first_rank():
         return
     from rich.console import Console
@@ -217,57 +240,19 @@ def _report_run(fit: Fit, catalogue: Catalogue) -> None:
     from groove.runs.folder import load_run
     from groove.runs.verdict.verdict import judge, verdict_table, write_verdict
 
-    every = encode(fit.module.model, fit.data.charts, fit.data.store)
-    held_out = [split == "val" for split in fit.data.split]
+    folder, model, data = fit.folder, fit.module.model, fit.data
+    every = encode(model, data.charts, data.store)
+    held_out = [split == "val" for split in data.split]
     vectors = {name: matrix[held_out] for name, matrix in every.items()}
-    write_retrieval(retrieval_report(fit, vectors, untrained_model(fit.cfg, fit.data)), fit.folder)
-    embeddings = save(own_library(fit, catalogue.fingerprint, every), fit.folder)
-    run = load_run(fit.folder)
+    epoch_0 = {name: fit.monitor.reference[name].numpy() for name in vectors}
+    write_retrieval(folder, model, untrained, data, vectors, epoch_0)
+    embeddings = save(own_library(folder, fit.cfg, model, data, catalogue.fingerprint, every), folder)
+    run = load_run(folder)
     verdict = judge(run)
-    figure = write_figure(run, fit.folder)
-    log_to_tensorboard(fit, verdict, run, vectors)
+    figure = write_figure(run, folder)
+    log_results(fit.logger, fit.cfg, data, vectors, run, verdict)
     console = Console(width=max(100, min(160, shutil.get_terminal_size((140, 40)).columns)))
     console.print(verdict_table(verdict))
     console.print(verdict.summary)
-    write_verdict(verdict, fit.folder)  # last: its presence says that the run is complete
-    print(f"verdict: {fit.folder / 'verdict.json'}\nfigure:  {figure}\ncharts:  {embeddings}", flush=True)
-
-
-def log_to_tensorboard(fit: Fit, verdict: Any, run: Any, vectors: Vectors) -> None:
-    """Add figure, verdict, held-out embeddings, hyperparameters and final metrics to the run's TensorBoard files."""
-    from groove.figures.training_curves import training_curves
-
-    writer = fit.logger.experiment
-    epochs = fit.cfg.experiment.epochs
-    writer.add_custom_scalars(SCALAR_PANELS)
-    add_projector(fit.data, vectors, writer, epochs)
-    writer.add_figure("training_curves", training_curves(run), global_step=epochs)
-    rows = "\n".join(f"| {i.name} | {i.value} | {i.bound} | {i.passed} | {i.hint} |" for i in verdict.indicators)
-    writer.add_text("verdict", f"| indicator | value | bound | passed | hint |\n|---|---|---|---|---|\n{rows}", epochs)
-    last = fit.monitor.rows[-1]
-    final = {
-        f"final/{k}": last[k] for k in ("val/accuracy", "retrieval/gain/pooled", "drift/pooled/cosine") if k in last
-    }
-    values = flat(plain(fit.cfg)).items()
-    settings = {key: str(value) if isinstance(value, list) else value for key, value in values}
-    fit.logger.log_hyperparams(settings, final)
-    fit.logger.save()
-    writer.flush()
-
-
-def add_projector(data: GrooveDataModule, vectors: Vectors, writer: Any, epoch: int) -> None:
-    """Add the held-out embeddings to TensorBoard's projector, with what each chart is."""
-    table = data.val
-    known = {row["chart_id"]: row for row in data.catalogue.select(_PROJECTOR).to_pylist()}
-    rows = [
-        [*(" ".join(str(known[chart_id][name]).split()) for name in _PROJECTOR), *(f"{value:.0f}" for value in radar)]
-        for chart_id, radar in zip(table.chart_id, table.radar, strict=True)
-    ]
-    for name, matrix in vectors.items():
-        writer.add_embedding(
-            matrix.astype(np.float32),
-            metadata=rows,
-            metadata_header=[*_PROJECTOR, *RADAR_AXES],
-            tag=name,
-            global_step=epoch,
-        )
+    write_verdict(verdict, folder)  # last: its presence says that the run is complete
+    print(f"verdict: {folder / VERDICT_FILE}\nfigure:  {figure}\ncharts:  {embeddings}", flush=True)

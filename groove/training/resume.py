@@ -7,18 +7,38 @@ them leaves a ``last.ckpt`` of the epoch before; that epoch is repeated bit for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import lightning as L
+
 from groove.config.files import LAST_WORD
 from groove.config.schema import NO_EFFECT, TrainConfig, flat, plain
-from groove.errors import CheckpointError, ConfigError, GrooveError
+from groove.data.datamodule import GrooveDataModule
+from groove.errors import CheckpointError, ConfigError, GrooveError, RunError, disk_error
+from groove.features.catalogue import content_fingerprint, load
 from groove.io.files import remove_parts, write_bytes
 from groove.model.weights import Checkpoint, read_checkpoint
-from groove.runs.layout import CHECKPOINTS, EPOCH_0, LAST, VERDICT
+from groove.runs.layout import (
+    CHECKPOINTS,
+    CURVES_FILE,
+    EMBEDDINGS_FILE,
+    EPOCH_0,
+    LAST,
+    METRICS_FILE,
+    RETRIEVAL_FILE,
+    TENSORBOARD,
+    VERDICT_FILE,
+)
+from groove.training.module import GrooveModule
 
-_RESULTS = ("metrics.csv", "retrieval.json", "embeddings.parquet", "training_curves.png")
+_NAMED = 3
+"""Charts that an error names."""
+_RESULTS = (METRICS_FILE, RETRIEVAL_FILE, EMBEDDINGS_FILE, CURVES_FILE)
 _ELSEWHERE = (*NO_EFFECT, "data.songs", "data.generated", "pretrain", "pretrained")
 """Settings that a resumed run does not look at: the songs are known by their content, the start is behind it."""
 
@@ -65,10 +85,10 @@ def continued(cfg: TrainConfig, folder: Path) -> TrainConfig | None:
     except GrooveError:
         stored = None
     same = stored is not None and difference(stored, plain(cfg), NO_EFFECT) is None
-    if same and (folder / VERDICT).is_file():
+    if same and (folder / VERDICT_FILE).is_file():
         print(f"{folder} is finished: not run again", flush=True)
         return None
-    (folder / VERDICT).unlink(missing_ok=True)  # its presence says that the run is complete
+    (folder / VERDICT_FILE).unlink(missing_ok=True)  # its presence says that the run is complete
     if same:
         print(f"{folder} was interrupted: going on from {last}", flush=True)
         return cfg.changed(ckpt_path=str(last))
@@ -86,18 +106,75 @@ def difference(there: Mapping[str, Any], here: Mapping[str, Any], but: Sequence[
     return None
 
 
-def check_settings_of(checkpoint: Checkpoint, cfg: TrainConfig) -> None:
-    """Check that `checkpoint` was trained with the settings `cfg`, as far as they decide a result.
+def check_resumable(path: Path, module: GrooveModule, identity: DataIdentity) -> Checkpoint:
+    """Return the checkpoint at `path`, which is of this model, these settings and this data.
 
     Raises:
         CheckpointError: otherwise, with the first difference.
     """
-    found = difference(checkpoint.content["hyper_parameters"]["config"], plain(cfg), _ELSEWHERE)
+    checkpoint = read_checkpoint(path)
+    own = {name: tensor.shape for name, tensor in module.model.state_dict().items()}
+    there = {name: tensor.shape for name, tensor in checkpoint.weights.items()}
+    different = next((n for n in own | there if own.get(n) != there.get(n)), None)
+    if different:
+        raise CheckpointError(
+            f"{path} is of another model: {different} is {there.get(different)} there, {own.get(different)} here; "
+            "resume with the settings it was trained with"
+        )
+    found = difference(checkpoint.content["hyper_parameters"]["config"], plain(module.cfg), _ELSEWHERE)
     if found:
         raise CheckpointError(
-            f"{checkpoint.path} was trained with {found}; "
+            f"{path} was trained with {found}; "
             "a resumed run must have the settings it began with (start a new one with pretrained=...)"
         )
+    identity.check(checkpoint)
+    return checkpoint
+
+
+class DataIdentity(L.Callback):
+    """Writes fingerprints of the data into every checkpoint, and compares them before a run goes on."""
+
+    def __init__(self, data: GrooveDataModule) -> None:
+        """Identify `data`."""
+        self.data = data
+        self.catalogue = content_fingerprint(data.catalogue)
+        self.fingerprint = data.fingerprint(self.catalogue)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return {"fingerprint": self.fingerprint, "catalogue": self.catalogue, "charts": len(self.data.catalogue)}
+
+    def check(self, checkpoint: Checkpoint) -> None:
+        """Check that `checkpoint` was trained on the same data.
+
+        Raises:
+            CheckpointError: otherwise, naming charts that changed where the store still knows the old ones.
+        """
+        stored = checkpoint.content["callbacks"][self.state_key]
+        if stored["fingerprint"] != self.fingerprint:
+            raise CheckpointError(
+                f"{checkpoint.path} was trained on other data: {self._changes(stored)}; going on would not give the "
+                "result of either: put the songs back, or begin anew in another folder without ckpt_path"
+            )
+
+    def _changes(self, stored: dict[str, Any]) -> str:
+        """Return what changed since `stored` was written."""
+        counts = f"{stored['charts']} charts then, {len(self.data.catalogue)} now"
+        if stored["catalogue"] == self.catalogue:
+            return f"{counts}, other classes, split or augmentation"
+        try:
+            before = _contents(load(self.data.store, stored["catalogue"]).table)
+        except GrooveError:
+            return counts
+        now = _contents(self.data.catalogue)
+        changed = sorted(name for name in before | now if before.get(name) != now.get(name))
+        more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+        return f"{counts}, changed: {', '.join(changed[:_NAMED])}{more}"
+
+
+def _contents(table: Any) -> dict[str, tuple[str, str]]:
+    columns = (table[name].to_pylist() for name in ("chart_id", "content", "key"))
+    return {chart: (content, key) for chart, content, key in zip(*columns, strict=True)}
 
 
 def make_ready(folder: Path, checkpoint: Path | None) -> None:
@@ -108,7 +185,7 @@ def make_ready(folder: Path, checkpoint: Path | None) -> None:
     """
     for place in (folder, folder / CHECKPOINTS):
         remove_parts(place)
-    (folder / VERDICT).unlink(missing_ok=True)
+    (folder / VERDICT_FILE).unlink(missing_ok=True)
     if checkpoint is None:
         _clear(folder)
         return
@@ -119,9 +196,48 @@ def make_ready(folder: Path, checkpoint: Path | None) -> None:
 
 def _clear(folder: Path) -> None:
     earlier = [folder / name for name in _RESULTS]
-    earlier += [*(folder / CHECKPOINTS).glob("*.ckpt"), *(folder / "tensorboard").glob("events.out.tfevents.*")]
+    earlier += [*(folder / CHECKPOINTS).glob("*.ckpt"), *(folder / TENSORBOARD).glob("events.out.tfevents.*")]
     found = [path for path in earlier if path.is_file()]
     if found:
         print(f"{folder} holds an earlier run: begun anew, its files are replaced", flush=True)
     for path in found:
         path.unlink()
+
+
+@contextmanager
+def resume_hint_on_disk_error(folder: Path, how: str) -> Iterator[None]:
+    """Turn a full or failing disk while a run writes into `folder` into one line; `how` says what to run afterwards.
+
+    Raises:
+        RunError: naming the file, and the last good checkpoint.
+    """
+    hook = threading.excepthook
+    threading.excepthook = _unless_of_disk  # TensorBoard's writer would print a traceback, and be heard here anyway
+    try:
+        yield
+    except OSError as error:
+        line = disk_error(error)
+        if line is None:
+            raise
+        raise RunError(f"{line}; {_kept(folder)}; once there is room, go on with {how}") from error
+    finally:
+        threading.excepthook = hook
+
+
+def resume_command(folder: Path) -> str:
+    """Return what a command line needs to go on with the run in `folder` (a sweep is just started again)."""
+    return f"ckpt_path=last {shlex.quote(f'hydra.run.dir={folder}')}"
+
+
+def _unless_of_disk(args: Any) -> None:
+    if not (isinstance(args.exc_value, OSError) and disk_error(args.exc_value)):
+        threading.__excepthook__(args)
+
+
+def _kept(folder: Path) -> str:
+    last = folder / CHECKPOINTS / LAST
+    try:
+        epoch = int(read_checkpoint(last).content["epoch"]) + 1
+    except GrooveError:
+        return "no epoch is kept yet"
+    return f"{last} of epoch {epoch} is whole"

@@ -81,7 +81,7 @@ def train(store: Path) -> float:
     cfg = train_config("experiment=baseline", f"data.batch_size={BATCH}")
     data = GrooveDataModule(pq.read_table(store / "table.parquet"), store, cfg.data, None, 0)
     model = build_model(cfg, len(data.classes)).train()
-    module = GrooveModule(model, dict(cfg), data.classes, data.scaler.state())
+    module = GrooveModule(model, cfg, data.classes, data.scaler.state())
     module.loss_weights = {"classification": 1.0, "contrastive": 1.0}
     module.log_dict = lambda *args, **kwargs: None
     optimizer, dataset = module.configure_optimizers(), data.dataset(data.train, augment=True)

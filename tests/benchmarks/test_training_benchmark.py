@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from groove.data.datamodule import GrooveDataModule
 from groove.data.dataset import EpochSampler
+from groove.training.distributed import Ranks
 from groove.training.fit import Fit, build_model
 from groove.training.module import GrooveModule
 from groove.training.monitor import DiagnosticsMonitor
@@ -99,7 +100,7 @@ def triplets_one_by_one(cfg, data: GrooveDataModule, count: int) -> float:
 def bare_loop(module: GrooveModule, data: GrooveDataModule, cfg, epoch: int, limit: int | None = None) -> float:
     """Return the seconds of forward, backward and step over the batches of one epoch, and nothing else."""
     model, optimizer = module.model.train(), module.configure_optimizers()
-    module.log_dict = lambda *args, **kwargs: None
+    module.log = lambda *args, **kwargs: None
     dataset = data.dataset(data.train, augment=True)
     start = time.perf_counter()
     for request in list(EpochSampler(len(data.train), cfg.data.batch_size, cfg.seed, epoch))[:limit]:
@@ -128,7 +129,7 @@ def test_anchors_per_second_of_the_full_model(precision, benchmark, store, chart
 
 def fit_module(cfg, data: GrooveDataModule, folder: Path) -> GrooveModule:
     """Return the module of a fit of `cfg`, weighing both losses."""
-    module = Fit(cfg, build_model(cfg, len(data.classes)), data, folder / "fit").module
+    module = Fit(cfg, build_model(cfg, len(data.classes)), data, folder / "fit", Ranks(cfg, folder)).module
     module.loss_weights = {"classification": 0.8, "contrastive": 1.0}
     return module
 
@@ -185,7 +186,7 @@ def test_what_trainer_and_diagnostics_cost(benchmark, store, tmp_path):
     cfg = config("experiment.epochs=3")
     data = GrooveDataModule(table, store, cfg.data, cfg.model.max_frames, cfg.seed)
     bare = min(bare_loop(fit_module(cfg, data, tmp_path), data, cfg, epoch) for epoch in range(3))
-    fit = Fit(cfg, build_model(cfg, len(data.classes)), data, tmp_path / "run")
+    fit = Fit(cfg, build_model(cfg, len(data.classes)), data, tmp_path / "run", Ranks(cfg, tmp_path))
     clock = Clock(fit.monitor)
     fit.trainer.callbacks.insert(0, clock)
     benchmark.pedantic(whole_fit, (fit,), rounds=1)

@@ -108,11 +108,11 @@ def test_the_words_are_those_of_the_code():
     from groove.explorer.layout import METHODS
     from groove.model.heads import HEADS
     from groove.model.pooling import POOLINGS
-    from groove.runs.folder import KINDS
+    from groove.runs.verdict.verdict import RULES
 
     assert words(ModelConfig, "pooling") == set(POOLINGS) and words(ModelConfig, "head") == set(HEADS)
     assert words(DataConfig, "radar") == set(FAMILIES)
-    assert words(ExperimentConfig, "verdict") == set(KINDS)
+    assert words(ExperimentConfig, "verdict") == set(RULES)
     assert words(TrainerConfig, "strategy") - {"auto"} <= set(StrategyRegistry.available_strategies())
     assert words(RadarConfig, "song_end") == set(get_args(SongEnd))
     assert words(ExploreConfig, "method") == set(METHODS) and words(ExploreConfig, "space") == set(SPACES)

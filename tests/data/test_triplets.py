@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from groove.data import triplets as module
-from groove.data.triplets import ChartLabels, PairRule, draw_triplets
+from groove.data.triplets import ChartLabels, PairRule, draw_triplets, fixed_triplets
 from tests.batches import labels
 
 
@@ -162,3 +162,20 @@ def test_no_pairs_give_no_triplets_of_the_right_shape():
     for masks in ((nothing, nothing), (everything, nothing), (nothing, everything), (nothing[:0, :0], nothing[:0, :0])):
         drawn = draw_triplets(*masks, 4, np.random.default_rng(0))
         assert drawn.shape == (0, 3) and drawn.dtype == np.int64
+
+
+def test_a_large_split_takes_a_sample_of_its_charts(monkeypatch):
+    charts = labels(90, classes=2)
+    rule = PairRule.fit(charts, 2, 20, 80)
+    whole = fixed_triplets(rule, charts, 3, np.random.default_rng(1))
+    np.testing.assert_array_equal(whole, draw_triplets(*rule.masks(charts), 3, np.random.default_rng(1)))
+    usable = rule.anchors(charts)
+    monkeypatch.setattr(module, "_MOST_CHARTS", 40)
+    drawn = fixed_triplets(rule, charts, 3, np.random.default_rng(1))
+    positive, negative = rule.masks(charts)
+    assert positive[drawn[:, 0], drawn[:, 1]].all() and negative[drawn[:, 0], drawn[:, 2]].all()
+    chosen = np.unique(drawn)
+    assert 20 < len(chosen) <= 40 and chosen.max() > 70, "spread over the whole split"
+    np.testing.assert_array_equal(drawn, fixed_triplets(rule, charts, 3, np.random.default_rng(1)))
+    found = rule.anchors(charts)
+    assert not (found & ~usable).any() and found.sum() > 0.5 * usable.sum()

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
-from groove.figures.comparison_figure import comparison_figure, plane_figure
+import numpy as np
+import pandas as pd
+import pytest
+
+from groove.figures.comparison_figure import comparison_figure, plane_figure, write_figures
+from groove.runs.comparison import NUMBERS, Group, comparison_frame
+from groove.runs.folder import load_run
+from tests.runs.builders import good_a, good_b
 
 ROW = {
     "accuracy_epoch0": 0.81,
@@ -16,8 +24,12 @@ ROW = {
 }
 
 
+def group(lines: str, *rows: dict) -> Group:
+    return Group(lines.split("\n")[0], (), lines, pd.DataFrame([dict.fromkeys(NUMBERS, np.nan) | row for row in rows]))
+
+
 def test_both_ends_of_every_arrow_lie_within_the_plane():
-    figure = plane_figure([("a", [ROW]), ("c", [ROW | {"accuracy_final": 0.85}])])
+    figure = plane_figure([group("a", ROW), group("c", ROW | {"accuracy_final": 0.85})])
     for axes, layer in zip(figure.axes, ("pooled", "projection"), strict=True):
         (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
         assert left < ROW[f"gain_{layer}_before"] and ROW[f"gain_{layer}_after"] < right
@@ -29,7 +41,7 @@ LONG = "a\n " + "\n ".join(f"{name}_of_all_charts=0.123" for name in "bcdefghijk
 
 
 def test_the_labels_of_many_settings_do_not_overlap():
-    figure = comparison_figure([(f"{LONG}{number}", [COMPARED]) for number in range(6)])
+    figure = comparison_figure([group(f"{LONG}{number}", COMPARED) for number in range(6)])
     figure.canvas.draw()
     boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
     assert len(boxes) == 6 and all(label.get_text().count("\n") == 12 for label in figure.axes[0].get_yticklabels())
@@ -38,7 +50,7 @@ def test_the_labels_of_many_settings_do_not_overlap():
 
 
 def test_the_plane_has_room_for_its_legend_which_explains_every_mark():
-    figure = plane_figure([(f"{LONG}{number}", [ROW]) for number in range(6)])
+    figure = plane_figure([group(f"{LONG}{number}", ROW) for number in range(6)])
     figure.canvas.draw()
     legend = figure.axes[1].get_legend()
     box = legend.get_window_extent()
@@ -52,5 +64,24 @@ def test_the_plane_has_room_for_its_legend_which_explains_every_mark():
 
 
 def test_a_short_label_stands_in_one_line():
-    figure = comparison_figure([("a\n b=$1", [COMPARED])])
+    figure = comparison_figure([group("a\n b=$1", COMPARED)])
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [r"a b=\$1"]
+
+
+def test_a_line_of_points_per_group_in_every_panel_and_a_bar_for_several():
+    row = {"accuracy_epoch0": 0.8, "accuracy_final": 0.8, "pooled_cosine": 0.9}
+    figure = comparison_figure([group("a", row, {**row, "pooled_cosine": 0.8}), group("b", row)])
+    assert len(figure.axes) == 4
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["a", "b"]
+    drawn = [list(line.get_xdata()) for line in figure.axes[1].lines if line.get_marker() == "o"]
+    assert drawn == [[], [0.9, 0.8], [0.9]]
+    (bar,) = figure.axes[1].collections
+    assert np.ptp(bar.get_segments()[0][:, 0]) / 2 == pytest.approx(np.std([0.9, 0.8], ddof=1)), (
+        "sample standard deviation"
+    )
+
+
+def test_both_files_are_written(tmp_path: Path):
+    frame = comparison_frame([load_run(good_a(tmp_path / "a")), load_run(good_b(tmp_path / "b"))])
+    write_figures(frame, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["comparison.png", "plane.png"]

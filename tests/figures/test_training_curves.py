@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from matplotlib.colors import to_rgba
 
-from groove.figures.comparison_figure import comparison_figure
-from groove.figures.training_curves import LEVEL, training_curves, write_figure
+from groove.figures.bounds import BOUND
+from groove.figures.training_curves import training_curves, write_figure
 from groove.runs.folder import load_run
 from tests.runs.builders import good_a, good_b, good_pretrain, ramp, rigid_baseline
 
@@ -118,15 +118,8 @@ def test_a_run_of_epoch_0_only_is_drawn(tmp_path: Path) -> None:
     write_figure(load_run(folder), folder)
 
 
-def test_comparison_figure_has_a_line_of_points_per_group() -> None:
-    row = {"accuracy_epoch0": 0.8, "accuracy_lowest": None, "accuracy_final": 0.8, "pooled_cosine": 0.9}
-    figure = comparison_figure([("a", [row, {**row, "pooled_cosine": 0.8}]), ("b", [row])])
-    assert len(figure.axes) == 4
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["a", "b"]
-
-
-def level_names(figure: Any) -> list[tuple[Any, Any]]:
-    return [(axes, text) for axes in figure.axes for text in axes.texts if text.get_gid() == LEVEL]
+def names_of_bounds(figure: Any) -> list[tuple[Any, Any]]:
+    return [(axes, text) for axes in figure.axes for text in axes.texts if text.get_gid() == BOUND]
 
 
 def crossings(axes: Any, box: Any) -> int:
@@ -143,7 +136,7 @@ def test_no_curve_crosses_the_name_of_a_bound(tmp_path: Path, cosine: float) -> 
     change |= {"drift/pooled/l2": [0.3] * 10 + [0.105] * 11, "drift/projection/l2": None}
     figure = training_curves(load_run(good_a(tmp_path, change)))
     figure.draw_without_rendering()
-    names = level_names(figure)
+    names = names_of_bounds(figure)
     assert {text.get_text() for _, text in names} >= {"good backbone < 0.1", "rigid > 0.99", "wanted > 0.1"}
     for axes, text in names:
         box = text.get_window_extent()
@@ -157,5 +150,5 @@ def test_no_curve_crosses_the_name_of_a_bound(tmp_path: Path, cosine: float) -> 
 def test_disrupted_stays_below_its_bound(tmp_path: Path) -> None:
     change = {"drift/pooled/cosine": [1.0] + [0.845] * 20, "drift/projection/cosine": [1.0] + [0.84] * 20}
     figure = training_curves(load_run(good_a(tmp_path, change)))
-    (name,) = [text for _, text in level_names(figure) if text.get_text() == "disrupted"]
+    (name,) = [text for _, text in names_of_bounds(figure) if text.get_text() == "disrupted"]
     assert name.get_va() == "top" and name.xy[1] == 0.85

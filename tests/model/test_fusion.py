@@ -12,8 +12,9 @@ from groove.data.dataset import ChartBatch
 from groove.errors import ConfigError
 from groove.features.frames import CHART_FEATURES
 from groove.model.encoders import chart_inputs, position_mask
-from groove.model.fusion import LateFusionClassifier, ModelOutput, warn_of_leak
-from tests.batches import TINY, batch, tiny_model
+from groove.model.fusion import LateFusionClassifier, ModelOutput
+from groove.training.fit import build_model
+from tests.batches import TINY, batch, tiny_model, train_config
 
 SEED_NAMES = [
     "audio_encoder",
@@ -24,8 +25,16 @@ SEED_NAMES = [
     "classifier_head",
     "projection_head",
 ]
-SMALL = {"audio_dim": 32, "chart_dim": 64, "fusion_dim": 64, "backbone_blocks": 3, "projection_dim": 64, "dropout": 0.3}
-FULL = {"backbone_blocks": 2}  # the defaults are the full sizes; two of its blocks for speed
+SMALL = {
+    **TINY,
+    "audio_dim": 32,
+    "chart_dim": 64,
+    "fusion_dim": 64,
+    "backbone_blocks": 3,
+    "projection_dim": 64,
+    "dropout": 0.3,
+}
+FULL = {**TINY, "audio_dim": 128, "fusion_dim": 256, "projection_dim": 128, "classifier_hidden": 64}
 SIZES = pytest.mark.parametrize("sizes", [TINY, SMALL, FULL], ids=["tiny", "small", "full"])
 
 
@@ -53,8 +62,8 @@ def test_module_names_are_exactly_those_of_the_seed():
     assert owners <= set(SEED_NAMES)
 
 
-def test_the_defaults_are_the_full_sizes_of_the_seed():
-    model = LateFusionClassifier(4)
+def test_model_full_has_the_sizes_of_the_source_document():
+    model = build_model(train_config("model=full"), 4)
     assert model.audio_encoder.patch.out_channels == 128
     assert model.chart_encoder.patch.out_channels == 64
     assert model.fusion_module.mix.out_channels == 256
@@ -82,7 +91,7 @@ def test_shapes_of_all_outputs():
 @pytest.mark.parametrize("pooling", ["mean_max", "attention"])
 def test_padding_and_companions_never_change_an_output(sizes, pooling):
     torch.manual_seed(0)
-    model = LateFusionClassifier(4, **{**sizes, "pooling": pooling})
+    model = tiny_model(**{**sizes, "pooling": pooling})
     lengths = [37, 1, 20]
     alone = [tensors(output(model, batch([n], chart_seeds=[i]))) for i, n in enumerate(lengths)]
     variants = [
@@ -145,7 +154,7 @@ def with_radar(data: ChartBatch, radar: torch.Tensor) -> ChartBatch:
 @pytest.mark.parametrize("radar_mlp", [False, True])
 def test_the_radar_never_reaches_embedding_pooled_or_layers(radar_mlp, sizes):
     torch.manual_seed(1)
-    model = LateFusionClassifier(4, **{**sizes, "radar_mlp": radar_mlp})
+    model = tiny_model(**{**sizes, "radar_mlp": radar_mlp})
     data = batch([20, 33, 9, 15])
     allowed = {"logits"} if radar_mlp else set()
     for radar in (data.radar.flip(0), torch.full_like(data.radar, 100.0), torch.zeros_like(data.radar)):
@@ -165,11 +174,11 @@ def test_the_loud_ablation_does_leak():
     model, data = tiny_model(radar_in_projection=True), batch([20, 33, 9])
     assert differing(model, data, with_radar(data, data.radar.flip(0))) == {"logits", "embedding"}
     with pytest.warns(UserWarning, match="radar_in_projection=true: the label leaks"):
-        warn_of_leak(model)
+        build_model(train_config("model.radar_in_projection=true"), 4)
 
 
 def test_without_the_ablation_nothing_is_said(recwarn):
-    warn_of_leak(tiny_model(radar_mlp=True))
+    build_model(train_config("model.radar_mlp=true"), 4)
     assert len(recwarn) == 0
 
 
@@ -282,16 +291,3 @@ def test_a_backward_pass_reaches_every_parameter(settings):
     missing = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     # softmax weights of attention do not change with one constant added to all scores
     assert [name for name in missing if name != "pooling.score.bias"] == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"classes": 1}, "data.classes gives 1 class; a classifier needs at least 2"),
-        ({"classes": 4, "pooling": "mean"}, "model.pooling is 'mean': .*mean_max"),
-        ({"classes": 4, "head": "ordnal"}, "model.head is 'ordnal': did you mean 'ordinal'"),
-    ],
-)
-def test_settings_that_do_not_exist_are_named(arguments, message):
-    with pytest.raises(ConfigError, match=message):
-        LateFusionClassifier(**arguments)

@@ -17,7 +17,7 @@ from tests.batches import TINY, batch, tiny_model
 def saved(path: Path, model: LateFusionClassifier, **config) -> Path:
     content = {
         "state_dict": {f"model.{name}": value for name, value in model.state_dict().items()} | {"other": torch.ones(1)},
-        "hyper_parameters": {"model": {**TINY, "classes": 4, **config}},
+        "hyper_parameters": {"model": {**TINY, "classes": 4, "frames_per_beat": 4, **config}},
     }
     torch.save(content, path)
     return path

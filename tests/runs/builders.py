@@ -23,6 +23,7 @@ WARMUP, LAST = 5, 20
 
 PHASES_A = [
     {
+        "index": 0,
         "name": "warmup",
         "first_epoch": 1,
         "last_epoch": WARMUP,
@@ -30,6 +31,7 @@ PHASES_A = [
         "weights": {"classification": 0.0, "contrastive": 2.0},
     },
     {
+        "index": 1,
         "name": "finetune",
         "first_epoch": WARMUP + 1,
         "last_epoch": LAST,
@@ -39,6 +41,7 @@ PHASES_A = [
 ]
 PHASES_B = [
     {
+        "index": 0,
         "name": "training",
         "first_epoch": 1,
         "last_epoch": LAST,
@@ -48,6 +51,7 @@ PHASES_B = [
 ]
 PHASES_BASELINE = [
     {
+        "index": 0,
         "name": "training",
         "first_epoch": 1,
         "last_epoch": LAST,
@@ -57,6 +61,7 @@ PHASES_BASELINE = [
 ]
 PHASES_PRETRAIN = [
     {
+        "index": 0,
         "name": "pretrain",
         "first_epoch": 1,
         "last_epoch": LAST,
@@ -109,7 +114,7 @@ def good_pretrain(folder: Path, change: Change | None = None, **info: Any) -> Pa
     """Write a pretrained classifier that ends at 0.82, with the triplet columns empty."""
     columns = _columns(cosine_end=0.3, margin_end=0.0, gain_end=0.3)
     columns["val/accuracy"] = ramp(0.25, 0.82)
-    columns["val/song_accuracy"] = ramp(0.3, 0.92)
+    columns["val/joint_accuracy"] = ramp(0.3, 0.92)
     columns["val/probe_accuracy"] = ramp(0.5, 0.83)
     columns["val/knn_accuracy"] = ramp(0.5, 0.79)
     triplets = ("contrastive_loss", "ap_dist", "an_dist", "triplet_margin", "positive_margin_fraction")
@@ -134,11 +139,19 @@ def write_run(
         "experiment": kind,
         "verdict": kind,
         "seed": 0,
+        "split_seed": 0,
+        "fold": 0,
         "triplet_margin": 2.0,
+        "loss": "AdaptiveTripletLoss",
+        "loss_uses_triplets": True,
+        "loss_uses_margin": True,
+        "processes": 1,
         "radar_in_projection": False,
         "classes": ["Beginner", "Easy", "Medium", "Hard"],
         "phases": phases,
         "parameters": {"total": 1000},
+        "references": {},
+        "references_joint": {},
         "data": {"charts": 100, "train": 80, "val": 20, "songs": 25},
     }
     (folder / "run.json").write_text(json.dumps(content | dict(info or {})))

@@ -13,11 +13,10 @@ from tests.runs.builders import PHASES_B, good_a, good_b, write_csv
 
 def test_reads_columns_phases_and_retrieval(tmp_path: Path) -> None:
     run = load_run(good_a(tmp_path))
-    assert run.metrics.epochs == tuple(range(21))
-    assert run.metrics.phases[0] == "initial" and run.metrics.phases[5:7] == ("warmup", "finetune")
+    assert run.epochs == range(21)
     assert run.at("val/accuracy", 0) == 0.81 and run.final("val/accuracy") == pytest.approx(0.805)
     assert run.at("grad_norm/classifier_head", 3) is None, "an empty cell is not measured"
-    assert [phase.name for phase in run.phases] == ["warmup", "finetune"]
+    assert [phase.name for phase in run.info.phases] == ["warmup", "finetune"]
     assert run.is_frozen("classifier_head", 5) and not run.is_frozen("classifier_head", 6)
     assert run.retrieval is not None
 
@@ -36,24 +35,10 @@ def test_nan_is_kept_but_never_handed_out(tmp_path: Path) -> None:
     assert run.why_missing("val/accuracy", [3]) == "val/accuracy is nan at epoch 3"
 
 
-def test_a_phase_without_last_epoch_lasts_to_the_end_and_one_without_epochs_is_dropped(tmp_path: Path) -> None:
-    phases = [{"name": "warmup", "first_epoch": 1, "last_epoch": 0, "weights": {}}, {"name": "rest", "first_epoch": 1}]
-    run = load_run(good_b(tmp_path, phases=phases))
-    assert [(phase.name, phase.last_epoch) for phase in run.phases] == [("rest", 20)]
-
-
-def test_references_are_the_finite_ones(tmp_path: Path) -> None:
-    given = {"random_forest": 0.8, "boosted_trees": float("nan"), "other": None}
-    new = load_run(good_b(tmp_path / "new", references=given, references_by_song={"random_forest": 0.9, "other": None}))
-    assert (new.references, new.references_by_song) == ({"random_forest": 0.8}, {"random_forest": 0.9})
-    old = load_run(good_b(tmp_path / "old"))
-    assert old.references == old.references_by_song == {}
-
-
-@pytest.mark.parametrize("key", ["references", "references_by_song"])
+@pytest.mark.parametrize("key", ["references", "references_joint"])
 @pytest.mark.parametrize("references", ["0.8", [0.8], {"random_forest": "0.8"}, {"random_forest": True}])
 def test_references_that_are_no_numbers_are_one_line(tmp_path: Path, key: str, references: object) -> None:
-    with pytest.raises(RunError, match=rf"run\.json: '{key}' must be an object of numbers, found .*") as caught:
+    with pytest.raises(RunError, match=rf"run\.json: {key}\S* must be a .*, got .*") as caught:
         load_run(good_b(tmp_path, **{key: references}))
     assert "\n" not in str(caught.value)
 
@@ -94,19 +79,33 @@ def test_corrupt_csv_is_one_line_with_its_place(tmp_path: Path, case: str) -> No
     ("text", "expected"),
     [
         ("{", "not readable JSON"),
-        ("[]", "holds a list, not an object"),
-        ('{"experiment": "a", "verdict": "a"}', "no 'phases'"),
-        ('{"experiment": "a", "verdict": "basline", "phases": []}', "did you mean 'baseline'"),
-        ('{"experiment": "a", "verdict": "a", "phases": {}}', "must be a list"),
-        ('{"experiment": "a", "verdict": "a", "phases": [{"name": "x"}]}', "a phase needs"),
-        ('{"experiment": "a", "verdict": "a", "phases": ["x"]}', "a phase needs"),
+        ("[]", "must be a"),
+        ('{"experiment": "a", "verdict": "a"}', "has no 'seed'"),
     ],
 )
 def test_corrupt_run_json(tmp_path: Path, text: str, expected: str) -> None:
     good_a(tmp_path)
     (tmp_path / "run.json").write_text(text)
-    with pytest.raises(RunError, match=expected):
+    with pytest.raises(RunError, match=rf"run\.json.* {expected}"):
         load_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"verdict": "basline"}, "verdict must be .*; did you mean 'baseline'"),
+        ({"phases": {}}, "phases must be a list, got {}"),
+        ({"phases": []}, "phases must be"),
+        ({"phases": ["x"]}, "phases.0 must be a group"),
+        ({"phases": [{"index": 0, "name": "x"}]}, "has no 'phases.0.first_epoch'"),
+        ({"seed": "3"}, "seed must be a whole number, got '3'"),
+        ({"processes": None}, "processes must be a whole number, got None"),
+    ],
+)
+def test_a_wrong_value_of_run_json_is_one_line(tmp_path: Path, wrong: dict, expected: str) -> None:
+    with pytest.raises(RunError, match=rf"run\.json:? {expected}") as caught:
+        load_run(good_b(tmp_path, **wrong))
+    assert "\n" not in str(caught.value)
 
 
 def test_find_runs_also_lists_incomplete_folders_and_skips_hidden_ones(tmp_path: Path) -> None:
@@ -126,7 +125,7 @@ def test_csv_of_one_epoch_is_a_run(tmp_path: Path) -> None:
 
 def test_reading_and_judging_load_neither_torch_nor_matplotlib() -> None:
     code = (
-        "import sys, groove.runs.verdict.verdict, groove.runs.comparison.compare;"
+        "import sys, groove.runs.verdict.verdict, groove.runs.comparison;"
         "print([m for m in ('torch', 'lightning', 'matplotlib', 'rich') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

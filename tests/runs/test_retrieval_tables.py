@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from groove.runs.folder import Run, load_run
+from groove.runs.folder import load_run
 from groove.runs.retrieval_tables import retrieval_tables
 from tests.runs.builders import good_a
 
@@ -20,7 +21,7 @@ SPACES = ("pooled", "projection", "epoch0_projection", "untrained_pooled", "blin
 def shown(folder: Path, retrieval: dict[str, Any] | None, width: int = 120) -> str:
     run = load_run(good_a(folder))
     console = Console(width=width, record=True, file=io.StringIO())
-    for table in retrieval_tables(Run(run.folder, run.metrics, run.info, retrieval)):
+    for table in retrieval_tables(replace(run, retrieval=retrieval)):
         console.print(table)
     return console.export_text()
 

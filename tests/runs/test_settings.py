@@ -8,10 +8,12 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from groove.config.schema import NO_EFFECT
 from groove.errors import RunError
-from groove.runs.comparison.compare import comparison_rows
+from groove.runs.comparison import comparison_frame, comparison_rows
 from groove.runs.folder import load_run
-from groove.runs.settings import OVERRIDES_FILE, settings_of, shortened, written
+from groove.runs.layout import OVERRIDES_FILE
+from groove.runs.settings import settings_of, shortened, written
 from tests.runs.builders import good_a
 
 
@@ -52,14 +54,26 @@ def test_what_changes_no_result_is_left_out(tmp_path: Path) -> None:
         "pretrain.root=/x",
         "data.store=/y",
         "trainer.num_nodes=1",
+        "data.fold=2",
+        "data.split_seed=3",
         "hydra.run.dir=/z",
         "+data.store=q",
     ]
-    kept = ["pretrain.epochs=3", "data.songs=/lib", "~loss.bandwidth", "data.fold=2"]
+    kept = ["pretrain.epochs=3", "data.songs=/lib", "~loss.bandwidth"]
     folder = saved(tmp_path, *nothing, *kept)
     assert settings_of(folder) == tuple(sorted(kept))
-    assert settings_of(folder, ("data.fold",)) == ("data.songs=/lib", "pretrain.epochs=3", "~loss.bandwidth")
     assert settings_of(tmp_path / "no such run") == ()
+
+
+@pytest.mark.parametrize("key", NO_EFFECT)
+def test_every_setting_without_an_effect_is_left_out(tmp_path: Path, key: str) -> None:
+    assert settings_of(saved(tmp_path, f"{key}=x", f"++{key}=y", f"{key}_too=z")) == (f"{key}_too=z",)
+
+
+def test_several_processes_are_a_setting(tmp_path: Path) -> None:
+    folder = saved(tmp_path, "trainer.devices=2", "trainer.num_nodes=2", "loss.temperature=2")
+    assert settings_of(folder, processes=1) == ("loss.temperature=2",)
+    assert settings_of(folder, processes=4) == ("loss.temperature=2", "trainer.devices=4")
 
 
 def test_a_folder_with_a_space_is_one_setting_of_one_group(tmp_path: Path) -> None:
@@ -68,9 +82,9 @@ def test_a_folder_with_a_space_is_one_setting_of_one_group(tmp_path: Path) -> No
         folder = good_a(tmp_path / str(number), seed=number)
         saved(folder, f'data.songs="{songs}"', f"pretrain.root=/pre{number}", "loss.temperature=2")
         runs.append(load_run(folder))
-    rows = comparison_rows(runs)
-    assert [row["row"] for row in rows] == ["run", "run", "mean", "spread", "run"], "pretrain.root tells nothing apart"
-    assert rows[0]["settings"] == '"data.songs=/my songs" loss.temperature=2'
+    rows = comparison_rows(comparison_frame(runs))
+    assert [*rows["row"]] == ["run", "run", "mean", "spread", "run"], "pretrain.root changes no result"
+    assert written(rows["settings"][0]) == '"data.songs=/my songs" loss.temperature=2'
 
 
 @pytest.mark.parametrize("text", ["a: [", "a: 1\n", "\x00"])

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold
 
 from groove.training.diagnostics import (
     cross_validated,
     drift,
     gradient_norms,
-    knn_accuracy,
-    linear_probe_accuracy,
+    knn,
+    linear_probe,
     objective_gradients,
     weight_change,
 )
@@ -193,6 +194,10 @@ def test_weight_change_by_hand():
 # --- probes
 
 
+def accuracy(new, train, label, val, val_label) -> float:
+    return float((new(len(train)).fit(train, label).predict(val) == val_label).mean())
+
+
 def noisy_classes(n: int, seed: int, spread: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(seed)
     centres = np.random.default_rng(99).normal(size=(4, 6))
@@ -201,12 +206,12 @@ def noisy_classes(n: int, seed: int, spread: float = 1.5) -> tuple[np.ndarray, n
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_linear_probe_is_a_ridge_on_one_hot_targets(seed):
+def test_the_linear_probe_is_a_ridge_on_one_hot_targets_of_standardised_features(seed):
     (train, label), (val, val_label) = noisy_classes(120, seed), noisy_classes(300, seed + 100)
     mean, std = train.mean(axis=0), train.std(axis=0)
     reference = Ridge(alpha=1e-2 * len(train)).fit((train - mean) / std, np.eye(4)[label])
     expected = (reference.predict((val - mean) / std).argmax(axis=1) == val_label).mean()
-    found = linear_probe_accuracy(train, label, val, val_label)
+    found = accuracy(linear_probe, train, label, val, val_label)
     assert found == pytest.approx(expected, abs=1 / 300 + 1e-9)
     assert 0.3 < found < 0.9
 
@@ -215,8 +220,8 @@ def test_the_linear_probe_of_separable_classes_is_perfect_and_scales_do_not_matt
     train, label = noisy_classes(120, 0, spread=0.05)
     val, val_label = noisy_classes(80, 1, spread=0.05)
     scales = 10.0 ** np.arange(-3, 3)
-    assert linear_probe_accuracy(train, label, val, val_label) == 1.0
-    assert linear_probe_accuracy(train * scales, label, val * scales, val_label) == 1.0
+    assert accuracy(linear_probe, train, label, val, val_label) == 1.0
+    assert accuracy(linear_probe, train * scales, label, val * scales, val_label) == 1.0
 
 
 def test_a_constant_feature_and_a_class_that_training_lacks_are_defined():
@@ -225,7 +230,7 @@ def test_a_constant_feature_and_a_class_that_training_lacks_are_defined():
     kept = label < 3
     val, val_label = noisy_classes(60, 1, spread=0.05)
     val[:, 2] = 1.0
-    found = linear_probe_accuracy(train[kept], label[kept], val, val_label)
+    found = accuracy(linear_probe, train[kept], label[kept], val, val_label)
     assert found == pytest.approx((val_label < 3).mean(), abs=0.1)
 
 
@@ -233,13 +238,14 @@ def test_cross_validation_by_song_against_a_loop():
     generator = np.random.default_rng(3)
     song, label = np.repeat(np.arange(13), 3), np.tile(np.arange(3), 13)
     features = generator.normal(size=(39, 4)) + label[:, None]
-    order = np.random.default_rng(0).permutation(13)
-    right = 0
-    for k in range(5):
-        own = np.isin(song, [s for s in range(13) if order[s] % 5 == k])
-        assert own.sum() in (6, 9)
-        right += round(own.sum() * knn_accuracy(features[~own], label[~own], features[own], label[own]))
-    assert cross_validated(knn_accuracy, features, label, song) == pytest.approx(right / 39)
+    right, seen = 0, []
+    for train, test in GroupKFold(5, shuffle=True, random_state=0).split(features, label, song):
+        assert not set(song[train]) & set(song[test]) and len(set(song[test])) in (2, 3)
+        seen += test.tolist()
+        own = np.isin(np.arange(39), test)
+        right += round(own.sum() * accuracy(knn, features[~own], label[~own], features[own], label[own]))
+    assert sorted(seen) == list(range(39))
+    assert cross_validated(knn, features, label, song) == pytest.approx(right / 39)
 
 
 def test_cross_validation_of_songs_that_give_themselves_away_learns_nothing_from_them():
@@ -247,26 +253,33 @@ def test_cross_validation_of_songs_that_give_themselves_away_learns_nothing_from
     song = np.repeat(np.arange(20), 2)
     label = np.random.default_rng(0).integers(0, 2, 20)[song]
     features = np.random.default_rng(1).normal(size=(20, 30))[song]
-    assert knn_accuracy(features, label, features, label) <= 1.0
-    assert cross_validated(linear_probe_accuracy, features, label, song) < 0.8
+    assert accuracy(knn, features, label, features, label) <= 1.0
+    assert cross_validated(linear_probe, features, label, song) < 0.8
 
 
 def test_a_large_set_is_represented_by_some_of_its_charts(monkeypatch):
     generator = np.random.default_rng(5)
     features, label, song = generator.normal(size=(40, 3)), generator.integers(0, 2, 40), np.arange(40)
     kept = [0, 4, 8, 13, 17, 21, 26, 30, 34, 39]
-    expected = cross_validated(knn_accuracy, features[kept], label[kept], song[kept])
+    expected = cross_validated(knn, features[kept], label[kept], song[kept])
     x, y = (torch.randn(40, 3) for _ in range(2))
     overlap = drift(x[kept], y[kept])["overlap"]
     monkeypatch.setattr("groove.training.diagnostics._MOST_CHARTS", 10)
-    assert cross_validated(knn_accuracy, features, label, song) == expected
+    assert cross_validated(knn, features, label, song) == expected
     assert drift(x, y)["overlap"] == overlap
+
+
+@pytest.mark.parametrize("new", [linear_probe, knn])
+def test_few_charts_and_a_single_class_are_defined(new):
+    few = np.arange(6.0).reshape(3, 2)
+    assert cross_validated(new, few, np.zeros(3, dtype=np.int64), np.arange(3)) == 1.0
+    assert 0 <= cross_validated(new, few, np.array([0, 1, 1]), np.arange(3)) <= 1
 
 
 @pytest.mark.parametrize("songs", [0, 1])
 def test_cross_validation_needs_two_songs(songs):
     label = np.zeros(songs, dtype=np.int64)
-    assert np.isnan(cross_validated(knn_accuracy, np.zeros((songs, 3)), label, label))
+    assert np.isnan(cross_validated(knn, np.zeros((songs, 3)), label, label))
 
 
 @pytest.mark.parametrize("size", [4, 10, 60])
@@ -277,4 +290,4 @@ def test_knn_by_a_loop(size):
         nearest = sorted(range(size), key=lambda i: float(((train[i] - chart) ** 2).sum()))[:10]
         votes = Counter(int(label[i]) for i in nearest)
         hits += min(votes, key=lambda c: (-votes[c], c)) == own
-    assert knn_accuracy(train, label, val, val_label) == pytest.approx(hits / 50)
+    assert accuracy(knn, train, label, val, val_label) == pytest.approx(hits / 50)

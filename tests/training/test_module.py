@@ -8,6 +8,7 @@ import pickle
 import pytest
 import torch
 from torch.nn import functional
+from torchmetrics import Metric
 
 from groove.errors import NonFiniteLossError
 from groove.training.module import GrooveModule
@@ -16,15 +17,10 @@ from tests.batches import SLOTS, batch, tiny_module
 LENGTHS = [12, 20, 9, 16, 30, 7, 14, 11, 25, 18, 13, 10]
 
 
-def logged(module: GrooveModule, monkeypatch) -> dict[str, tuple[float, int]]:
-    """Collect what a module logs: name -> value, batch size."""
-    seen: dict[str, tuple[float, int]] = {}
-
-    def record(values, on_step, on_epoch, batch_size, sync_dist):
-        assert (on_step, on_epoch, sync_dist) == (False, True, False)
-        seen.update({name: (float(value.detach()), batch_size) for name, value in values.items()})
-
-    monkeypatch.setattr(module, "log_dict", record)
+def logged(module: GrooveModule, monkeypatch) -> dict[str, Metric]:
+    """Collect what a module logs: column -> torchmetrics object."""
+    seen: dict[str, Metric] = {}
+    monkeypatch.setattr(module, "log", lambda name, metric, **kwargs: seen.update({name: metric}))
     return seen
 
 
@@ -73,22 +69,40 @@ def test_a_training_step_is_the_weighted_sum_and_logs_both_objectives(monkeypatc
     module, data = tiny_module("experiment=a"), batch(LENGTHS)
     seen = logged(module, monkeypatch)
     loss = module.training_step(data, 0)
+    assert all(metric in list(module.modules()) for metric in seen.values())
     out = module(data)
     classification, contrastive = module.objectives(out, data, data.triplets)
     torch.testing.assert_close(loss, 0.3 * classification + 2.0 * contrastive.loss)
-    n, m = len(LENGTHS), len(data.triplets)
     expected = {
-        "train/loss": (loss, n),
-        "train/classification_loss": (classification, n),
-        "train/accuracy": ((out.logits.argmax(dim=1) == data.label).float().mean(), n),
-        "train/embedding_norm": (out.embedding.norm(dim=1).mean(), n),
-        "train/contrastive_loss": (contrastive.loss, m),
-        "train/active_fraction": (contrastive.active_fraction, m),
-        "train/margin": (contrastive.margin, m),
+        "train/loss": loss,
+        "train/classification_loss": classification,
+        "train/accuracy": (out.logits.argmax(dim=1) == data.label).float().mean(),
+        "train/embedding_norm": out.embedding.norm(dim=1).mean(),
+        "train/contrastive_loss": contrastive.loss,
+        "train/active_fraction": contrastive.active_fraction,
+        "train/margin": contrastive.margin,
     }
     assert set(seen) == set(expected)
-    for name, (value, size) in expected.items():
-        assert seen[name][0] == pytest.approx(float(value.detach())) and seen[name][1] == size, name
+    for name, value in expected.items():
+        assert float(seen[name].compute()) == pytest.approx(float(value.detach())), name
+
+
+def test_epoch_means_weigh_batches_by_their_charts_or_triplets(monkeypatch):
+    module = tiny_module("experiment=a")
+    seen, steps, weight = logged(module, monkeypatch), [], []
+    for part in (batch(LENGTHS), batch(LENGTHS[:7], seed=1), batch(LENGTHS, seed=2)):
+        module.training_step(part, 0)
+        out = module(part)
+        classification, contrastive = module.objectives(out, part, part.triplets)
+        right = (out.logits.argmax(dim=1) == part.label).float().mean()
+        steps.append([float(x.detach()) for x in (classification, right, contrastive.loss, contrastive.margin)])
+        weight.append([len(part.label)] * 2 + [len(part.triplets)] * 2)
+    assert len({w[0] for w in weight}) == 2 and len({w[2] for w in weight}) > 1
+    by_hand = [
+        sum(s[k] * w[k] for s, w in zip(steps, weight, strict=True)) / sum(w[k] for w in weight) for k in range(4)
+    ]
+    names = ("train/classification_loss", "train/accuracy", "train/contrastive_loss", "train/margin")
+    assert [float(seen[name].compute()) for name in names] == pytest.approx(by_hand)
 
 
 def test_a_batch_without_triplets_trains_on_and_logs_no_triplet(monkeypatch):
@@ -112,7 +126,7 @@ def test_the_configured_miner_is_used(monkeypatch):
     mined = module.miner(out.embedding.detach(), data)
     assert (mined != data.triplets).any()
     expected = module.objectives(out, data, mined)[1].loss
-    assert seen["train/contrastive_loss"][0] == pytest.approx(float(expected.detach()))
+    assert float(seen["train/contrastive_loss"].compute()) == pytest.approx(float(expected.detach()))
 
 
 def test_a_loss_that_is_not_finite_names_the_charts_of_the_batch(monkeypatch):
@@ -125,9 +139,16 @@ def test_a_loss_that_is_not_finite_names_the_charts_of_the_batch(monkeypatch):
     assert caught.value.charts == list(range(100, 112))
 
 
-def test_validation_gives_the_outputs():
-    module, data = tiny_module(), batch([8, 12])
-    assert torch.equal(module.validation_step(data, 0).pooled, module.model(data).pooled)
+def test_validation_gives_the_outputs_and_measures_the_own_head(monkeypatch):
+    weights = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    module, parts = tiny_module(class_weights=weights), (batch([8, 12]), batch(LENGTHS, seed=1))
+    seen = logged(module, monkeypatch)
+    outs = [module.validation_step(part, 0) for part in parts]
+    assert torch.equal(outs[0].pooled, module.model(parts[0]).pooled)
+    logits, label = torch.cat([out.logits for out in outs]), torch.cat([part.label for part in parts])
+    assert float(seen["val/accuracy"].compute()) == pytest.approx(float((logits.argmax(dim=1) == label).float().mean()))
+    loss = float(functional.cross_entropy(logits, label).detach())  # held-out charts are not weighed by class
+    assert float(seen["val/classification_loss"].compute()) == pytest.approx(loss)
 
 
 def test_one_named_group_per_module_holds_every_parameter_once():
@@ -145,7 +166,11 @@ def test_hyper_parameters_are_plain_and_rebuild_the_model():
     module = tiny_module("experiment=b")
     stored = dict(module.hparams)
     assert stored["classes"] == list(SLOTS) and stored["model"]["classes"] == 4
-    assert stored["config"]["experiment"]["name"] == "b" and set(stored["radar_scaler"]) == {"center", "scale"}
+    assert (
+        stored["config"]["experiment"]["name"] == "b"
+        and stored["model"]["frames_per_beat"] == 4
+        and set(stored["radar_scaler"]) == {"center", "scale"}
+    )
     assert b"omegaconf" not in pickle.dumps(
         {key: stored[key] for key in ("model", "config", "classes", "radar_scaler")}
     )

@@ -11,13 +11,13 @@ import torch
 
 from groove.config.schema import ExperimentConfig, TrainConfig, checked
 from groove.errors import ConfigError
-from groove.training.phases import Phase, PhaseScheduler, lr_schedule, phase_at, resolve_phases
+from groove.training.phases import PhaseScheduler, ResolvedPhase, lr_schedule, phase_at, resolve_phases
 from tests.batches import composed, tiny_model, tiny_module, train_config
 
 ENCODERS = ("audio_encoder", "chart_encoder")
 
 
-def phases_of(*overrides: str, **model) -> list[Phase]:
+def phases_of(*overrides: str, **model) -> list[ResolvedPhase]:
     cfg = train_config(*overrides)
     return resolve_phases(cfg.experiment, tiny_model(**model))
 
@@ -27,12 +27,12 @@ def phase(name: str = "one", epochs: int | None = None, weights=(1.0, 1.0), **li
     return {"name": name, "epochs": epochs, "weights": named, **lists}
 
 
-def resolved(phases: list[dict[str, Any]], epochs: int, model) -> list[Phase]:
+def resolved(phases: list[dict[str, Any]], epochs: int, model) -> list[ResolvedPhase]:
     settings = {"name": "mine", "verdict": "control", "epochs": epochs, "phases": phases}
     return resolve_phases(checked(settings, ExperimentConfig), model)
 
 
-def trace(phases: list[Phase], loss: str, epochs: int = 20) -> list[float]:
+def trace(phases: list[ResolvedPhase], loss: str, epochs: int = 20) -> list[float]:
     return [phase_at(phases, epoch).weights[loss] for epoch in range(1, epochs + 1)]
 
 
@@ -221,7 +221,7 @@ def test_the_scheduler_keeps_no_state():
     assert vars(scheduler) == before and scheduler.state_dict() == {}
 
 
-def run_epochs(phases: list[Phase], epochs: range, capsys) -> list[str]:
+def run_epochs(phases: list[ResolvedPhase], epochs: range, capsys) -> list[str]:
     module, scheduler = tiny_module(), PhaseScheduler(phases)
     for epoch in epochs:
         scheduler.on_train_epoch_start(SimpleNamespace(current_epoch=epoch - 1), module)

@@ -85,7 +85,7 @@ def test_last_means_the_folder_s_own_checkpoint_or_the_start(finished, tmp_path,
     assert with_checkpoint(cfg, tmp_path).ckpt_path is None
     out = capsys.readouterr().out
     assert out.count("\n") == 1 and f"no epoch was finished in {tmp_path}" in out
-    given = composed(finished, finished / "songs", "ckpt_path=some/last.ckpt")
+    given = composed(finished, finished / "songs", *SETTINGS, "ckpt_path=some/last.ckpt")
     assert with_checkpoint(given, tmp_path).ckpt_path == "some/last.ckpt"
 
 
@@ -107,7 +107,7 @@ def test_a_start_may_stay_on_the_command_line_of_a_run_that_goes_on_in_its_folde
     run(finished, *into, "ckpt_path=last")
     assert (tmp_path / "run" / "metrics.csv").read_bytes() == before
     assert continued(cfg, tmp_path / "run") is None
-    other = composed(finished, finished / "songs", f"pretrained={start}", f"ckpt_path={start}")
+    other = composed(finished, finished / "songs", *SETTINGS, f"pretrained={start}", f"ckpt_path={start}")
     with pytest.raises(ConfigError, match="both pretrained and ckpt_path are given"):
         with_checkpoint(other, tmp_path)
 

@@ -13,7 +13,8 @@ import torch
 
 import groove.io.files as files
 from groove.errors import LibraryError, RunError
-from groove.training.storage import EventLogger, saying_how_to_go_on
+from groove.training.results import EventLogger
+from groove.training.resume import resume_hint_on_disk_error
 from tests.training.kills import run_process
 from tests.training.test_resume import SETTINGS, assert_equal_runs
 from tests.training_runs import rows, run
@@ -67,7 +68,7 @@ def test_a_limit_on_the_size_of_files_is_one_line_on_standard_error(finished, tm
 
 
 def test_tensorboard_s_disk_is_told_once_with_its_folder(tmp_path, monkeypatch, capsys):
-    with pytest.raises(RunError) as caught, saying_how_to_go_on(tmp_path, "it"):
+    with pytest.raises(RunError) as caught, resume_hint_on_disk_error(tmp_path, "it"):
         logger = EventLogger(tmp_path, name="tensorboard", version="")
         logger.log_metrics({"a": 1.0}, 0)
         writer = logger.experiment._get_file_writer().event_writer._async_writer
@@ -85,7 +86,7 @@ def test_tensorboard_s_disk_is_told_once_with_its_folder(tmp_path, monkeypatch, 
 def test_other_errors_keep_their_traceback(tmp_path):
     hook = threading.excepthook
     for error in (OSError(errno.ENOENT, "No such file"), ValueError("no")):
-        with pytest.raises(type(error)), saying_how_to_go_on(tmp_path, "it"):
+        with pytest.raises(type(error)), resume_hint_on_disk_error(tmp_path, "it"):
             raise error
     assert threading.excepthook is hook
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from groove.runs.folder import Run
 from groove.runs.measured import number
 from groove.runs.verdict.thresholds import FIRST_MARGIN
 
 BOLDER = ("b", "baseline")
-"""Kinds of run than which experiment=a asks for more movement."""
+"""Kinds of run that experiment=a would move further."""
 
 
 def frozen_text(run: Run, module: str, last: int) -> str:
@@ -21,44 +19,40 @@ def frozen_text(run: Run, module: str, last: int) -> str:
 
 
 def contrastive_weight(run: Run) -> str:
-    """Return "contrastive weight" with the value, and the setting, of the last phase that has one.
-
-    The setting counts the phases of the configuration, of which run.json leaves out those without an epoch: only
-    newer runs know it.
-    """
-    weights = [(phase, float((phase.get("weights") or {}).get("contrastive") or 0.0)) for phase in run.info["phases"]]
-    nothing: tuple[dict[str, Any], float] = ({}, 0.0)
-    phase, weight = next((pair for pair in reversed(weights) if pair[1] > 0), nothing)
-    setting = f"experiment.phases.{phase['index']}.weights.contrastive, " if "index" in phase else ""
-    return f"contrastive weight ({setting}it is {weight:g})"
+    """Return "contrastive weight" with the setting and the value of the last phase that has one."""
+    weighted = [phase for phase in run.info.phases if phase.weights.get("contrastive", 0.0) > 0]
+    if not weighted:
+        return "contrastive weight (it is 0)"
+    setting = f"experiment.phases.{weighted[-1].index}.weights.contrastive"
+    return f"contrastive weight ({setting}, it is {weighted[-1].weights['contrastive']:g})"
 
 
 def stronger(run: Run) -> str:
     """Return how to ask for more movement; experiment=a only of who has not already asked for it."""
-    other = "experiment=a, " if run.kind in BOLDER else ""
-    longer = "a longer warm-up (experiment.warmup_epochs), " if run.kind == "a" else ""
+    other = "experiment=a, " if run.info.verdict in BOLDER else ""
+    longer = "a longer warm-up (experiment.warmup_epochs), " if run.info.verdict == "a" else ""
     return f"{other}{longer}a higher {contrastive_weight(run)}, or a higher optimizer.lr"
 
 
 def gentler(run: Run) -> str:
     """Return how else to ask for less movement; experiment=b only of who does not already freeze the encoders."""
-    other = "" if run.kind in ("b", "c") else ", or freeze the encoders (experiment=b)"
+    other = "" if run.info.verdict in ("b", "c") else ", or freeze the encoders (experiment=b)"
     return f"{'train fewer epochs' if other else 'or train fewer epochs'}{other}"
 
 
 def loss_questions(run: Run) -> str:
     """Return what to ask where the loss falls too little, as far as the loss has it; ends in a space, or is empty."""
-    margin = f"Are the margins too small (loss.triplet_margin, it is {number(run.target_margin)})? "
+    margin = f"Are the margins too small (loss.triplet_margin, it is {number(run.info.triplet_margin)})? "
     negatives = "Are the negatives too easy (try mining=semihard)? "
-    return (margin if run.has_margin else "") + (negatives if run.mines else "")
+    return (margin if run.info.loss_uses_margin else "") + (negatives if run.info.loss_uses_triplets else "")
 
 
 def easy_triplets(run: Run) -> str:
     """Return what to try where held-out triplets are out of order."""
-    if not run.mines:
-        trained = f"{run.loss} trains on no triplets: they only measure. " if run.loss else ""
-        return f"{trained}Train for more epochs, or raise the {contrastive_weight(run)}"
-    cause = "The negatives are too easy" + (" or the margin is too high" if run.has_margin else "")
+    if not run.info.loss_uses_triplets:
+        weight = contrastive_weight(run)
+        return f"{run.info.loss} trains on no triplets: they only measure. Train for more epochs, or raise the {weight}"
+    cause = "The negatives are too easy" + (" or the margin is too high" if run.info.loss_uses_margin else "")
     return (
         f"{cause}: set data.triplets.positive_percentile=10 data.triplets.negative_percentile=90, check "
         f"data.triplets.same_difficulty_only=true{_first_margin(run)}"
@@ -66,8 +60,8 @@ def easy_triplets(run: Run) -> str:
 
 
 def _first_margin(run: Run) -> str:
-    margin = run.target_margin
-    if not run.has_margin:
+    margin = run.info.triplet_margin
+    if not run.info.loss_uses_margin:
         return ""
     if margin is not None and margin <= FIRST_MARGIN:
         return f" (loss.triplet_margin is {number(margin)}, no more than the {FIRST_MARGIN} to start with)"
@@ -76,4 +70,4 @@ def _first_margin(run: Run) -> str:
 
 def weak_retrieval(run: Run) -> str:
     """Return what to try where neighbours got no nearer."""
-    return "Check data.triplets and mining, and use more songs" if run.mines else "Use more songs, or more epochs"
+    return f"{'Check data.triplets and mining' if run.info.loss_uses_triplets else 'Train longer'}, and use more songs"

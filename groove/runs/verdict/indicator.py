@@ -8,10 +8,13 @@ and never decide.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from groove.runs.measured import Measured
+
+RELATIONS: dict[str, Callable[[float, float], bool]] = {">": operator.gt, ">=": operator.ge, "<=": operator.le}
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,9 @@ class Verdict:
     experiment: str
     state: str
     passed: bool
-    indicators: list[Indicator]
     summary: str
-    causes: list[Cause] = field(default_factory=list)
+    indicators: list[Indicator]
+    causes: list[Cause]
 
     @property
     def counted(self) -> list[Indicator]:
@@ -71,19 +74,9 @@ class Bound:
     holds: Callable[[float], bool]
 
 
-def above(limit: float, text: str = "") -> Bound:
-    """Return the bound ``value > limit``; `text` is appended and says of what."""
-    return Bound(f"> {limit:g}{text}", lambda value: value > limit)
-
-
-def at_least(limit: float, text: str = "") -> Bound:
-    """Return the bound ``value >= limit``."""
-    return Bound(f">= {limit:g}{text}", lambda value: value >= limit)
-
-
-def at_most(limit: float, text: str = "") -> Bound:
-    """Return the bound ``value <= limit``."""
-    return Bound(f"<= {limit:g}{text}", lambda value: value <= limit)
+def bound(relation: str, limit: float, text: str = "") -> Bound:
+    """Return the bound ``value relation limit``; `text` is appended and says of what."""
+    return Bound(f"{relation} {limit:g}{text}", lambda value: RELATIONS[relation](value, limit))
 
 
 def between(low: float, high: float, text: str = "") -> Bound:
@@ -108,7 +101,5 @@ def judged(name: str, measured: Measured, bound: Bound, hint: str = "") -> Indic
 def advisory(indicator: Indicator) -> Indicator:
     """Return `indicator` as one that informs and does not decide."""
     return (
-        indicator
-        if not indicator.required
-        else replace(indicator, required=False, bound=f"{indicator.bound} (advisory)")
+        replace(indicator, required=False, bound=f"{indicator.bound} (advisory)") if indicator.required else indicator
     )

@@ -1,8 +1,8 @@
 """What every run must satisfy: it is whole and sound, its loss falls, and the pooled features move with it.
 
 The scale of the state is the cosine of pooled features with those of epoch 0. On unit vectors L2 = sqrt(2 - 2 cos), so
-the two bounds the seed gives (cosine 0.95, L2 0.1) lie far apart; L2 is judged by its own bounds and always shown with
-the cosine it implies.
+the two bounds of the source document (cosine 0.95, L2 0.1) lie far apart; L2 is judged by its own bounds and always
+shown with the cosine it implies.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from groove.config.modules import LOSSES
+from groove.runs.columns import CONTRASTIVE_LOSS, COSINE, HELD_OUT_LOSS, L2, TRAIN_LOSS, TRAINABLE, drift
 from groove.runs.folder import Run
-from groove.runs.measured import COSINE, L2, LOSS, Measured, absent, arrow, final, number, whole_fall
+from groove.runs.measured import Measured, arrow, final, loss_fall, number
 from groove.runs.verdict.advice import frozen_text, gentler, loss_questions, stronger
-from groove.runs.verdict.indicator import Bound, Indicator, above, at_least, between, judged, zero
+from groove.runs.verdict.indicator import Bound, Indicator, between, bound, judged, zero
 from groove.runs.verdict.rules_evidence import stale_or_lost
 from groove.runs.verdict.thresholds import (
     HEALTHY_ABOVE,
@@ -28,16 +30,15 @@ from groove.runs.verdict.thresholds import (
 
 def run_complete(run: Run) -> Indicator:
     """The run reached the last epoch of its last phase; half a run proves nothing."""
-    planned = max((phase.last_epoch for phase in run.phases), default=0)
-    reached = Measured(float(run.last_epoch)) if planned else absent("run.json plans no epoch")
+    planned = max(phase.last_epoch for phase in run.info.phases)
     hint = f"the run ended at epoch {run.last_epoch} of {planned}: resume it with ckpt_path=.../checkpoints/last.ckpt"
-    return judged("run/complete", reached, at_least(planned, " epochs"), hint)
+    return judged("run/complete", Measured(float(run.last_epoch)), bound(">=", planned, " epochs"), hint)
 
 
 def loss_finite(run: Run) -> Indicator:
     """No loss is NaN, infinite, or blank where its weight is above zero."""
     bad = _non_finite(run, lambda name: name.endswith("loss"))
-    bad += [f"{name} blank at epoch {epoch}" for name, epoch in _expected_losses(run) if _is_blank(run, name, epoch)]
+    bad += [f"{name} blank at epoch {epoch}" for name, epoch in _blank_losses(run)]
     return _no_mistakes("loss/finite", bad, "loss values NaN, infinite or blank")
 
 
@@ -59,45 +60,38 @@ def _no_mistakes(name: str, bad: list[str], text: str) -> Indicator:
 def _non_finite(run: Run, wanted: Callable[[str], bool]) -> list[str]:
     return [
         f"{name} is {cell} at epoch {epoch}"
-        for name, cells in run.metrics.columns.items()
+        for name, cells in run.columns.items()
         if wanted(name)
         for epoch, cell in enumerate(cells)
         if cell is not None and not math.isfinite(cell)
     ]
 
 
-def _expected_losses(run: Run) -> list[tuple[str, int]]:
-    """Return each (column, epoch) that must hold a loss: the total, and the held-out value of each weighted loss."""
-    expected = [("train/loss", epoch) for epoch in run.training_epochs]
-    for loss in ("classification", "contrastive"):
-        if any(phase.weights.get(loss, 0.0) > 0 for phase in run.phases):
-            expected += [(f"val/{loss}_loss", epoch) for epoch in run.metrics.epochs]
-    return expected
-
-
-def _is_blank(run: Run, name: str, epoch: int) -> bool:
-    cells = run.metrics.columns.get(name)
-    return cells is None or cells[epoch] is None
+def _blank_losses(run: Run) -> list[tuple[str, int]]:
+    """Return each (column, epoch) that lacks a loss: the total, and the held-out value of each weighted loss."""
+    expected = [(TRAIN_LOSS, epoch) for epoch in run.training_epochs]
+    for loss in LOSSES:
+        if any(phase.weights.get(loss, 0.0) > 0 for phase in run.info.phases):
+            expected += [(HELD_OUT_LOSS[loss], epoch) for epoch in run.epochs]
+    return [(name, epoch) for name, epoch in expected if not run.columns.get(name) or run.columns[name][epoch] is None]
 
 
 def no_radar_leak(run: Run) -> Indicator:
     """The radar defines the triplets; as an input of the projection head it makes them trivial."""
-    flag = run.info.get("radar_in_projection")
-    missing = absent("run.json does not say whether the radar was an input")
     hint = (
         "RADAR IN PROJECTION (model.radar_in_projection=true): the projection head sees the labels, so margins and "
         "retrieval prove nothing and the backbone has no reason to move. An ablation, not a result: set it to false"
     )
-    leak = missing if flag is None else Measured(float(bool(flag)))
+    leak = Measured(float(run.info.radar_in_projection))
     return judged("leak/radar_in_projection", leak, zero(" (false)"), hint)
 
 
 def contrastive_drop(run: Run) -> Indicator:
     """The held-out contrastive loss fell over the whole run by more than next to nothing."""
-    fall = whole_fall(run)
-    bound = at_least(LOSS_BARELY_FALLS, ", relative fall by the last epoch")
-    hint = loss_hint(run, fall.value, f"{LOSS} {arrow(run, LOSS)}", run.last_epoch)
-    return judged("loss/contrastive_drop", fall, bound, hint)
+    fall = loss_fall(run)
+    limit = bound(">=", LOSS_BARELY_FALLS, ", relative fall by the last epoch")
+    hint = loss_hint(run, fall.value, f"{CONTRASTIVE_LOSS} {arrow(run, CONTRASTIVE_LOSS)}", run.last_epoch)
+    return judged("loss/contrastive_drop", fall, limit, hint)
 
 
 def loss_hint(run: Run, fall: float | None, measured: str, epoch: int) -> str:
@@ -114,29 +108,23 @@ def pooled_cosine(run: Run) -> Indicator:
     cosine = final(run, COSINE)
     text = f" (rigid > {RIGID_ABOVE}, moving > {MOVING_ABOVE}, healthy > {HEALTHY_ABOVE})"
     if cosine.value is not None and cosine.value > RIGID_ABOVE:
-        hint = f"cosine {number(cosine.value)} is rigid: the backbone did not move. {_aggressive(run)}"
+        hint = (
+            f"cosine {number(cosine.value)} is rigid: the backbone did not move. A more aggressive approach is needed: "
+            f"{stronger(run)}"
+        )
     else:
         hint = (
             f"cosine {number(cosine.value)} is disrupted: what pretraining learned may be gone "
-            f"({stale_or_lost(run, run.last_epoch)}). Lower optimizer.lr or the contrastive weight, "
-            f"{gentler(run)}"
+            f"({stale_or_lost(run, run.last_epoch)}). Lower optimizer.lr or the contrastive weight, {gentler(run)}"
         )
     return judged("drift/pooled_cosine", cosine, between(HEALTHY_ABOVE, RIGID_ABOVE, text), hint)
-
-
-def _aggressive(run: Run) -> str:
-    weights = (
-        f"{phase.name} {' and '.join(f'{loss} {weight:g}' for loss, weight in phase.weights.items())}"
-        for phase in run.phases
-    )
-    return f"A more aggressive approach is needed: {stronger(run)} (loss weights: {'; '.join(weights)})"
 
 
 def pooled_l2(run: Run) -> Indicator:
     """Mean L2 distance of the normalised pooled features from epoch 0; the red flag is also b's bound."""
     moved = final(run, L2)
-    bound = above(L2_RED_FLAG, f" at the last epoch{implied(moved.value)}")
-    return judged("drift/pooled_l2", moved, bound, drift_hint(run, moved.value, run.last_epoch))
+    limit = bound(">", L2_RED_FLAG, f" at the last epoch{implied(moved.value)}")
+    return judged("drift/pooled_l2", moved, limit, drift_hint(run, moved.value, run.last_epoch))
 
 
 def implied(l2: float | None) -> str:
@@ -152,21 +140,22 @@ def drift_hint(run: Run, l2: float | None, epoch: int) -> str:
 
 def projection_only(run: Run) -> Indicator:
     """The loss must not fall by the projection head alone; the value is the fall of the held-out loss."""
-    name, cosine, fall = "drift/projection_only", final(run, COSINE), whole_fall(run)
+    name, cosine, fall = "drift/projection_only", final(run, COSINE), loss_fall(run)
     rigid = cosine.value is not None and cosine.value > RIGID_ABOVE
-    bound = Bound(
+    limit = Bound(
         f"if the loss falls by > {LOSS_BARELY_FALLS:g}, pooled cosine <= {RIGID_ABOVE}",
         lambda fallen: not rigid or fallen <= LOSS_BARELY_FALLS,
     )
     if cosine.value is None:
-        return judged(name, cosine, bound)
-    frozen = sorted({module for phase in run.phases for module in phase.frozen})
-    weight = max((phase.weights.get("contrastive", 0.0) for phase in run.phases), default=None)
+        return judged(name, cosine, limit)
+    frozen = sorted({module for phase in run.info.phases for module in phase.frozen})
+    weight = max(phase.weights.get("contrastive", 0.0) for phase in run.info.phases)
+    head = run.final(drift("projection", "cosine"))
     hint = (
         f"only the projection head moves: loss -{fall.value or 0:.1%}, pooled cosine {number(cosine.value)}, L2 "
-        f"{number(run.final(L2))} (projection cosine {number(run.final('drift/projection/cosine'))}). Are backbone and "
-        f"fusion_module trained: trainable count ({number(run.final('parameters/trainable'))}), frozen: "
+        f"{number(run.final(L2))} (projection cosine {number(head)}). Are backbone and "
+        f"fusion_module trained: trainable count ({number(run.final(TRAINABLE))}), frozen: "
         f"{', '.join(frozen) or 'nothing'}? Unfreeze the top 50 % of the encoders; weight 3.0 "
         f"(it is {number(weight)})"
     )
-    return judged(name, fall, bound, hint)
+    return judged(name, fall, limit, hint)

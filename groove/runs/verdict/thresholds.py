@@ -1,18 +1,18 @@
-"""Every number a verdict compares with, and where it comes from: the seed's section is named, "ours" is not in it.
+"""Every number a verdict compares with, and where it comes from: a section of the source document, or "ours".
 
 Accuracies are compared in points (hundredths), falls of a loss as a fraction of where it started.
 """
 
 from __future__ import annotations
 
-# Seed, "Embedding Drift": the state is the cosine of pooled features with those of epoch 0
+# Source, "Embedding Drift": the state is the cosine of pooled features with those of epoch 0
 RIGID_ABOVE = 0.99
 MOVING_ABOVE = 0.95
 HEALTHY_ABOVE = 0.85
 L2_RED_FLAG = 0.05
 L2_FAILURE = 0.03
 
-# Seed, "Experiment A success"
+# Source, "Experiment A success"
 DIP_POINTS = 0.5
 IDEAL_DIP = "5-10"
 RECOVERY_POINTS = 2.0
@@ -20,12 +20,12 @@ WARMUP_LOSS_DROP = 0.30
 WARMUP_L2 = 0.1
 GOOD_BACKBONE_GRADIENT = (1e-3, 1e-1)
 
-# Seed, "Experiment B success"; ours is what "steadily" means: few changes from epoch to epoch go up by more than 1 %
+# Source, "Experiment B success"; ours is what "steadily" means: few changes from epoch to epoch go up by more than 1 %
 STABLE_POINTS = 2.0
 UPWARD_CHANGE = 0.01
 UPWARD_SHARE = 1 / 3
 
-# Seed, "Gradient Norms", "Triplet Margin Statistics", "Failure Indicators"
+# Source, "Gradient Norms", "Triplet Margin Statistics", "Failure Indicators"
 BACKBONE_RED_FLAG = 1e-5
 CLASSIFIER_RED_FLAG = 100.0
 BALANCED_RATIO = 0.1
@@ -34,7 +34,7 @@ POSITIVE_FRACTION = 0.8
 FIRST_MARGIN = 1.5  # to start with, where triplets stay out of order
 LOSS_BARELY_FALLS = 0.10
 
-# Seed, "The Problem": the accuracy of the classifier that everything starts from
+# Source, "The Problem": the accuracy of the classifier that everything starts from
 PRETRAIN_ACCURACY = 0.80
 
 # Ours: doubled norms double every raw distance, and with it the margin, without any better order of the charts
@@ -48,7 +48,7 @@ RECIPE_SPREAD, RECIPE_RUNS = 0.006, 9
 # Ours: beyond what chance gives on a few hundred charts
 BLIND_GAIN = 0.2
 
-# Ours: what the three causes of the seed's "Why This Happens" mean in numbers, on the fixed probe batch
+# Ours: what the three causes of the source's "Why This Happens" mean in numbers, on the fixed probe batch
 TINY_GRADIENT = GOOD_BACKBONE_GRADIENT[0]
 STABLE_VARIATION = 0.5
 WEAK_RATIO = 1.0

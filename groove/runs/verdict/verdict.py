@@ -6,90 +6,94 @@ rules judge which kind of run; the rules are in ``rules_*.py``, their bounds in 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groove.io.files import write_atomically
+from groove.io.files import write_json
+from groove.runs.columns import ACCURACY, COSINE, KNN, L2, PROBE
 from groove.runs.folder import Run
-from groove.runs.measured import ACCURACY, COSINE, KNN, L2, PROBE, number
+from groove.runs.layout import VERDICT_FILE
+from groove.runs.measured import number
+from groove.runs.verdict import rules_aggressive as aggressive
 from groove.runs.verdict import rules_conservative as conservative
 from groove.runs.verdict import rules_everyone as everyone
 from groove.runs.verdict import rules_evidence as evidence
-from groove.runs.verdict import rules_finetune as finetune
 from groove.runs.verdict import rules_gradient as gradient
 from groove.runs.verdict import rules_recipe as recipe
-from groove.runs.verdict import rules_warmup as warmup
-from groove.runs.verdict.causes import causes_of
 from groove.runs.verdict.indicator import Indicator, Verdict, advisory
 from groove.runs.verdict.thresholds import state_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Indicator", "Verdict", "judge", "state_of", "verdict_table", "write_verdict"]
-
-VERDICT_FILE = "verdict.json"
 Rule = Callable[[Run], Indicator]
+Several = tuple[Rule, ...]
 
 
 @dataclass(frozen=True)
 class Rules:
     """The indicators of one kind of run: those that decide, and those that inform."""
 
-    required: tuple[Rule, ...]
-    advisory: tuple[Rule, ...]
+    required: Several
+    advisory: Several
 
 
-_SOUND = (everyone.run_complete, everyone.loss_finite, everyone.gradient_finite, everyone.no_radar_leak)
-_DRIFT = (everyone.contrastive_drop, everyone.pooled_cosine, everyone.pooled_l2, everyone.projection_only)
-_GRADIENTS = (gradient.backbone_alive, gradient.classifier_to_backbone)
-_RETRIEVAL = tuple(partial(evidence.retrieval, layer=layer) for layer in ("pooled", "projection"))
-_EVERYONE: tuple[Rule, ...] = (*_SOUND, *_DRIFT, *_GRADIENTS, *_RETRIEVAL)
-_TRIPLETS = (evidence.margin_improvement, evidence.positive_fraction)
-_INFORM: tuple[Rule, ...] = (
+_SOUND: Several = (
+    everyone.run_complete,
+    everyone.loss_finite,
+    everyone.gradient_finite,
+    everyone.no_radar_leak,
+)
+_DRIFT: Several = (
+    everyone.contrastive_drop,
+    everyone.pooled_cosine,
+    everyone.pooled_l2,
+    everyone.projection_only,
+)
+_GRADIENTS: Several = (gradient.backbone_alive, gradient.classifier_to_backbone)
+_RETRIEVAL: Several = tuple(partial(evidence.retrieval, layer=layer) for layer in ("pooled", "projection"))
+_EVERYONE: Several = (*_SOUND, *_DRIFT, *_GRADIENTS, *_RETRIEVAL)
+_TRIPLETS: Several = (evidence.margin_improvement, evidence.positive_fraction)
+_INFORM: Several = (
     gradient.backbone_good_range,
     evidence.embedding_norm_growth,
     partial(evidence.accuracy_kept, name="accuracy/probe", column=PROBE),
     partial(evidence.accuracy_kept, name="accuracy/knn", column=KNN),
 )
-_RECIPE_GAINS = tuple(partial(recipe.gain_reached, layer=layer) for layer in ("pooled", "projection"))
-_OF_A = (
-    *(warmup.accuracy_dip, warmup.contrastive_drop, warmup.drift_l2, warmup.backbone_gradient),
-    *(finetune.accuracy_recovery, finetune.contrastive_falling, finetune.gradient_balance),
+_RECIPE_GAINS: Several = tuple(partial(recipe.gain_reached, layer=layer) for layer in ("pooled", "projection"))
+_KEPT: Rule = partial(evidence.accuracy_kept, name="recipe/accuracy_kept", column=ACCURACY)
+_PRETRAIN: Several = (partial(evidence.accuracy_reached, name="pretrain/accuracy", column=ACCURACY),)
+_OF_A: Several = (
+    *(aggressive.accuracy_dip, aggressive.contrastive_drop, aggressive.drift_l2, aggressive.backbone_gradient),
+    *(aggressive.accuracy_recovery, aggressive.contrastive_falling, aggressive.gradient_balance),
 )
-_OF_B = (
+_OF_B: Several = (
     *(conservative.accuracy_stable, conservative.contrastive_steady),
     *(conservative.frozen_gradients, conservative.frozen_weights),
 )
 
 RULES: dict[str, Rules] = {
     "a": Rules((*_OF_A, *_TRIPLETS, *_EVERYONE), _INFORM),
-    "b": Rules((*_OF_B, *_EVERYONE), (*_TRIPLETS, gradient.whole_balance, *_INFORM)),
-    "baseline": Rules(_EVERYONE, (*_TRIPLETS, gradient.whole_balance, *_INFORM)),
+    "b": Rules((*_OF_B, *_EVERYONE), (*_TRIPLETS, gradient.balance, *_INFORM)),
+    "baseline": Rules(_EVERYONE, (*_TRIPLETS, gradient.balance, *_INFORM)),
     "c": Rules(
         (
-            recipe.accuracy_kept,
-            *_RECIPE_GAINS,
-            recipe.blind,
-            *_SOUND,
-            everyone.contrastive_drop,
-            *_GRADIENTS,
-            *_RETRIEVAL,
+            *(_KEPT, *_RECIPE_GAINS, recipe.blind),
+            *(*_SOUND, everyone.contrastive_drop, *_GRADIENTS, *_RETRIEVAL),
         ),
         (*_TRIPLETS, everyone.pooled_cosine, *_INFORM),
     ),
     "control": Rules((*_SOUND, *_GRADIENTS), (*_RETRIEVAL, *_TRIPLETS, everyone.pooled_cosine, *_INFORM)),
     "pretrain": Rules(
-        (partial(evidence.accuracy_reached, name="pretrain/accuracy", column=ACCURACY), *_SOUND, *_GRADIENTS),
+        (*_PRETRAIN, *_SOUND, *_GRADIENTS),
         (
             partial(evidence.accuracy_reached, name="pretrain/probe_accuracy", column=PROBE),
             partial(evidence.accuracy_reached, name="pretrain/knn_accuracy", column=KNN),
             evidence.trees_beaten,
-            gradient.whole_balance,
+            gradient.balance,
             gradient.backbone_good_range,
         ),
     ),
@@ -98,10 +102,10 @@ RULES: dict[str, Rules] = {
 
 def judge(run: Run) -> Verdict:
     """Return the verdict on `run` by the rules of its kind (``run.json``'s ``verdict``)."""
-    rules = RULES[run.kind]
+    rules = RULES[run.info.verdict]
     indicators = [rule(run) for rule in rules.required] + [advisory(rule(run)) for rule in rules.advisory]
     passed = all(indicator.passed is True for indicator in indicators if indicator.required)
-    verdict = Verdict(run.experiment, state_of(run.final(COSINE)), passed, indicators, "", causes_of(run))
+    verdict = Verdict(run.info.experiment, state_of(run.final(COSINE)), passed, "", indicators, gradient.causes_of(run))
     return replace(verdict, summary=_summary(run, verdict))
 
 
@@ -115,39 +119,32 @@ def _summary(run: Run, verdict: Verdict) -> str:
     parts = [
         f"{verdict.experiment} is {verdict.state} ({drift})",
         f"accuracy {number(run.at(ACCURACY, 0))}{lowest} -> {number(run.final(ACCURACY))}",
-        *([recipe.gains_text(run)] if run.kind == "c" else []),
+        *([recipe.gains_text(run)] if run.info.verdict == "c" else []),
         f"{verdict.passed_count} of {len(verdict.counted)} indicators pass",
     ]
     parts += [f"failed: {', '.join(failed)}"] if failed else []
     parts += [f"undefined: {', '.join(undefined)}"] if undefined else []
-    leak = "RADAR IN PROJECTION, an ablation and not a result: " if run.info.get("radar_in_projection") else ""
+    leak = "RADAR IN PROJECTION, an ablation and not a result: " if run.info.radar_in_projection else ""
     return leak + "; ".join(parts)
 
 
 def _what_it_means(run: Run, state: str) -> str:
     """Return what the state is worth in runs that need not have one."""
-    if run.kind == "pretrain":
+    if run.info.verdict == "pretrain":
         return ", from its random start"
-    if run.kind != "c":
+    if run.info.verdict != "c":
         return ""
     return f"{': it moved far' if state == 'disrupted' else ''}; what it is worth say accuracy and gain"
 
 
 def write_verdict(verdict: Verdict, folder: Path) -> Path:
     """Write ``verdict.json`` into `folder`, atomically, as strict JSON (no NaN), and return its path."""
-    content = {
-        "experiment": verdict.experiment,
-        "state": verdict.state,
-        "passed": verdict.passed,
-        "summary": verdict.summary,
-        "indicators": [
-            {key: value for key, value in asdict(indicator).items() if key != "required"}
-            for indicator in verdict.indicators
-        ],
-        "causes": [asdict(cause) for cause in verdict.causes],
-    }
-    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    return write_atomically(Path(folder) / VERDICT_FILE, lambda path: path.write_text(text, encoding="utf-8"))
+    content = asdict(verdict)
+    content["indicators"] = [
+        {key: value for key, value in indicator.items() if key != "required"} for indicator in content["indicators"]
+    ]
+    write_json(folder / VERDICT_FILE, content)
+    return folder / VERDICT_FILE
 
 
 def verdict_table(verdict: Verdict) -> Table:

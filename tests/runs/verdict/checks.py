@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from groove.runs.folder import load_run
-from groove.runs.verdict.verdict import Indicator, Verdict, judge
+from groove.runs.verdict.indicator import Indicator, Verdict
+from groove.runs.verdict.verdict import judge
 
 
 def by_name(verdict: Verdict) -> dict[str, Indicator]:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from groove.runs.folder import Run, load_run
-from groove.runs.verdict.rules_recipe import accuracy_kept, blind, gain_reached
+from groove.runs.verdict.rules_evidence import accuracy_kept
+from groove.runs.verdict.rules_recipe import blind, gain_reached
 from tests.runs.builders import good_a
 
 
 def run_of(folder: Path, change=None, **retrieval) -> Run:
     run = load_run(good_a(folder, change))
-    return Run(run.folder, run.metrics, run.info, {"within_difficulty": retrieval} if retrieval else None)
+    return replace(run, retrieval={"within_difficulty": retrieval} if retrieval else None)
 
 
 @pytest.mark.parametrize(("end", "passed"), [(0.83, True), (0.792, True), (0.785, False)])
 def test_accuracy_ends_within_two_points(tmp_path, end, passed):
-    assert accuracy_kept(run_of(tmp_path / "run", {"val/accuracy": {0: 0.81, 20: end}})).passed is passed
+    run = run_of(tmp_path / "run", {"val/accuracy": {0: 0.81, 20: end}})
+    assert accuracy_kept(run, "recipe/accuracy_kept", "val/accuracy").passed is passed
 
 
 @pytest.mark.parametrize(("layer", "end", "passed"), [("pooled", 0.88, True), ("pooled", 0.87, False)])

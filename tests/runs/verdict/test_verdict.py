@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from groove.runs.folder import Run, load_run
-from groove.runs.verdict.verdict import judge, state_of, verdict_table, write_verdict
+from groove.runs.folder import load_run
+from groove.runs.verdict.thresholds import state_of
+from groove.runs.verdict.verdict import judge, verdict_table, write_verdict
 from tests.runs.builders import good_a, good_b, good_pretrain, ramp, rigid_baseline
 from tests.runs.verdict.checks import judged
 
@@ -45,12 +47,10 @@ def test_no_verdict_passes_without_a_number_that_decides(tmp_path: Path, build: 
             used.add(key)
             return super().get(key, default)
 
-    spied = Run(
-        run.folder, type(run.metrics)(run.metrics.epochs, run.metrics.phases, Spy(run.metrics.columns)), run.info, None
-    )
+    spied = replace(run, columns=Spy(run.columns))
     assert judge(spied).passed
     advisory = ("probe", "knn", "embedding_norm", "grad_norm_c", "grad_cosine", "projection/cosine", "parameters/")
-    deciding = {name for name in used & run.metrics.columns.keys() if not any(part in name for part in advisory)}
+    deciding = {name for name in used & run.columns.keys() if not any(part in name for part in advisory)}
     deciding -= {"weight_change/classifier_head"}  # of a warm-up's hint only
     if build is good_b:
         deciding -= {"val/triplet_margin", "val/positive_margin_fraction"}
@@ -58,9 +58,8 @@ def test_no_verdict_passes_without_a_number_that_decides(tmp_path: Path, build: 
         deciding -= {name for name in deciding if name.startswith(("drift/", "val/contrastive"))}
     assert len(deciding) > 3
     for name in deciding:
-        kept = {key: cells for key, cells in run.metrics.columns.items() if key != name}
-        without = Run(run.folder, type(run.metrics)(run.metrics.epochs, run.metrics.phases, kept), run.info, None)
-        verdict = judge(without)
+        kept = {key: cells for key, cells in run.columns.items() if key != name}
+        verdict = judge(replace(run, columns=kept))
         assert not verdict.passed, name
         assert all(line.hint for line in verdict.indicators if line.passed is not True)
 
@@ -119,7 +118,7 @@ def test_the_table_fits_120_columns_and_ends_with_what_informs(tmp_path: Path) -
 
 @pytest.mark.parametrize("build", [good_a, good_b, rigid_baseline, good_pretrain])
 def test_hints_are_short_and_say_what_to_do(tmp_path: Path, build: Any) -> None:
-    columns = load_run(build(tmp_path / "good")).metrics.columns
+    columns = load_run(build(tmp_path / "good")).columns
     bad = {"drift/pooled/cosine": 0.99987, "drift/pooled/l2": 0.01612, "grad_norm/backbone": 1.2345e-6}
     change = {name: [None if cells[0] is None else bad.get(name, cells[0])] * 21 for name, cells in columns.items()}
     change["val/contrastive_loss"] = ramp(1.2345, 1.0567)

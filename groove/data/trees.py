@@ -47,7 +47,7 @@ def counted_features(rows: pa.Table) -> NDArray[np.float64]:
 
 
 class TreeReferences(NamedTuple):
-    """Accuracies by name of `MODELS`: chart by chart, and with the charts of a simfile told together."""
+    """Accuracies by name of `MODELS`: chart by chart, and jointly per simfile (each slot used once)."""
 
     by_chart: dict[str, float]
     by_song: dict[str, float]
@@ -65,9 +65,9 @@ def tree_references(data: GrooveDataModule, threads: int = 1) -> TreeReferences:
     with threadpoolctl.threadpool_limits(threads):
         for name, new in MODELS.items():
             model = new().fit(x, y)
-            together = data.val_slots.share(_expected(model, held_x))
+            joint = data.val_slots.share(_expected(model, held_x))
             found.by_chart[name] = float((model.predict(held_x) == held_y).mean())
-            found.by_song[name] = float((together == held_y).mean())
+            found.by_song[name] = float((joint == held_y).mean())
     return found
 
 

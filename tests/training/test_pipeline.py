@@ -10,7 +10,7 @@ from groove.config.schema import TrainConfig
 from groove.errors import LibraryError
 from groove.train import train
 from groove.training.module import make_objective
-from groove.training.unused import unused_settings
+from groove.training.pipeline import check_settings
 from tests.batches import batch, train_config
 from tests.config.test_groups import EXPERIMENTS, LOSSES
 
@@ -20,7 +20,7 @@ ONLY = "only normalize, pooled_weight, temperature"
 
 def lines(*overrides: str) -> list[str]:
     words = prepared_arguments(overrides, TrainConfig)
-    return unused_settings(words, train_config(*words))
+    return check_settings(train_config(*words), words)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from groove.config.schema import FeaturesConfig
 from groove.data.slots import SimfileSlots
+from groove.data.trees import COUNTED, counted_features, tree_references
 from groove.features.preparation import prepare_library
-from groove.training.trees import COUNTED, counted_features, tree_references
 from tests.builders import measures, write_song
 
 CLASSES = {"Beginner": ["Beginner"], "Easy": ["Easy"], "Medium": ["Medium"], "Hard": ["Hard", "Challenge"]}

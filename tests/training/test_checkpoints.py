@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from groove.io.files import remove_parts
-from groove.training.checkpoint_io import AtomicCheckpointIO
+from groove.training.checkpoints import AtomicCheckpointIO
 
 KILLED = """
 import os, sys
 from pathlib import Path
 import torch
 import groove.io.files
-from groove.training.checkpoint_io import AtomicCheckpointIO
+from groove.training.checkpoints import AtomicCheckpointIO
 groove.io.files.os.fsync = lambda *_: os._exit(9)
 AtomicCheckpointIO().save_checkpoint({"epoch": 2}, Path(sys.argv[1]))
 """

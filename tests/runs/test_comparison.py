@@ -4,12 +4,16 @@ import csv
 import io
 import math
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
 from groove.figures.training_curves import write_figure
-from groove.runs.comparison.compare import comparison_rows, comparison_table, write_comparison
+from groove.runs.comparison import comparison_frame, write_comparison
+from groove.runs.comparison import comparison_rows as rows_of
+from groove.runs.comparison_table import comparison_table as table_of
 from groove.runs.folder import Run, load_run
 from tests.runs.builders import PHASES_A, good_a, good_b, good_pretrain, rigid_baseline
 
@@ -24,6 +28,18 @@ def runs(tmp_path: Path) -> list[Run]:
         rigid_baseline(tmp_path / "baseline"),
     ]
     return [load_run(folder) for folder in folders]
+
+
+def comparison_rows(runs: list[Run]) -> list[dict[str, Any]]:
+    """Return the rows of the CSV, what is missing as None."""
+    return [
+        {key: None if pd.api.types.is_scalar(value) and pd.isna(value) else value for key, value in row.items()}
+        for row in rows_of(comparison_frame(runs)).to_dict("records")
+    ]
+
+
+def comparison_table(runs: list[Run], width: int) -> object:
+    return table_of(comparison_frame(runs), width)
 
 
 def shown(renderable: object) -> str:
@@ -78,7 +94,23 @@ def test_other_settings_are_another_group(tmp_path: Path) -> None:
         (folder / ".hydra" / "overrides.yaml").write_text(overrides)
     rows = comparison_rows([load_run(folder) for folder in folders])
     assert [row["row"] for row in rows] == ["run", "run", "mean", "spread", "run"]
-    assert rows[0]["settings"] == "loss.margin_scale=0.1" and rows[4]["settings"] == "loss.margin_scale=0.5"
+    assert rows[0]["settings"] == ("loss.margin_scale=0.1",) and rows[4]["settings"] == ("loss.margin_scale=0.5",)
+
+
+def test_more_processes_are_another_group(tmp_path: Path) -> None:
+    """The batch is that of one process: two and four of them train on batches of other sizes."""
+    runs = []
+    for devices, nodes, seed in ((1, 1, 0), (2, 1, 0), (4, 1, 0), (1, 4, 1), (1, 1, 1)):
+        folder = good_a(tmp_path / f"{devices}_{nodes}_{seed}", seed=seed, processes=devices * nodes)
+        overrides = (f"trainer.devices={devices}", f"trainer.num_nodes={nodes}", "trainer.strategy=ddp")
+        runs.append(load_run(with_settings(folder, *overrides[: 1 if devices * nodes == 1 else 3])))
+    rows = comparison_rows(runs)
+    group = ["run", "run", "mean", "spread"]
+    assert [row["row"] for row in rows] == [*group, "run", *group], "4 of one machine are 1 of 4 machines"
+    settings = [(), ("trainer.devices=2",), ("trainer.devices=4",)]
+    assert [row["settings"] for row in rows] == [settings[0]] * 4 + [settings[1]] + [settings[2]] * 4
+    text = shown(comparison_table(runs, 220))
+    assert "devices=2" in text and "devices=4" in text and "strategy" not in text
 
 
 def test_a_seed_met_twice_is_no_spread(tmp_path: Path) -> None:
@@ -112,7 +144,7 @@ def test_the_table_shows_spread_and_where_the_figures_lie(runs: list[Run]) -> No
 def test_what_was_not_measured_is_blank(tmp_path: Path) -> None:
     run = load_run(good_pretrain(tmp_path / "run"))
     assert comparison_rows([run])[0]["margin_after"] is None
-    path = write_comparison([run], tmp_path / "out")
+    path = write_comparison(comparison_frame([run]), tmp_path / "out")
     (row,) = csv.DictReader(path.open())
     assert row["margin_after"] == "" and row["state"] == "disrupted"
     both = shown(comparison_table([run, load_run(good_a(tmp_path / "a"))], 220))
@@ -136,7 +168,7 @@ def with_settings(folder: Path, *settings: str) -> Path:
     ],
 )
 def test_no_word_of_the_table_is_broken(tmp_path: Path, key: str, width: int, numbered: bool) -> None:
-    trees = {"references": {"random_forest": 0.8}, "references_by_song": {"random_forest": 0.9}}
+    trees = {"references": {"random_forest": 0.8}, "references_joint": {"random_forest": 0.9}}
     folders = []
     for weight, seed in ((0.1, 0), (0.1, 1), (0.5, 0)):
         change = {"val/accuracy": {20: 0.8 + 0.01 * seed}, "drift/pooled/cosine": {20: 0.9 - 0.1 * seed}}
@@ -157,19 +189,17 @@ def test_a_difference_says_of_how_many_pairs_it_is(tmp_path: Path) -> None:
     folders = [good_a(tmp_path / f"a{seed}", seed=seed) for seed in range(3)]
     folders += [rigid_baseline(tmp_path / "one", {"val/accuracy": {20: 0.805}}, seed=1)]
     folders += [good_b(tmp_path / "b", {"val/accuracy": {20: 0.815}}, seed=1)]
-    path = write_comparison([load_run(folder) for folder in folders], tmp_path / "out")
+    path = write_comparison(comparison_frame([load_run(folder) for folder in folders]), tmp_path / "out")
     lines = path.with_name("comparison.md").read_text().splitlines()
     assert "| +0.000 (1 pair) |" in lines[2] and lines[2].startswith("| a | 3 |")
     assert "| +0.010 |" in lines[4] and "pair" not in lines[4], "all of its runs have a partner"
 
 
 def test_files(runs: list[Run], tmp_path: Path) -> None:
-    path = write_comparison(runs, tmp_path / "out")
+    path = write_comparison(comparison_frame(runs), tmp_path / "out")
     assert sorted(file.name for file in path.parent.iterdir()) == [
         "comparison.csv",
         "comparison.md",
-        "comparison.png",
-        "plane.png",
     ]
     rows = list(csv.DictReader(path.open()))
     assert len(rows) == 8 and float(rows[0]["accuracy_final"]) == 0.80
@@ -186,7 +216,7 @@ def test_differences_are_paired_by_seed(tmp_path: Path) -> None:
     (row,) = [row for row in comparison_rows(loaded) if row["row"] == "paired"]
     assert row["experiment"] == "a" and row["runs"] == 2
     assert row["accuracy_final"] == pytest.approx((0.10 + 0.04) / 2)
-    path = write_comparison(loaded, tmp_path / "out")
+    path = write_comparison(comparison_frame(loaded), tmp_path / "out")
     lines = path.with_name("comparison.md").read_text().splitlines()
     assert len(lines) == 4 and lines[2].startswith("| a | 3 |") and "| +0.070 ± 0.042 (2 pairs) |" in lines[2]
     assert {len(line.split(" | ")) for line in (lines[0], *lines[2:])} == {15}
@@ -198,8 +228,8 @@ def folds_of_pretrain(folder: Path, references: dict[int, dict[str, float]], **i
     for fold in range(5):
         trees = {"references": references[fold]} if fold in references else {}
         if trees:
-            trees["references_by_song"] = {name: value + 0.1 for name, value in references[fold].items()}
-        change = {"val/accuracy": {20: 0.80 + 0.01 * fold}, "val/song_accuracy": {20: 0.90 + 0.01 * fold}}
+            trees["references_joint"] = {name: value + 0.1 for name, value in references[fold].items()}
+        change = {"val/accuracy": {20: 0.80 + 0.01 * fold}, "val/joint_accuracy": {20: 0.90 + 0.01 * fold}}
         path = good_pretrain(folder / f"fold{fold}", change, fold=fold, **trees, **info)
         (path / ".hydra").mkdir()
         (path / ".hydra" / "overrides.yaml").write_text(f"- experiment=pretrain\n- data.fold={fold}\n- data.songs=S\n")
@@ -216,32 +246,29 @@ def test_folds_are_one_group_with_the_trees_of_the_same_charts(tmp_path: Path) -
         ("mean", None),
         ("spread", None),
     ]
-    assert [row["settings"] for row in rows] == ["data.songs=S"] * 7
+    assert [row["settings"] for row in rows] == [("data.songs=S",)] * 7
     mean, spread = rows[5:]
     assert (mean["accuracy_final"], mean["random_forest"], mean["boosted_trees"]) == pytest.approx((0.82, 0.81, 0.81))
     deviation = math.sqrt(sum((0.01 * (fold - 2)) ** 2 for fold in range(5)) / 4)
     assert (spread["accuracy_final"], spread["random_forest"]) == pytest.approx((deviation, deviation))
-    assert spread["boosted_trees"] == 0.0
-    by_song = ("song_accuracy_final", "random_forest_by_song", "boosted_trees_by_song")
+    assert spread["boosted_trees"] == pytest.approx(0.0)
+    by_song = ("joint_accuracy_final", "random_forest_joint", "boosted_trees_joint")
     assert [mean[name] for name in by_song] == pytest.approx([0.92, 0.91, 0.91])
-    lines = write_comparison(runs, tmp_path / "out").with_name("comparison.md").read_text().splitlines()
-    assert "| final | random forest | boosted trees | song accuracy final | random forest by song |" in lines[0]
+    lines = (
+        write_comparison(comparison_frame(runs), tmp_path / "out").with_name("comparison.md").read_text().splitlines()
+    )
+    assert "| final | random forest | boosted trees | joint accuracy final | random forest joint |" in lines[0]
     assert "| 0.820 ± 0.016 | 0.810 ± 0.016 | 0.810 ± 0.000 | 0.920 ± 0.016 | 0.910 ± 0.016 |" in lines[2]
     assert len(lines) == 3
     text = shown(comparison_table(runs, 220))
     assert "random forest" in text and "0.810 ± 0.016" in text
 
 
-def test_older_runs_have_no_trees_and_folds_only_as_a_setting(tmp_path: Path) -> None:
-    runs = folds_of_pretrain(tmp_path, {1: {"random_forest": 0.8}})
-    old = [Run(run.folder, run.metrics, {k: v for k, v in run.info.items() if k != "fold"}, None) for run in runs]
-    rows = comparison_rows(old)
-    assert [row["row"] for row in rows] == ["run"] * 5, "which of them are folds of one seed, run.json does not say"
-    assert [row["settings"] for row in rows] == [f"data.fold={fold} data.songs=S" for fold in range(5)]
-    assert [row["random_forest"] for row in rows] == [None, 0.8, None, None, None]
-    assert [row["random_forest_by_song"] for row in rows] == [None, pytest.approx(0.9), None, None, None]
-    mean = next(row for row in comparison_rows(runs) if row["row"] == "mean")
-    assert mean["random_forest"] == 0.8 and mean["boosted_trees"] is None, "a mean of those that have it"
+def test_runs_without_trees_are_left_out_of_their_mean(tmp_path: Path) -> None:
+    rows = comparison_rows(folds_of_pretrain(tmp_path, {1: {"random_forest": 0.8}}))
+    assert [row["random_forest"] for row in rows[:5]] == [None, 0.8, None, None, None]
+    assert [row["random_forest_joint"] for row in rows[:5]] == [None, pytest.approx(0.9), None, None, None]
+    assert rows[5]["random_forest"] == 0.8 and rows[5]["boosted_trees"] is None, "a mean of those that have it"
 
 
 def test_a_fold_met_twice_is_no_spread(tmp_path: Path) -> None:
@@ -264,17 +291,13 @@ def test_differences_to_the_baseline_are_of_the_same_fold(tmp_path: Path) -> Non
     assert paired["runs"] == 2 and paired["accuracy_final"] == pytest.approx((0.10 + 0.06) / 2)
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_splits_are_one_group_where_the_runs_know_their_own(tmp_path: Path, known: bool) -> None:
+def test_splits_are_one_group(tmp_path: Path) -> None:
     runs = []
     for split in range(3):
-        own = {"split_seed": split} if known else {}
-        path = good_pretrain(tmp_path / f"split{split}", {"val/accuracy": {20: 0.80 + 0.01 * split}}, fold=0, **own)
-        (path / ".hydra").mkdir()
-        (path / ".hydra" / "overrides.yaml").write_text(f"- experiment=pretrain\n- data.split_seed={split}\n")
-        runs.append(load_run(path))
+        change = {"val/accuracy": {20: 0.80 + 0.01 * split}}
+        path = good_pretrain(tmp_path / f"split{split}", change, fold=0, split_seed=split)
+        runs.append(load_run(with_settings(path, "experiment=pretrain", f"data.split_seed={split}")))
     rows = comparison_rows(runs)
-    assert [row["row"] for row in rows] == ["run"] * 3 + ["mean", "spread"] * known
-    if known:
-        assert [row["split_seed"] for row in rows[:3]] == [0, 1, 2]
-        assert rows[3]["accuracy_final"] == pytest.approx(0.81)
+    assert [row["row"] for row in rows] == ["run"] * 3 + ["mean", "spread"]
+    assert [row["split_seed"] for row in rows[:3]] == [0, 1, 2]
+    assert rows[3]["accuracy_final"] == pytest.approx(0.81)

@@ -1,0 +1,113 @@
+"""The columns of ``metrics.csv``: their names, their order, and which of them go together.
+
+Accuracies are fractions, ``val/`` is measured on held-out charts in eval mode, ``train/`` is the mean of an epoch's
+steps (epoch 0: on the fixed gradient batch). Epoch 0 is before the first step.
+"""
+
+from __future__ import annotations
+
+from groove.config.modules import LOSSES
+
+EPOCH, PHASE = "epoch", "phase"
+
+TRAIN_LOSS = "train/loss"
+TRAIN_CLASSIFICATION_LOSS, TRAIN_CONTRASTIVE_LOSS = (f"train/{loss}_loss" for loss in LOSSES)
+TRAIN_ACCURACY = "train/accuracy"
+TRAIN_ACTIVE_FRACTION = "train/active_fraction"
+TRAIN_MARGIN = "train/margin"
+TRAIN_NORM = "train/embedding_norm"
+
+ACCURACY = "val/accuracy"
+JOINT_ACCURACY = "val/joint_accuracy"
+"""Joint prediction per simfile: each slot is used once."""
+PROBE = "val/probe_accuracy"
+KNN = "val/knn_accuracy"
+HELD_OUT_LOSS = {loss: f"val/{loss}_loss" for loss in LOSSES}
+CLASSIFICATION_LOSS, CONTRASTIVE_LOSS = HELD_OUT_LOSS.values()
+AP_DISTANCE, AN_DISTANCE = "val/ap_dist", "val/an_dist"
+MARGIN = "val/triplet_margin"
+"""Measured d(a,n) - d(a,p)."""
+POSITIVE = "val/positive_margin_fraction"
+ACTIVE_FRACTION = "val/active_fraction"
+LOSS_MARGIN = "val/margin"
+"""Mean margin that the loss asks for."""
+NORM = "val/embedding_norm"
+
+TRAIN, HELD_OUT = "train/", ("val/", "retrieval/", "drift/pooled/")
+"""How the columns of an epoch's steps begin, and those that say what a model is worth."""
+
+TRAINABLE = "parameters/trainable"
+LEARNING_RATE = "lr"
+BEST_COMBINED = "combined"
+"""Accuracy + retrieval gain, by which a checkpoint is kept; logged, no column."""
+
+GRADIENT, WEIGHT_CHANGE = "grad_norm", "weight_change"
+"""Families with a column per module: ``grad_norm/backbone``."""
+
+
+def objective_weight(loss: str) -> str:
+    """Return the column of the weight of `loss`."""
+    return f"weight/{loss}"
+
+
+def gain(layer: str) -> str:
+    """Return the column of the held-out retrieval gain by `layer`."""
+    return f"retrieval/gain/{layer}"
+
+
+def gradient(module: str) -> str:
+    """Return the column of the gradient norm of `module`: mean over the steps, before clipping."""
+    return f"{GRADIENT}/{module}"
+
+
+def objective_gradient(loss: str, module: str) -> str:
+    """Return the column of the gradient norm of one unweighted loss at `module`, on the fixed gradient batch."""
+    return f"{GRADIENT}_{loss}/{module}"
+
+
+def gradient_cosine(module: str) -> str:
+    """Return the column of the cosine between the gradients of both losses at `module`."""
+    return f"grad_cosine/{module}"
+
+
+def weight_change(module: str) -> str:
+    """Return the column of the relative change of the weights of `module` since epoch 0."""
+    return f"{WEIGHT_CHANGE}/{module}"
+
+
+def drift(layer: str, measure: str) -> str:
+    """Return the column of `measure` (``cosine``, ``l2``, ...) of `layer` against epoch 0."""
+    return f"drift/{layer}/{measure}"
+
+
+COSINE, L2 = drift("pooled", "cosine"), drift("pooled", "l2")
+BACKBONE, HEAD = gradient("backbone"), gradient("classifier_head")
+LEADING = (
+    EPOCH,
+    PHASE,
+    *map(objective_weight, LOSSES),
+    *(TRAIN_LOSS, TRAIN_CLASSIFICATION_LOSS, TRAIN_CONTRASTIVE_LOSS, TRAIN_ACCURACY),
+    *(TRAIN_ACTIVE_FRACTION, TRAIN_MARGIN, TRAIN_NORM),
+    *(ACCURACY, JOINT_ACCURACY, PROBE, KNN, CLASSIFICATION_LOSS, CONTRASTIVE_LOSS),
+    *(AP_DISTANCE, AN_DISTANCE, MARGIN, POSITIVE, ACTIVE_FRACTION, LOSS_MARGIN, NORM),
+    *map(gain, ("pooled", "projection")),
+)
+"""The first columns of the file, in this order; the others follow by name."""
+IN_EPOCH_LINE = {
+    ACCURACY: "accuracy",
+    CONTRASTIVE_LOSS: "contrastive",
+    MARGIN: "margin",
+    COSINE: "cosine",
+    gain("pooled"): "gain pooled",
+    gain("projection"): "projection",
+}
+"""What is printed after every epoch, and how it is called there."""
+TENSORBOARD_PANELS = {
+    "gradient norms": [gradient(".*")],
+    "triplet distances": [AP_DISTANCE, AN_DISTANCE],
+    "triplet margin": [MARGIN, LOSS_MARGIN],
+    "drift: cosine": [drift(".*", "cosine")],
+    "drift: L2": [drift(".*", "l2")],
+    "accuracy and retrieval gain": ["val/.*accuracy", gain(".*")],
+}
+"""Patterns of the columns that share a panel."""

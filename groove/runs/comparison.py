@@ -1,0 +1,212 @@
+"""Runs side by side: a row per run, mean and spread over runs that differ only in seed, split or fold.
+
+Runs belong to one group when experiment, phases, margin, model size and the settings of the command line that decide a
+result agree. Seeds met twice on one fold differ in something that no file says (or are a repetition): the second is in
+another group. Spread is the sample standard deviation. A seed decides split and training alike, so runs of one seed and
+fold share their held-out charts: their difference to the baseline varies less than either.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from groove.io.files import write_bytes
+from groove.runs.columns import ACCURACY, COSINE, JOINT_ACCURACY, MARGIN, POSITIVE, gain
+from groove.runs.folder import Run
+from groove.runs.layout import COMPARISON_FILE, COMPARISON_MARKDOWN, CURVES_FILE
+from groove.runs.settings import shortened, written
+from groove.runs.verdict.verdict import judge
+
+BASELINE = "baseline"
+CHANCE = ["seed", "split_seed", "fold"]
+"""Entries of ``run.json`` that runs of one group may differ in."""
+PAIRED = ["accuracy_final", "gain_pooled_after", "gain_projection_after"]
+TREES = ["random_forest", "boosted_trees"]
+"""Models without a network, trained and tested on the charts of the same run (``run.json``'s ``references``)."""
+JOINT = ["joint_accuracy_final", *(f"{name}_joint" for name in TREES)]
+"""The final accuracy, and that of the trees, by joint prediction per simfile."""
+WHEN = ("epoch0", "lowest", "final")
+NUMBERS = [
+    *(*(f"accuracy_{when}" for when in WHEN), *TREES, *JOINT),
+    *("pooled_cosine", "margin_before", "margin_after", "positive_fraction"),
+    *("gain_pooled_before", "gain_pooled_after", "gain_projection_before", "gain_projection_after"),
+    "indicators_passed",
+]
+COLUMNS = [
+    *("row", "experiment", "settings", "phases", *CHANCE, "runs", "state", "passed"),
+    *(*NUMBERS, "indicators_counted", "folder", "figure"),
+]
+
+
+def comparison_frame(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return a row per run: its numbers, and the number of its `group`, in whose order the rows stand."""
+    frame = pd.DataFrame([_row(run) for run in runs]).astype(dict.fromkeys(NUMBERS, float))
+    frame["repetition"] = frame.groupby(["identity", *CHANCE]).cumcount()
+    frame["group"] = frame.groupby(["identity", "repetition"], sort=False).ngroup()
+    return frame.sort_values(["group", *CHANCE], kind="stable", ignore_index=True)
+
+
+def _row(run: Run) -> dict[str, Any]:
+    verdict = judge(run)
+    trained = [value for value in run.column(ACCURACY)[1:] if value is not None]
+    alone, joint = run.info.references, run.info.references_joint
+    figure = run.folder / CURVES_FILE
+    same = run.info.model_dump(include={"experiment", "verdict", "triplet_margin", "phases", "parameters"})
+    return {
+        "identity": json.dumps([same, run.settings], sort_keys=True),
+        "experiment": run.info.experiment,
+        "settings": run.settings,
+        "phases": " + ".join(f"{phase.name} {len(phase.epochs)}" for phase in run.info.phases),
+        **run.info.model_dump(include={*CHANCE}),
+        "runs": 1,
+        "state": verdict.state,
+        "passed": verdict.passed,
+        "accuracy_epoch0": run.at(ACCURACY, 0),
+        "accuracy_lowest": min(trained, default=None),
+        "accuracy_final": run.final(ACCURACY),
+        **{name: alone.get(name) for name in TREES},
+        **dict(zip(JOINT, (run.final(JOINT_ACCURACY), *map(joint.get, TREES)), strict=True)),
+        "pooled_cosine": run.final(COSINE),
+        "margin_before": run.at(MARGIN, 0),
+        "margin_after": run.final(MARGIN),
+        "positive_fraction": run.final(POSITIVE),
+        **{f"gain_{layer}_before": run.at(gain(layer), 0) for layer in ("pooled", "projection")},
+        **{f"gain_{layer}_after": run.final(gain(layer)) for layer in ("pooled", "projection")},
+        "indicators_passed": verdict.passed_count,
+        "indicators_counted": len(verdict.counted),
+        "folder": str(run.folder),
+        "figure": str(figure) if figure.is_file() else "",
+    }
+
+
+def comparison_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of ``comparison.csv``: those of `frame`, and ``mean`` and ``spread`` after a group of several.
+
+    A group with runs of the baseline's seeds and folds ends in ``paired``: the mean differences to the baseline's runs.
+    """
+    rows: list[dict[str, Any]] = []
+    for _, members in frame.groupby("group"):
+        first = members.iloc[0]
+        shared = {key: first[key] for key in ("experiment", "settings", "phases")}
+        several = shared | {"runs": len(members), "indicators_counted": first["indicators_counted"]}
+        rows += members.assign(row="run").to_dict("records")
+        if len(members) > 1:
+            rows.append(several | {"row": "mean", "state": states(members), **members[NUMBERS].mean()})
+            rows.append(several | {"row": "spread", **members[NUMBERS].std()})
+        paired = baseline_differences(frame).loc[members.index]
+        if paired.notna().any(axis=None) and first["experiment"] != BASELINE:
+            rows.append(shared | {"row": "paired", "runs": paired[PAIRED[0]].count(), **paired.mean()})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def baseline_differences(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `PAIRED` of each row less that of the baseline's run of the same seed and fold, NaN where there is none.
+
+    Where several groups are baselines, there is none.
+    """
+    baseline = frame[frame["experiment"] == BASELINE]
+    if baseline["group"].nunique() != 1:
+        return pd.DataFrame(float("nan"), index=frame.index, columns=PAIRED)
+    return frame[PAIRED] - frame[CHANCE].merge(baseline[CHANCE + PAIRED], how="left", on=CHANCE)[PAIRED]
+
+
+def states(members: pd.DataFrame, separator: str = "/") -> str:
+    """Return the states of a group's runs, each once."""
+    return separator.join(dict.fromkeys(members["state"]))
+
+
+def mean_spread(values: pd.Series, digits: int = 3, sign: str = "") -> str:
+    """Return mean ± sample standard deviation of what is known of `values`, the mean alone of one, - of none."""
+    known = values.dropna()
+    if known.empty:
+        return "-"
+    mean = f"{known.mean():{sign}.{digits}f}"
+    return mean if len(known) == 1 else f"{mean} ± {known.std():.{digits}f}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ only by chance; `name` and `settings` together are unlike those of any other group.
+
+    Attributes:
+        name: the experiment, with the phases or a number where more is needed.
+        settings: those that not all groups share.
+        lines: name and settings, their keys in short, a line each.
+        rows: of `comparison_frame`.
+    """
+
+    name: str
+    settings: tuple[str, ...]
+    lines: str
+    rows: pd.DataFrame
+
+    @property
+    def label(self) -> str:
+        """Return name and settings in one line."""
+        return " ".join(filter(None, (self.name, written(self.settings))))
+
+
+def groups_of(frame: pd.DataFrame) -> list[Group]:
+    """Return the groups of a `comparison_frame`, named."""
+    members = [rows for _, rows in frame.groupby("group")]
+    first = [rows.iloc[0] for rows in members]
+    common = set.intersection(*(set(row["settings"]) for row in first)) if len(first) > 1 else set()
+    own = [tuple(text for text in row["settings"] if text not in common) for row in first]
+    names = [row["experiment"] for row in first]
+    for more in ([f" ({row['phases']})" for row in first], [f" #{number}" for number, _ in enumerate(first, start=1)]):
+        counts = Counter(zip(names, own, strict=True))
+        names = [
+            name + text if counts[name, settings] > 1 else name
+            for name, settings, text in zip(names, own, more, strict=True)
+        ]
+    lines = ["\n ".join((name, *short)) for name, short in zip(names, shortened(own), strict=True)]
+    return [Group(*parts) for parts in zip(names, own, lines, members, strict=True)]
+
+
+def write_comparison(frame: pd.DataFrame, folder: Path) -> Path:
+    """Write ``comparison.csv`` and ``comparison.md`` into `folder`, atomically; return the path of the first."""
+    rows = comparison_rows(frame)
+    rows["settings"] = rows["settings"].map(written)
+    write_bytes(folder / COMPARISON_MARKDOWN, markdown(frame).encode())
+    write_bytes(folder / COMPARISON_FILE, rows.to_csv(index=False, float_format="%.12g").encode())
+    return folder / COMPARISON_FILE
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """Return the comparison as a Markdown table, one line per group of runs."""
+    differences = baseline_differences(frame)
+    plain = [*TREES, *JOINT, "pooled_cosine"]
+    names = [
+        "experiment",
+        "runs",
+        "accuracy at epoch 0",
+        "lowest",
+        "final",
+        *(name.replace("_", " ") for name in plain),
+    ]
+    names += ["gain, pooled", "gain, projection", "accuracy - baseline", "gain pooled - baseline"]
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    for group in groups_of(frame):
+        rows, paired = group.rows, differences.loc[group.rows.index]
+        cells = [group.label.replace("|", "\\|"), str(len(rows))]
+        cells += [mean_spread(rows[name]) for name in (*(f"accuracy_{when}" for when in WHEN), *plain)]
+        cells += [
+            f"{mean_spread(rows[f'gain_{layer}_before'])} → {mean_spread(rows[f'gain_{layer}_after'])}"
+            for layer in ("pooled", "projection")
+        ]
+        cells += [_difference(paired[name]) for name in PAIRED[:2]]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _difference(values: pd.Series) -> str:
+    """Return `values` in words, with their number where not every run has a partner."""
+    text, pairs = mean_spread(values, sign="+"), int(values.count())
+    return text if pairs in (0, len(values)) else f"{text} ({pairs} pair{'s' * (pairs > 1)})"
