@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from groove.charts.chart import DIFFICULTIES
-from groove.charts.columns import DETAILS, SHOWN
+from groove.charts.display import DETAILS, SHOWN
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.io.files import csv_bytes

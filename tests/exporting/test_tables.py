@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from groove.charts.columns import DETAILS, SHOWN
+from groove.charts.display import DETAILS, SHOWN
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.exporting import tables as module
