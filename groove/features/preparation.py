@@ -7,6 +7,7 @@ without talking and read the audio of their own part only; they may run side by 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import groupby
@@ -25,11 +26,13 @@ from groove.features.store import FeatureStore, record_key
 from groove.io.files import usable
 from groove.io.processes import OnStep, silent, usable_workers
 
+log = logging.getLogger(__name__)
+
 
 def prepared(data: DataConfig, features: FeaturesConfig) -> Catalogue:
-    """Return what `prepare` does, and print how many charts there are, without audio, and left out."""
+    """Return what `prepare` does, and log how many charts there are, without audio, and left out."""
     catalogue = prepare(data, features)
-    print(f"library: {catalogue.summary}; {len(catalogue.left_out)} left out ({catalogue.left_out_path})")
+    log.info(f"library: {catalogue.summary}; {len(catalogue.left_out)} left out ({catalogue.left_out_path})")
     return catalogue
 
 
