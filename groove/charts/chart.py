@@ -126,43 +126,25 @@ def chart_label(index: int, steps_type: str, difficulty: str, meter: int) -> str
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart of a simfile.
+    """One chart of a simfile. Paths are relative to the library's root, with ``/``."""
 
-    Attributes:
-        simfile: path of the simfile relative to the library's root, with ``/``.
-        index: position of the chart among all charts of its simfile (unique with `simfile`).
-        pack, title, artist: as the library and the simfile name them (`pack` is the folder above the song's).
-        steps_type: ``dance-single``, ``dance-double``.
-        difficulty: one of `DIFFICULTIES`; not `meter`, the integer beside it.
-        description: the chart's name or author field, often empty.
-        music: path of the audio file relative to the library's root, or None if there is none.
-        music_length_s: the ``#MUSICLENGTH`` tag in seconds, or None.
-        stored_radar: values written in the simfile, possibly all zeros, possibly empty: a cross-check only.
-        song_end: beat at which the song ends by all charts of the simfile (`radar/song_end.py`), or None if unknown.
-    """
-
-    simfile: str
-    index: int
-    pack: str
+    simfile: str  # path of the simfile
+    index: int  # position among all charts of its simfile
+    pack: str  # the folder above the song's
     title: str
     artist: str
-    steps_type: str
-    difficulty: str
+    steps_type: str  # ``dance-single``, ``dance-double``
+    difficulty: str  # one of `DIFFICULTIES`
     meter: int
-    description: str
+    description: str  # the chart's name or author field, often empty
     notes: Notes
     timing: Timing
-    music: str | None = None
-    music_length_s: float | None = None
-    stored_radar: tuple[float, ...] = ()
-    song_end: float | None = None
+    music: str | None = None  # path of the audio file, None if there is none
+    music_length_s: float | None = None  # the ``#MUSICLENGTH`` tag
+    stored_radar: tuple[float, ...] = ()  # as written in the simfile, possibly all zeros: a cross-check only
+    song_end: float | None = None  # beat at which the song ends by all charts of the simfile (`radar/song_end.py`)
 
     @property
     def chart_id(self) -> str:
         """Return ``simfile#index``: unique in a library."""
         return f"{self.simfile}#{self.index}"
-
-    @property
-    def label(self) -> str:
-        """Return how ``left_out.csv`` calls the chart, beside its simfile."""
-        return chart_label(self.index, self.steps_type, self.difficulty, self.meter)

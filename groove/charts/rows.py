@@ -19,27 +19,18 @@ EPSILON = 1e-9
 """Closer than any two rows can be; keeps floors and window ends from falling on the wrong side of a float."""
 SHORTEST_S = 1e-3
 """What is shorter has no length: a ``#MUSICLENGTH`` may be any number, and a rate over 1e-320 s is infinite."""
-_IS_ARROW = np.zeros(max(NoteKind) + 1, dtype=bool)
-_IS_ARROW[[NoteKind.TAP, NoteKind.HOLD_HEAD, NoteKind.ROLL_HEAD, NoteKind.LIFT, NoteKind.ATTACK]] = True
+ARROWS = (NoteKind.TAP, NoteKind.HOLD_HEAD, NoteKind.ROLL_HEAD, NoteKind.LIFT, NoteKind.ATTACK)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The R rows of a chart that hold an arrow or a shock arrow, in order of beat. All arrays have shape (R,).
+    """The R rows of a chart that hold an arrow or a shock arrow, in order of beat. All arrays have shape (R,)."""
 
-    Attributes:
-        beats: place in the note data.
-        played: the same less the warped beats before it.
-        denominator: of the reduced beat: 1 for a 4th, 2 for an 8th, 4 for a 16th.
-        arrows: arrows of the row, 0 for a shock arrow.
-        shock: whether the row is a shock arrow: a mine on every panel.
-    """
-
-    beats: NDArray[np.float64]
-    played: NDArray[np.float64]
-    denominator: NDArray[np.int64]
-    arrows: NDArray[np.int64]
-    shock: NDArray[np.bool_]
+    beats: NDArray[np.float64]  # place in the note data
+    played: NDArray[np.float64]  # the same less the warped beats before it
+    denominator: NDArray[np.int64]  # of the reduced beat: 1 for a 4th, 2 for an 8th, 4 for a 16th
+    arrows: NDArray[np.int64]  # arrows of the row, 0 for a shock arrow
+    shock: NDArray[np.bool_]  # whether the row is a shock arrow: a mine on every panel
 
     def __len__(self) -> int:
         return len(self.beats)
@@ -66,7 +57,7 @@ def judged_notes(chart: Chart) -> Notes:
 
 def is_arrow(notes: Notes) -> NDArray[np.bool_]:
     """Return which notes (N,) are arrows."""
-    return _IS_ARROW[notes.kind]
+    return np.isin(notes.kind, ARROWS)
 
 
 def chart_rows(notes: Notes, timing: Timing, panels: int) -> Rows:

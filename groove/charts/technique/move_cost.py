@@ -75,7 +75,7 @@ def move_cost(moves: Moves, row: StepRow) -> NDArray[np.float64]:
     any_jack = jacked.any(axis=1)
     was = _part_before(moves)
     tap_beside_hold = pad.both_parts(moves.hits >= 0) & (moves.holding[:, pad.HEELS] != moves.holding[:, pad.TOES])
-    soon = pad.any_part(moves.had_moved)
+    soon = pad.any_part(moves.had_moved)  # such a tap costs more the quicker it follows
     on_mine = (moves.at >= 0) & (np.right_shift(row.mines, np.maximum(moves.at, 0)) & 1 == 1)
     cost = np.zeros((len(moves.at), 5))
     cost[:, CONSTANT] = MINE * on_mine.any(axis=1) + _facing(moves) + _spin(moves) + _twisted(moves)
