@@ -19,7 +19,8 @@ EPSILON = 1e-9
 """Closer than any two rows can be; keeps floors and window ends from falling on the wrong side of a float."""
 SHORTEST_S = 1e-3
 """What is shorter has no length: a ``#MUSICLENGTH`` may be any number, and a rate over 1e-320 s is infinite."""
-ARROWS = (NoteKind.TAP, NoteKind.HOLD_HEAD, NoteKind.ROLL_HEAD, NoteKind.LIFT, NoteKind.ATTACK)
+_IS_ARROW = np.zeros(max(NoteKind) + 1, dtype=bool)
+_IS_ARROW[[NoteKind.TAP, NoteKind.HOLD_HEAD, NoteKind.ROLL_HEAD, NoteKind.LIFT, NoteKind.ATTACK]] = True
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def judged_notes(chart: Chart) -> Notes:
 
 def is_arrow(notes: Notes) -> NDArray[np.bool_]:
     """Return which notes (N,) are arrows."""
-    return np.isin(notes.kind, ARROWS)
+    return _IS_ARROW[notes.kind]
 
 
 def chart_rows(notes: Notes, timing: Timing, panels: int) -> Rows:

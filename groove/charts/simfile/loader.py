@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ with warnings.catch_warnings():  # of fs, on which simfile depends
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     warnings.filterwarnings("ignore", message="Deprecated call to `pkg_resources")
     from simfile.sm import SMChart, SMCharts, SMSimfile
-    from simfile.ssc import SSCChart, SSCSimfile
+    from simfile.ssc import SSCSimfile
     from simfile.timing import timing_source
 
 
@@ -57,24 +58,18 @@ def load_simfile(path: Path) -> tuple[Any, list[tuple[str, str]]]:
         raise SimfileError(f"cannot be parsed: {type(error).__name__}: {error}") from error
 
 
-def timing_tags(simfile: Any, chart: Any) -> dict[str, str | None]:
-    """Return the timing tags of a chart: its own in an `.ssc` with split timing, else the song's.
+def timing_tags(simfile: Any, chart: Any) -> tuple[str | None, ...]:
+    """Return ``#BPMS``, ``#STOPS``, ``#DELAYS``, ``#WARPS``, ``#FAKES``, ``#OFFSET`` of a chart.
 
-    As in StepMania, a chart without an offset of its own has the song's; so it is with the tempo.
+    They are its own in an `.ssc` with split timing, else the song's. As in StepMania, a chart without an offset of its
+    own has the song's; so it is with the tempo.
     """
-    if isinstance(simfile, SMSimfile):
-        return {**simfile, "STOPS": simfile.stops}  # its old name is FREEZES
     try:
         source = timing_source(simfile, chart)
     except ValueError:  # a #VERSION that is no number
         source = simfile
-    tags = {key: source.get(key) for key in ("STOPS", "DELAYS", "WARPS", "FAKES")}
-    return tags | {key: source.get(key) or simfile.get(key) for key in ("BPMS", "OFFSET")}
-
-
-def own_music(chart: Any) -> str | None:
-    """Return the ``#MUSIC`` of a chart, which only `.ssc` charts have (`SMChart` raises on unknown keys)."""
-    return chart.get("MUSIC") if isinstance(chart, SSCChart) else None
+    bpms, offset = (source.get(key) or simfile.get(key) for key in ("BPMS", "OFFSET"))
+    return bpms, source.stops, *(source.get(key) for key in ("DELAYS", "WARPS", "FAKES")), offset
 
 
 def decode(raw: bytes) -> str:
@@ -87,19 +82,13 @@ def decode(raw: bytes) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = raw.decode("utf-16", errors="replace")
     else:
-        text = _decode_bytes(raw)
+        text = raw.decode("latin-1")
+        for encoding, plausible in (("utf-8", len), ("cp932", _japanese), ("cp949", _korean), ("cp1252", len)):
+            with suppress(UnicodeDecodeError):
+                if plausible(found := raw.decode(encoding)):
+                    text = found
+                    break
     return text.lstrip("\ufeff").replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _decode_bytes(raw: bytes) -> str:
-    for encoding, plausible in (("utf-8", None), ("cp932", _japanese), ("cp949", _korean), ("cp1252", None)):
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if plausible is None or plausible(text):
-            return text
-    return raw.decode("latin-1")
 
 
 def _japanese(text: str) -> bool:
