@@ -65,27 +65,18 @@ class Timing:
     a note on the beat of a stop sounds when the stop begins. ``time = start_time[i] + (beat - start_beat[i]) *
     seconds_per_beat[i]``; a warp is a segment of 0 seconds per beat. A delay comes before the notes of its beat, which
     no such segment can say: its seconds are added to that one beat. The first segment ends where it starts, at beat 0.
-
-    Attributes:
-        start_beat: (S,) beats at which segments begin.
-        start_time: (S,) seconds at which they begin (after the stop, if one lies there).
-        seconds_per_beat: (S,) slope, 0 inside a warp.
-        bpms: (n, 2) rows of (beat, BPM) as written, sorted by beat, the first moved to beat 0; only those of a
-            segment that plays: negative and extreme ones (above 10 million) are warps.
-        stops: (n, 2) rows of (beat, seconds), delays included; only positive ones, the others are warps.
-        warps: (n, 2) rows of (first beat, last beat), half open, merged, with those made by negative BPMs and stops.
-        fakes: (n, 2) rows of (first beat, last beat), half open, merged.
-        delays: (n, 2) rows of (beat, seconds) by which a note on exactly this beat is hit later.
+    Negative and extreme tempos (10 million BPM and above) and negative stops are warps, too. Spans are (n, 2) rows of
+    (first beat, last beat), half open, sorted and merged.
     """
 
-    start_beat: NDArray[np.float64]
-    start_time: NDArray[np.float64]
-    seconds_per_beat: NDArray[np.float64]
-    bpms: NDArray[np.float64]
-    stops: NDArray[np.float64]
-    warps: NDArray[np.float64]
-    fakes: NDArray[np.float64]
-    delays: NDArray[np.float64]
+    start_beat: NDArray[np.float64]  # (S,) beats at which segments begin
+    start_time: NDArray[np.float64]  # (S,) seconds at which they begin (after the stop, if one lies there)
+    seconds_per_beat: NDArray[np.float64]  # (S,) slope, 0 inside a warp
+    bpms: NDArray[np.float64]  # (n, 2) of (beat, BPM) as written, sorted, the first moved to beat 0, those that play
+    stops: NDArray[np.float64]  # (n, 2) of (beat, seconds), delays included, sorted, the positive ones
+    warps: NDArray[np.float64]  # spans
+    fakes: NDArray[np.float64]  # spans
+    delays: NDArray[np.float64]  # (n, 2) of (beat, seconds) by which a note on exactly this beat is hit later
 
     def time_at(self, beats: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the seconds at `beats` (K,): when a note there is to be hit (after a delay, before a stop)."""

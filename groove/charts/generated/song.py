@@ -73,8 +73,8 @@ class Song:
 
     style: MusicStyle
     offset_s: float
-    bpms: tuple[tuple[int, float], ...]
-    stops: tuple[tuple[int, float], ...]
+    bpms: list[tuple[int, float]]
+    stops: list[tuple[int, float]]
     sections: tuple[str, ...]
     events: NDArray[np.void]
 
@@ -112,7 +112,7 @@ def compose(rng: np.random.Generator) -> Song:
         beats = sorted(rng.choice(borders, rng.integers(1, 3), replace=False).tolist())
         stops = [(beat, round(float(rng.choice([1, 2])) * 60 / bpm, 3)) for beat in beats]
     offset_s = float(np.round(rng.uniform(-0.9, 0.35), 3))
-    return Song(style, offset_s, tuple(bpms), tuple(stops), sections, _events(style, sections, rng))
+    return Song(style, offset_s, bpms, stops, sections, _events(style, sections, rng))
 
 
 def _sections(bars: int, rng: np.random.Generator) -> tuple[str, ...]:

@@ -83,10 +83,7 @@ def with_serial(data: bytes, serial: int) -> bytes:
 
 
 def checksum(page: bytes) -> int:
-    """Return the checksum of a page whose checksum field is zero.
-
-    Ogg's CRC-32 shares its polynomial with zlib's, but takes bits from the other end, starts at 0 and is not inverted.
-    """
+    """Return Ogg's CRC-32 of a page whose checksum field is zero: zlib's, bits reversed, nothing inverted."""
     reflected = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{reflected:032b}"[::-1], 2)
 

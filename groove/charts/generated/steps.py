@@ -146,7 +146,10 @@ def choose_rows(song: Song, targets: Targets, rng: np.random.Generator) -> NDArr
 
 
 def _cell_scores(song: Song, targets: Targets, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return the score of each cell in each beat, shape (B, K): taste, music, intensity, and noise that repeats."""
+    """Return the score of each cell in each beat, shape (B, K): taste, music, intensity, and noise.
+
+    The noise is the same in every second bar of a section for most beats.
+    """
     names = [song.sections[beat // 4] for beat in range(song.beats)]
     busy = np.log([SECTIONS[name] for name in names])
     heard = salience(song)
@@ -161,7 +164,10 @@ def _cell_scores(song: Song, targets: Targets, rng: np.random.Generator) -> NDAr
     scores[:, 1:] += targets.pulse * np.tile((1.0, -0.6, 0.4, -0.6), song.beats // 4)[:, None]
     peaks = rng.choice(len(song.sections), 3, replace=False)
     scores += targets.burst * np.isin(np.arange(song.beats) // 4, peaks)[:, None] * SIZES
-    scores += _haste(song, targets) + _repeating_noise(names, rng)
+    shared = rng.gumbel(size=(len(SECTIONS), 8, len(CELLS)))
+    rows = shared[[list(SECTIONS).index(name) for name in names], np.arange(song.beats) % 8]
+    fresh = rng.random((song.beats, 1)) < 0.2
+    scores += _haste(song, targets) + np.where(fresh, rng.gumbel(size=rows.shape), rows)
     scores[:4, 1:] = scores[-3:, 1:] = -1e6  # nothing in the first bar, nor after the last downbeat
     return scores
 
@@ -172,13 +178,3 @@ def _haste(song: Song, targets: Targets) -> NDArray[np.float64]:
     tick_s = np.minimum(np.diff(edges), 60 / 80) / TICKS
     closest = np.array([min(np.diff([*cell, TICKS]), default=TICKS) if cell else TICKS for cell in CELLS])
     return -12.0 * np.maximum(targets.fastest_s / (tick_s[:, None] * closest) - 1, 0)
-
-
-def _repeating_noise(names: list[str], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return Gumbel noise, shape (B, K), the same in every second bar of a section for most beats."""
-    shape = (len(SECTIONS), 8, len(CELLS))
-    shared = rng.gumbel(size=shape)
-    order = list(SECTIONS)
-    rows = shared[[order.index(name) for name in names], np.arange(len(names)) % 8]
-    fresh = rng.random((len(names), 1)) < 0.2
-    return np.where(fresh, rng.gumbel(size=rows.shape), rows)

@@ -30,10 +30,10 @@ GENERATOR_VERSION = 3
 MARKER = "generated.json"
 SONGS_PER_PACK = 20
 SLOTS = ("Beginner", "Easy", "Medium", "Hard", "Challenge")
-HARDNESS = (0.0, 1.0, 2.0, 3.0, 3.8)
+SLOT_HARDNESS = (0.0, 1.0, 2.0, 3.0, 3.8)
 """The hardness that authors mean by each of `SLOTS`."""
 RATING_NOISE = {"pack": 0.22, "song": 0.215, "chart": 0.17}
-"""Standard deviations of the hardness around `HARDNESS`, in steps between difficulties."""
+"""Standard deviations of the hardness around `SLOT_HARDNESS`, in steps between difficulties."""
 METERS = (1.5, 4.5, 7.5, 10.0, 13.5, 16.0)
 """Meter at hardness 0, 1, 2, 3, 4, 5 before noise."""
 FIRST_WORDS = (
@@ -173,7 +173,7 @@ def write_song(library: Path, seed: int, index: int, title: str, artist: str, pa
 def draw_charts(song: Song, pack: Pack, rng: np.random.Generator) -> list[StepChart]:
     """Return the four or five charts of `song`, each of its own hardness and step style."""
     slots = [(0, 1, 2, 3, 4), (0, 1, 2, 3), (1, 2, 3, 4)][rng.choice(3, p=(0.5, 0.4, 0.1))]
-    means = np.array([HARDNESS[slot] for slot in slots]) + pack.bias + rng.normal(0, RATING_NOISE["song"])
+    means = np.array([SLOT_HARDNESS[slot] for slot in slots]) + pack.bias + rng.normal(0, RATING_NOISE["song"])
     hardness = np.sort(means + RATING_NOISE["chart"] * rng.standard_t(4, len(slots)))
     main = STEP_STYLES[rng.integers(len(STEP_STYLES))]
     charts = []
@@ -186,10 +186,7 @@ def draw_charts(song: Song, pack: Pack, rng: np.random.Generator) -> list[StepCh
 
 
 def ssc_text(song: Song, charts: list[StepChart], title: str, artist: str, author: str) -> str:
-    """Return the `.ssc` of a song as StepMania's editor writes it; ``#CHARTNAME`` is the step style.
-
-    Beats and seconds have three decimals, which is all that the generator uses.
-    """
+    """Return the `.ssc` of a song as StepMania's editor writes it; ``#CHARTNAME`` is the step style."""
     chorus = float(song.sections.index("chorus") * 4)
     bpms = [bpm for _, bpm in song.bpms]
     pairs = [",\n".join(f"{beat:.3f}={value:.3f}" for beat, value in tag) for tag in (song.bpms, song.stops)]

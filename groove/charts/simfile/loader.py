@@ -17,6 +17,14 @@ with warnings.catch_warnings():  # of fs, on which simfile depends
     from simfile.ssc import SSCSimfile
     from simfile.timing import timing_source
 
+_ENCODINGS = {
+    "utf-8": "",
+    "cp932": r"(?s)[ぁ-ヿ]|\A(?!.*[｡-ﾟ]).*[一-鿿]{2}",  # kana, or kanji without half-width kana
+    "cp949": "[가-힣]{2}",
+    "cp1252": "",
+}
+"""Encodings in the order in which they are tried, and what the text has to hold to be taken for one."""
+
 
 class _TolerantSM(SMSimfile):
     """An `.sm` file in which one malformed ``#NOTES`` does not lose the others."""
@@ -83,18 +91,9 @@ def decode(raw: bytes) -> str:
         text = raw.decode("utf-16", errors="replace")
     else:
         text = raw.decode("latin-1")
-        for encoding, plausible in (("utf-8", len), ("cp932", _japanese), ("cp949", _korean), ("cp1252", len)):
+        for encoding, plausible in _ENCODINGS.items():
             with suppress(UnicodeDecodeError):
-                if plausible(found := raw.decode(encoding)):
+                if re.search(plausible, found := raw.decode(encoding)):
                     text = found
                     break
     return text.lstrip("\ufeff").replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _japanese(text: str) -> bool:
-    kanji = re.search("[一-鿿]{2}", text) and not re.search("[｡-ﾟ]", text)
-    return bool(re.search("[ぁ-ヿ]", text) or kanji)
-
-
-def _korean(text: str) -> bool:
-    return bool(re.search("[가-힣]{2}", text))

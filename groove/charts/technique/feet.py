@@ -131,4 +131,4 @@ def transitions(before: tuple[Stance, ...], row: StepRow) -> Transitions:
     first = np.append(0, np.cumsum([into.count(stance) for stance in after]))
     pressed = np.array(hits, dtype=np.int8)
     was, now = (map(np.array, zip(*stances, strict=True)) for stances in ([before[i] for i in source], into))
-    return Transitions(after, np.array(source), first, pressed, move_cost(Moves(*was, pressed, *now), row))
+    return Transitions(after, np.array(source), first, pressed, move_cost(Moves._make([*was, pressed, *now]), row))
