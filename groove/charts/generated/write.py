@@ -100,7 +100,8 @@ def write_library(
         jobs = [new] * songs, [seed] * songs, range(songs), *_names(seed, songs)
         try:
             with process_pool(min(workers, songs)) if workers > 1 else nullcontext() as pool:
-                for done, _ in enumerate((pool.map if pool else map)(write_song, *jobs), start=1):
+                written = pool.map(write_song, *jobs) if pool else map(write_song, *jobs)
+                for done, _ in enumerate(written, start=1):
                     if on_song is not None:
                         on_song(done, songs)
             packs = sorted(path.name for path in new.iterdir())
