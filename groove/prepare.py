@@ -1,7 +1,7 @@
 """Compute the features of every chart of a library: ``python -m groove.prepare data.songs=DIR``.
 
-They go into the store at `data.store`; what is there already is not computed again. Without ``data.songs`` the
-generated library is written first. `groove.train` does the same by itself.
+They go into the store at `data.store`, if they are not there. Without ``data.songs`` the generated library is written
+first. `groove.train` does the same by itself.
 
 Several machines that share the store compute a part each with ``shard=0 shards=8`` (``-m 'shard=range(8)' shards=8``);
 a run without `shard` afterwards finds everything and writes the catalogue.

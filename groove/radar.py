@@ -1,9 +1,8 @@
 """Write the groove radar of every chart of a library: ``python -m groove.radar songs=DIR out=radar.csv``.
 
 One row per chart: where it is from, both radars (`konami_*` and `stepmania_*`, different features that share names),
-the raw elements behind them, and which song it is of. Next to `out` lies ``left_out.csv``: every file and chart that
-was not read, and why, and ``library.png``, a picture of the library. ``compare=stored`` compares with the values in the
-simfiles, ``compare=FILE.csv`` with official ones.
+the raw elements behind them, and which song it is of. Next to `out` lie ``left_out.csv``, what was not read and why,
+and ``library.png``. ``compare=stored`` compares with values in the simfiles, ``compare=FILE.csv`` with official ones.
 """
 
 from __future__ import annotations
@@ -37,11 +36,7 @@ NAMED = 3  # charts without a match are named
 
 
 def run(cfg: RadarConfig) -> None:
-    """Scan, compute, write and say what was done.
-
-    Raises:
-        LibraryError: if there is no song folder, no simfile or no chart in it, or a file cannot be read or written.
-    """
+    """Scan, compute, write and say what was done."""
     out, official = Path(cfg.out), None
     if cfg.compare not in (None, STORED):
         official = read_official(Path(cfg.compare))  # before the scan, which may take long

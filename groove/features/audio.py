@@ -61,9 +61,9 @@ def load_librosa() -> ModuleType:
     """
     import librosa
 
-    package = Path(librosa.__file__).parent
-    writable = os.access(package, os.W_OK)
-    folder = package / "__pycache__" if writable else Path(tempfile.gettempdir(), f"groove-{os.getuid()}")
+    folder = Path(librosa.__file__).with_name("__pycache__")
+    if not os.access(folder.parent, os.W_OK):
+        folder = Path(tempfile.gettempdir(), f"groove-{os.getuid()}")
     with alone(folder / "groove.lock"):
         import librosa.feature
         import librosa.onset
@@ -73,7 +73,7 @@ def load_librosa() -> ModuleType:
 def song_features(samples: NDArray[np.float32], audio: AudioConfig) -> NDArray[np.float32]:
     """Return the features `AUDIO_FEATURES` of every hop of `samples` (S,), shape (H, 23).
 
-    An `AudioError` is raised for samples so large that their power is no finite number.
+    An `AudioError` is raised for samples so large that their power is not finite.
     """
     librosa = load_librosa()
     rate, n_fft, hop_length = audio.sample_rate, audio.n_fft, audio.hop_length

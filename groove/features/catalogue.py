@@ -27,8 +27,7 @@ _OF_RECORDS = ("has_audio", "audio_reason", "frames", "merged_rows")
 _COLUMNS = (
     *("chart_id", "simfile", "index", "pack", "title", "artist", "steps_type", "difficulty", "meter", "description"),
     *("identity", *_OF_RECORDS, "length_s", "bpm", "content", "key", "chart_path", "audio_path", *RADAR_COLUMNS),
-)
-"""The elements of the radars follow."""
+)  # the elements of the radars follow
 
 
 @dataclass(frozen=True)

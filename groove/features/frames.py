@@ -59,7 +59,7 @@ def chart_frames(chart: Chart, frames_per_beat: int) -> NDArray[np.float16]:
 def frame_times(timing: Timing, length: int, frames_per_beat: int) -> NDArray[np.float64]:
     """Return the seconds (of the audio) at which frames begin, and the end of the last one, shape (T + 1,).
 
-    A stop on the first beat of a frame is part of that frame: `Timing.time_at` gives the moment at which it begins.
+    A stop on the first beat of a frame is part of that frame.
     """
     return timing.time_at(np.arange(length + 1) / frames_per_beat)
 
@@ -99,10 +99,7 @@ def _hold_features(notes: Notes, frames_per_beat: int, length: int) -> tuple[NDA
 
 
 def _before(point: NDArray[np.float64], column: NDArray[np.int64], length: int) -> NDArray[np.float64]:
-    """Return, summed over `point` (H,), which part of each frame lies before the point, per panel, shape (T, 4).
-
-    A frame wholly before a point counts 1, the frame of the point counts the fraction up to it.
-    """
+    """Return, summed over `point` (H,), which part (0 to 1) of each frame lies before the point, per panel, (T, 4)."""
     frame = np.minimum(np.floor(point).astype(np.int64), length - 1)
     later = _per_panel(column, frame, length)
     whole = np.cumsum(later[::-1], axis=0)[::-1] - later

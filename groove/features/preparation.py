@@ -68,11 +68,10 @@ def prepare_library(
     """Scan the library at `root`, compute what the feature store at `store` lacks, and save the catalogue.
 
     A chart without audio, or whose audio cannot be decoded, is kept without it if `missing_audio` is ``mask``, left out
-    if it is ``skip``. One worker is this process itself.
+    if it is ``skip``, an `AudioError` if it is ``error``. One worker is this process itself.
 
     Raises:
         LibraryError: if there is no chart to use, or the store cannot be written.
-        AudioError: if `missing_audio` is ``error`` and audio is missing.
     """
     with usable(store):
         library = scan(root, steps_types, cache=store / INDEX_FOLDER, workers=workers, on_step=on_step)
@@ -151,10 +150,7 @@ def _require_audio(library: Library, silent: Sequence[tuple[int, str]]) -> None:
 
 
 def _one_of_each(library: Library, rows: Sequence[Row]) -> tuple[list[Row], list[LeftOut]]:
-    """Return one row of each chart of a song, sorted by `chart_id`, and the copies: same notes in another simfile.
-
-    The one with audio stays, else the first by its `chart_id`.
-    """
+    """Return one row (with audio, if any) of each chart of a song, sorted by `chart_id`, and the copies elsewhere."""
     ids, simfiles, notes = library.chart_id, library.text("simfile"), library.charts["notes"].to_pylist()
     rows = sorted(rows, key=lambda row: printable(ids[row.place]))
     first: dict[tuple[str, str], int] = {}

@@ -27,7 +27,7 @@ from groove.features.frames import chart_frames, frame_times, merged_rows
 from groove.features.store import FeatureStore
 from groove.io.processes import OnStep, process_pool
 
-Arrays = dict[str, NDArray[np.float16]]
+Entry = dict[str, Any]
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -73,7 +73,7 @@ class _Song(NamedTuple):
     reason: str
 
 
-def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[dict[str, Any]], Arrays]:
+def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[Entry], dict[str, NDArray[np.float16]]]:
     """Return the entries, one per chart, and the arrays that they name.
 
     A chart without a note that counts has an entry with ``left_out``, the reason; audio that cannot be decoded is a
@@ -84,16 +84,16 @@ def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[di
         SimfileError: if the simfile changed.
     """
     songs = {source: _song(source, settings.audio) for source in dict.fromkeys(task.audio)}
-    arrays: Arrays = {}
+    arrays = {}
     entries = []
-    groups: dict[tuple[AudioSource, str], list[tuple[Chart, dict[str, Any]]]] = {}
+    groups: dict[tuple[AudioSource, str], list[tuple[Chart, Entry]]] = {}
     for chart, source in zip(task.read(), task.audio, strict=True):
         try:
             frames = chart_frames(chart, settings.frames_per_beat)
         except SimfileError as error:
             entries.append({"index": chart.index, "left_out": str(error)})
             continue
-        entry: dict[str, Any] = {
+        entry: Entry = {
             "index": chart.index,
             "chart": f"chart_{chart.index}.npy",
             "audio": "",

@@ -11,8 +11,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread
 
-OnStep = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done and how many there are, for a progress bar."""
+OnStep = Callable[[str, int, int], None]  # what is being done, how many are done, how many there are
 
 
 def silent(what: str, done: int, total: int) -> None:

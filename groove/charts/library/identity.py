@@ -74,7 +74,8 @@ def identities(charts: Sequence[SongTraits], audio_digests: Mapping[str, str] = 
     Charts are one song if they share the simfile (or its ``.sm``/``.ssc`` twin), the audio (the file, or by
     `audio_digests` from its path its bytes), title and artist, or the notes; and so on from chart to chart.
     """
-    lone = {chart.title for chart in charts if chart.artist in GENERIC_ARTISTS and _is_telling(chart.title)}
+    titles = {chart.title for chart in charts if chart.artist in GENERIC_ARTISTS} - GENERIC_TITLES
+    lone = {title for title in titles if len(title) >= (MIN_LONE_TITLE if title.isascii() else 2)}
     parent = list(range(len(charts)))
 
     def find(index: int) -> int:
@@ -93,11 +94,6 @@ def identities(charts: Sequence[SongTraits], audio_digests: Mapping[str, str] = 
         smallest[find(index)] = min(smallest.get(find(index), content), content)
     names = {root: hashlib.sha256(content.encode()).hexdigest()[:16] for root, content in smallest.items()}
     return [names[find(index)] for index in range(len(charts))]
-
-
-def _is_telling(title: str) -> bool:
-    """Return whether charts of `title` are of one song even where no artist is named."""
-    return title not in GENERIC_TITLES and len(title) >= (MIN_LONE_TITLE if title.isascii() else 2)
 
 
 def _shared_keys(chart: SongTraits, lone_titles: set[str], audio_digests: Mapping[str, str]) -> Iterator[Hashable]:

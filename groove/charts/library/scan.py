@@ -55,11 +55,7 @@ class Library:
 
     def left_out_chart(self, place: int, reason: str) -> LeftOut:
         """Return the line for the chart in row `place` that is not used for `reason`."""
-        return LeftOut(*self._labels[place], reason)
-
-    @cached_property
-    def _labels(self) -> list[tuple[str, str]]:
-        return _labels(self.charts)
+        return LeftOut(*_labels(self.charts.slice(place, 1))[0], reason)
 
     @cached_property
     def chart_id(self) -> list[str]:
@@ -87,10 +83,7 @@ def scan(
     """Return the charts of `steps_types` of the library at `root`, a folder that holds packs, or links to them.
 
     The konami radar's T ends at `song_end`; the index is kept in the folder `cache`, without one everything is read.
-
-    Raises:
-        LibraryError: if `root` is no folder or holds no simfile, or a process that reads ends.
-        OSError: if the index cannot be written to `cache`.
+    A `LibraryError` is raised if `root` is no folder or holds no simfile, or if a process that reads ends.
     """
     check_folder(root)
     tree = walk(root)

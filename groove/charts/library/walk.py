@@ -16,13 +16,11 @@ from groove.charts.chart import LeftOut
 from groove.errors import LibraryError
 
 SIMFILE_SUFFIXES = (".sm", ".ssc")
-OTHER_FORMATS = {
+OTHER_FORMATS = {  # are listed as left out
     **{".dwi": "DWI", ".sma": "SMA", ".ksf": "KSF", ".ucs": "UCS", ".edit": "EDIT", ".smzip": "zipped pack"},
     **dict.fromkeys((".bms", ".bme", ".bml", ".pms"), "BMS"),
 }
-"""Step files of other formats, which are listed as left out."""
-TICK_NS, COARSE_TICK_NS = 20_000_000, 2_000_000_000
-"""How far apart two changes must be to differ in time, on most file systems and on those that count whole seconds."""
+TICK_NS, COARSE_TICK_NS = 20_000_000, 2_000_000_000  # of the clock of most file systems, and of whole seconds
 
 
 class Folder(NamedTuple):
