@@ -15,7 +15,7 @@ import numpy as np
 from groove.config.modules import MODULES
 from groove.figures.bounds import draw_bound, free_names
 from groove.figures.style import GREY, new_figure, save, verbatim
-from groove.runs import columns
+from groove.runs import metric_columns as columns
 from groove.runs.folder import Run
 from groove.runs.info import RecordedPhase
 from groove.runs.layout import CURVES_FILE

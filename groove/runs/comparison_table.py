@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -31,16 +31,22 @@ def comparison_table(frame: pd.DataFrame, width: int = NARROWEST) -> Table:
     cells = [_cells(group.rows) for group in groups]
     columns = [[name, *(row[name] for row in cells)] for name in cells[0]]
     columns = [column for column in columns if any(text.strip("-> \n") for text in column[1:])]
+    words = [max(map(_longest_word, column)) for column in columns]
     labels = [group.lines for group in groups]
     below = [f"figure: {path}" for path in frame["figure"] if path]
-    if max(map(_longest_line, labels)) > width - sum(2 + max(map(_longest_word, column)) for column in columns) - 3:
+    if max(map(_longest_line, labels)) > width - sum(2 + word for word in words) - 3:
         labels = [f"#{number} {group.name}" for number, group in enumerate(groups, start=1)]
         below = [f"#{number} {group.label}" for number, group in enumerate(groups, start=1)] + below
     columns = [["experiment", *labels], *columns]
+    widths = [max(map(_longest_line, column)) for column in columns]
+    least = [widths[0], *words]  # the lines of a label stay whole
+    while sum(widths) > width - 1 - 2 * len(columns) and widths != least:
+        reducible = [wide if wide > narrow else 0 for wide, narrow in zip(widths, least, strict=True)]
+        widths[reducible.index(max(reducible))] -= 1
     title = "before -> after; mean ± spread over seeds and splits"
     caption = Text("\n".join(below))
     table = Table(title=title, caption=caption, caption_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    for column, characters in zip(columns, _column_widths(columns, width - 1 - 2 * len(columns)), strict=True):
+    for column, characters in zip(columns, widths, strict=True):
         table.add_column(column[0], overflow="fold", width=characters)
     for row in list(zip(*columns, strict=True))[1:]:
         table.add_row(*map(Text, row))
@@ -50,43 +56,28 @@ def comparison_table(frame: pd.DataFrame, width: int = NARROWEST) -> Table:
 def _cells(rows: pd.DataFrame) -> dict[str, str]:
     """Return the cells of one group by the names of their columns."""
 
+    def each(names: Iterable[str], digits: int = 3, separator: str = "\n") -> str:
+        return separator.join(mean_spread(rows[name], digits) for name in names)
+
     def change(key: str, digits: int = 3) -> str:
-        return "\n-> ".join(mean_spread(rows[f"{key}_{when}"], digits) for when in ("before", "after"))
+        return each((f"{key}_before", f"{key}_after"), digits, "\n-> ")
 
-    return {
-        "runs": str(len(rows)),
-        "accuracy 0 / lowest / final": "\n".join(mean_spread(rows[f"accuracy_{when}"]) for when in WHEN),
-        " / ".join(name.replace("_", " ") for name in TREES): "\n".join(mean_spread(rows[name]) for name in TREES),
-        "joint per simfile: final / trees": "\n".join(mean_spread(rows[name]) for name in JOINT),
-        "pooled cosine": mean_spread(rows["pooled_cosine"]),
-        "state": states(rows, "\n"),
-        "triplet margin": change("margin", 2),
-        "positive": mean_spread(rows["positive_fraction"], 2),
-        "gain pooled": change("gain_pooled"),
-        "gain proj.": change("gain_projection"),
-        "verdict": _verdict(rows),
-    }
-
-
-def _verdict(rows: pd.DataFrame) -> str:
     pairs = zip(rows["indicators_passed"], rows["indicators_counted"], strict=True)
     counts = ", ".join(f"{passed:.0f}/{counted}" for passed, counted in pairs)
-    if len(rows) == 1:
-        return f"{'pass' if rows['passed'].all() else 'FAIL'} {counts}"
-    return f"{rows['passed'].sum()} of {len(rows)} pass ({counts})"
-
-
-def _column_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
-    """Return a width per column: its longest line, narrowed to its longest word where `room` for all asks for it.
-
-    The first column holds labels, whose lines stay whole.
-    """
-    widest = [max(map(_longest_line, column)) for column in columns]
-    least = [widest[0], *(max(map(_longest_word, column)) for column in columns[1:])]
-    while sum(widest) > room and widest != least:
-        reducible = [wide if wide > narrow else 0 for wide, narrow in zip(widest, least, strict=True)]
-        widest[reducible.index(max(reducible))] -= 1
-    return widest
+    several = f"{rows['passed'].sum()} of {len(rows)} pass ({counts})"
+    return {
+        "runs": str(len(rows)),
+        "accuracy 0 / lowest / final": each(f"accuracy_{when}" for when in WHEN),
+        " / ".join(name.replace("_", " ") for name in TREES): each(TREES),
+        "joint per simfile: final / trees": each(JOINT),
+        "pooled cosine": each(["pooled_cosine"]),
+        "state": states(rows, "\n"),
+        "triplet margin": change("margin", 2),
+        "positive": each(["positive_fraction"], 2),
+        "gain pooled": change("gain_pooled"),
+        "gain proj.": change("gain_projection"),
+        "verdict": several if len(rows) > 1 else f"{'pass' if rows['passed'].all() else 'FAIL'} {counts}",
+    }
 
 
 def _longest_line(text: str) -> int:

@@ -35,9 +35,7 @@ WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
 
 def run_folder(path: Path) -> Path:
     """Return the run folder that `path`, the folder itself or a file of weights in it, belongs to."""
-    if path.name == WEIGHTS_FILE:
-        return path.parent
-    if path.suffix != ".ckpt":
+    if path.name != WEIGHTS_FILE and path.suffix != ".ckpt":
         return path
     return path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
 
@@ -52,11 +50,9 @@ def checkpoint_path(run: Path) -> Path:
         return run
     if not run.is_dir():
         raise RunError(f"run={run} does not exist; give a run folder of groove.train, or a .ckpt file in it")
-    path = run / CHECKPOINTS / LAST
-    if not path.is_file() and (run / WEIGHTS_FILE).is_file():
-        return run / WEIGHTS_FILE
-    if not path.is_file():
-        runs = sorted(found.parent.parent.relative_to(run) for found in run.glob(f"*/{CHECKPOINTS}/{LAST}"))
-        hint = f"; there are runs in it: {', '.join(map(str, runs[:5]))}" if runs else ""
-        raise RunError(f"run={run} is no run folder: it has no {CHECKPOINTS}/{LAST}{hint}")
-    return path
+    for path in (run / CHECKPOINTS / LAST, run / WEIGHTS_FILE):
+        if path.is_file():
+            return path
+    runs = sorted(found.parent.parent.relative_to(run) for found in run.glob(f"*/{CHECKPOINTS}/{LAST}"))
+    hint = f"; there are runs in it: {', '.join(map(str, runs[:5]))}" if runs else ""
+    raise RunError(f"run={run} is no run folder: it has no {CHECKPOINTS}/{LAST}{hint}")

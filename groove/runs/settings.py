@@ -25,31 +25,14 @@ def settings_of(folder: Path, processes: int = 1) -> tuple[str, ...]:
     Raises:
         RunError: the file that holds them cannot be read.
     """
-    texts = [text for text in map(_unquoted, _overrides(folder / OVERRIDES_FILE)) if _decides(text)]
-    return tuple(sorted(texts + [f"trainer.devices={processes}"] * (processes > 1)))
-
-
-def written(settings: Sequence[str]) -> str:
-    """Return `settings` in one line, as a shell takes them: what holds a space stands in quotes."""
-    return " ".join(f'"{text}"' if " " in text else text for text in settings)
-
-
-def shortened(groups: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    """Return the settings of each group with the last part of their keys alone, where no two keys share it."""
-    keys = {text.partition("=")[0] for settings in groups for text in settings}
-    shared = Counter(key.rpartition(".")[2] for key in keys)
-    return [tuple(_short(text, shared) for text in settings) for settings in groups]
-
-
-def _decides(override: str) -> bool:
-    key = override.lstrip("~").partition("=")[0]
-    return key not in NO_EFFECT + _STATED and not key.startswith(("hydra.", "hydra/"))
-
-
-def _short(setting: str, shared: Counter[str]) -> str:
-    key, equals, value = setting.partition("=")
-    last = key.rpartition(".")[2]
-    return last + equals + value if shared[last] == 1 and key[0] != "~" else setting
+    texts = [f"trainer.devices={processes}"] * (processes > 1)
+    for override in _overrides(folder / OVERRIDES_FILE):
+        key, equals, value = override.lstrip("+").partition("=")  # with + or without, it is the same setting
+        if key.lstrip("~") in NO_EFFECT + _STATED or key.lstrip("~").startswith(("hydra.", "hydra/")):
+            continue
+        quoted = re.fullmatch(r"""(["'])(.*)\1""", value.strip(), re.DOTALL)  # Hydra's grammar allows quotes
+        texts.append(key + equals + (quoted[2].replace(f"\\{quoted[1]}", quoted[1]) if quoted else value))
+    return tuple(sorted(texts))
 
 
 def _overrides(path: Path) -> list[str]:
@@ -63,11 +46,22 @@ def _overrides(path: Path) -> list[str]:
         raise RunError(f"{path} is not readable YAML: {one_line(error)}") from error
     if not isinstance(content, list):
         raise RunError(f"{path} must be a list of overrides, found a {type(content).__name__}")
-    return [str(entry).lstrip("+") for entry in content]  # with it or without, it is the same setting
+    return list(map(str, content))
 
 
-def _unquoted(override: str) -> str:
-    """Return ``key=value`` without the quotes around the whole value that Hydra's grammar allows."""
-    key, equals, value = override.partition("=")
-    quoted = re.fullmatch(r"""(["'])(.*)\1""", value.strip(), re.DOTALL)
-    return key + equals + quoted[2].replace(f"\\{quoted[1]}", quoted[1]) if quoted else override
+def written(settings: Sequence[str]) -> str:
+    """Return `settings` in one line, as a shell takes them: what holds a space stands in quotes."""
+    return " ".join(f'"{text}"' if " " in text else text for text in settings)
+
+
+def shortened(groups: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Return the settings of each group with the last part of their keys alone, where no two keys share it."""
+    keys = {text.partition("=")[0] for settings in groups for text in settings}
+    shared = Counter(key.rpartition(".")[2] for key in keys)
+
+    def short(setting: str) -> str:
+        key, equals, value = setting.partition("=")
+        last = key.rpartition(".")[2]
+        return last + equals + value if shared[last] == 1 and key[0] != "~" else setting
+
+    return [tuple(map(short, settings)) for settings in groups]

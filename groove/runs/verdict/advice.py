@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from groove.runs.folder import Run
-from groove.runs.measured import number
+from groove.runs.verdict.indicator import number
 from groove.runs.verdict.thresholds import FIRST_MARGIN
-
-BOLDER = ("b", "baseline")
-"""Kinds of run that experiment=a would move further."""
 
 
 def frozen_text(run: Run, module: str, last: int) -> str:
     """Return whether `module` is frozen at epoch `last`, and until when it was."""
-    if run.is_frozen(module, last):
-        return f"yes, at epoch {last}"
     frozen = [epoch for epoch in range(1, last + 1) if run.is_frozen(module, epoch)]
+    if last in frozen:
+        return f"yes, at epoch {last}"
     return f"no, not after epoch {frozen[-1]}" if frozen else "no"
 
 
@@ -29,15 +26,9 @@ def contrastive_weight(run: Run) -> str:
 
 def stronger(run: Run) -> str:
     """Return how to ask for more movement; experiment=a only of who has not already asked for it."""
-    other = "experiment=a, " if run.info.verdict in BOLDER else ""
+    other = "experiment=a, " if run.info.verdict in ("b", "baseline") else ""
     longer = "a longer warm-up (experiment.warmup_epochs), " if run.info.verdict == "a" else ""
     return f"{other}{longer}a higher {contrastive_weight(run)}, or a higher optimizer.lr"
-
-
-def gentler(run: Run) -> str:
-    """Return how else to ask for less movement; experiment=b only of who does not already freeze the encoders."""
-    other = "" if run.info.verdict in ("b", "c") else ", or freeze the encoders (experiment=b)"
-    return f"{'train fewer epochs' if other else 'or train fewer epochs'}{other}"
 
 
 def loss_questions(run: Run) -> str:
@@ -52,22 +43,13 @@ def easy_triplets(run: Run) -> str:
     if not run.info.loss_uses_triplets:
         weight = contrastive_weight(run)
         return f"{run.info.loss} trains on no triplets: they only measure. Train for more epochs, or raise the {weight}"
-    cause = "The negatives are too easy" + (" or the margin is too high" if run.info.loss_uses_margin else "")
+    cause, first, margin = "The negatives are too easy", "", run.info.triplet_margin
+    if run.info.loss_uses_margin:
+        cause += " or the margin is too high"
+        first = f", and start with loss.triplet_margin={FIRST_MARGIN} (it is {number(margin)})"
+        if margin <= FIRST_MARGIN:
+            first = f" (loss.triplet_margin is {number(margin)}, no more than the {FIRST_MARGIN} to start with)"
     return (
         f"{cause}: set data.triplets.positive_percentile=10 data.triplets.negative_percentile=90, check "
-        f"data.triplets.same_difficulty_only=true{_first_margin(run)}"
+        f"data.triplets.same_difficulty_only=true{first}"
     )
-
-
-def _first_margin(run: Run) -> str:
-    margin = run.info.triplet_margin
-    if not run.info.loss_uses_margin:
-        return ""
-    if margin is not None and margin <= FIRST_MARGIN:
-        return f" (loss.triplet_margin is {number(margin)}, no more than the {FIRST_MARGIN} to start with)"
-    return f", and start with loss.triplet_margin={FIRST_MARGIN} (it is {number(margin)})"
-
-
-def weak_retrieval(run: Run) -> str:
-    """Return what to try where neighbours got no nearer."""
-    return f"{'Check data.triplets and mining' if run.info.loss_uses_triplets else 'Train longer'}, and use more songs"

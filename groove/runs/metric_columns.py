@@ -41,44 +41,22 @@ LEARNING_RATE = "lr"
 BEST_COMBINED = "combined"
 """Accuracy + retrieval gain, by which a checkpoint is kept; logged, no column."""
 
+# Families of columns, one function each: gradient("backbone") is grad_norm/backbone
 GRADIENT, WEIGHT_CHANGE = "grad_norm", "weight_change"
-"""Families with a column per module: ``grad_norm/backbone``."""
-
-
-def objective_weight(loss: str) -> str:
-    """Return the column of the weight of `loss`."""
-    return f"weight/{loss}"
-
-
-def gain(layer: str) -> str:
-    """Return the column of the held-out retrieval gain by `layer`."""
-    return f"retrieval/gain/{layer}"
-
-
-def gradient(module: str) -> str:
-    """Return the column of the gradient norm of `module`: mean over the steps, before clipping."""
-    return f"{GRADIENT}/{module}"
-
-
-def objective_gradient(loss: str, module: str) -> str:
-    """Return the column of the gradient norm of one unweighted loss at `module`, on the fixed gradient batch."""
-    return f"{GRADIENT}_{loss}/{module}"
-
-
-def gradient_cosine(module: str) -> str:
-    """Return the column of the cosine between the gradients of both losses at `module`."""
-    return f"grad_cosine/{module}"
-
-
-def weight_change(module: str) -> str:
-    """Return the column of the relative change of the weights of `module` since epoch 0."""
-    return f"{WEIGHT_CHANGE}/{module}"
-
-
-def drift(layer: str, measure: str) -> str:
-    """Return the column of `measure` (``cosine``, ``l2``, ...) of `layer` against epoch 0."""
-    return f"drift/{layer}/{measure}"
-
+objective_weight = "weight/{}".format
+"""Of a loss."""
+gain = "retrieval/gain/{}".format
+"""Held-out retrieval gain by a layer."""
+gradient = (GRADIENT + "/{}").format
+"""Gradient norm of a module: mean over the steps, before clipping."""
+objective_gradient = (GRADIENT + "_{}/{}").format
+"""Gradient norm of one unweighted loss at a module, on the fixed gradient batch."""
+gradient_cosine = "grad_cosine/{}".format
+"""Cosine between the gradients of both losses at a module."""
+weight_change = (WEIGHT_CHANGE + "/{}").format
+"""Relative change of the weights of a module since epoch 0."""
+drift = "drift/{}/{}".format
+"""A measure (``cosine``, ``l2``, ...) of a layer against epoch 0."""
 
 COSINE, L2 = drift("pooled", "cosine"), drift("pooled", "l2")
 BACKBONE, HEAD = gradient("backbone"), gradient("classifier_head")
