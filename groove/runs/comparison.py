@@ -20,7 +20,7 @@ from groove.io.files import write_bytes
 from groove.runs.folder import Run
 from groove.runs.layout import COMPARISON_FILE, COMPARISON_MARKDOWN, CURVES_FILE
 from groove.runs.metric_columns import ACCURACY, COSINE, JOINT_ACCURACY, MARGIN, POSITIVE, gain
-from groove.runs.settings import shortened, written
+from groove.runs.settings import written
 from groove.runs.verdict.verdict import judge
 
 BASELINE = "baseline"
@@ -136,13 +136,11 @@ class Group:
     Attributes:
         name: the experiment, with the phases or a number where more is needed.
         settings: those that not all groups share.
-        lines: name and settings, their keys in short, a line each.
         rows: of `comparison_frame`.
     """
 
     name: str
     settings: tuple[str, ...]
-    lines: str
     rows: pd.DataFrame
 
     @property
@@ -162,8 +160,7 @@ def groups_of(frame: pd.DataFrame) -> list[Group]:
         labels = list(zip(names, own, strict=True))
         repeated = [labels.count(label) > 1 for label in labels]
         names = [name + text * again for name, text, again in zip(names, more, repeated, strict=True)]
-    lines = ["\n ".join((name, *short)) for name, short in zip(names, shortened(own), strict=True)]
-    return [Group(*parts) for parts in zip(names, own, lines, members, strict=True)]
+    return [Group(*parts) for parts in zip(names, own, members, strict=True)]
 
 
 def write_comparison(frame: pd.DataFrame, folder: Path) -> Path:

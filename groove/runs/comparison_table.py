@@ -32,7 +32,7 @@ def comparison_table(frame: pd.DataFrame, width: int = NARROWEST) -> Table:
     columns = [[name, *(row[name] for row in cells)] for name in cells[0]]
     columns = [column for column in columns if any(text.strip("-> \n") for text in column[1:])]
     words = [max(map(_longest_word, column)) for column in columns]
-    labels = [group.lines for group in groups]
+    labels = ["\n ".join((group.name, *group.settings)) for group in groups]
     below = [f"figure: {path}" for path in frame["figure"] if path]
     if max(map(_longest_line, labels)) > width - sum(2 + word for word in words) - 3:
         labels = [f"#{number} {group.name}" for number, group in enumerate(groups, start=1)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,16 +51,3 @@ def _overrides(path: Path) -> list[str]:
 def written(settings: Sequence[str]) -> str:
     """Return `settings` in one line, as a shell takes them: what holds a space stands in quotes."""
     return " ".join(f'"{text}"' if " " in text else text for text in settings)
-
-
-def shortened(groups: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    """Return the settings of each group with the last part of their keys alone, where no two keys share it."""
-    keys = {text.partition("=")[0] for settings in groups for text in settings}
-    shared = Counter(key.rpartition(".")[2] for key in keys)
-
-    def short(setting: str) -> str:
-        key, equals, value = setting.partition("=")
-        last = key.rpartition(".")[2]
-        return last + equals + value if shared[last] == 1 and key[0] != "~" else setting
-
-    return [tuple(map(short, settings)) for settings in groups]

@@ -164,8 +164,8 @@ def projection_only(run: Run) -> Indicator:
     hint = (
         f"only the projection head moves: loss -{fall.value:.1%}, pooled cosine {number(cosine.value)}, L2 "
         f"{number(run.final(L2))} (projection cosine {number(head)}). Are backbone and fusion_module trained: "
-        f"trainable count ({number(run.final(columns.TRAINABLE))}), frozen: {', '.join(frozen) or 'nothing'}? Unfreeze the "
-        f"top 50 % of the encoders; weight 3.0 (it is {number(weight)})"
+        f"trainable count ({number(run.final(columns.TRAINABLE))}), frozen: {', '.join(frozen) or 'nothing'}? Unfreeze "
+        f"the top 50 % of the encoders; weight 3.0 (it is {number(weight)})"
     )
     return judged("drift/projection_only", cosine if math.isnan(cosine.value) else fall, limit, hint)
 

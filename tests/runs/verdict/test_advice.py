@@ -16,7 +16,7 @@ import groove
 from groove.config.schema import CONF_DIR, TrainConfig
 from groove.runs.folder import load_run
 from groove.runs.verdict.advice import frozen_text
-from groove.runs.verdict.rules_recipe import gain_reached
+from groove.runs.verdict.rules_experiments import gain_reached
 from groove.runs.verdict.verdict import judge
 from tests.runs.builders import PHASES_A, PHASES_B, good_a, good_b, rigid_baseline
 from tests.runs.verdict.checks import judged
@@ -92,7 +92,7 @@ def test_every_setting_that_a_rule_names_exists() -> None:
         Path(groove.__file__).parent / "runs/verdict/advice.py",
     ]
     texts = [text for path in files for text in written(path)]
-    assert len(files) == 7 and sum("optimizer.lr" in text for text in texts) >= 5
+    assert len(files) == 4 and sum("optimizer.lr" in text for text in texts) >= 5
     assert [wrong for text in texts for wrong in wrong_settings(text)] == []
 
 
