@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,23 +26,29 @@ def report(cfg: ReportConfig) -> None:
     """Judge, draw and compare the runs that `cfg` names."""
     from rich.console import Console
 
-    runs, broken = load_runs(folders_of(cfg.runs))
+    runs: list[Run] = []
+    broken: list[str] = []
+    for folder in folders_of(cfg.runs):
+        try:
+            runs.append(load_run(folder))
+        except RunError as error:
+            broken.append(str(error))
     console = Console(width=max(120, min(200, shutil.get_terminal_size((160, 40)).columns)), highlight=False)
-    say = partial(console.print, markup=False, soft_wrap=True)
-    for reason in broken:
-        say(f"left out: {reason}")
+    say(console, *(f"left out: {reason}" for reason in broken))
     if not runs:
         raise RunError(f"none of the {len(broken)} run folders can be read; the first: {broken[0]}")
     finished = [run for run in runs if judge_again(run)]
     alone = not finished  # an unfinished run may be looked at, but its last epoch is nobody's result
-    for run in runs:
-        if run not in finished:
-            left_out = "" if alone else ", left out of the comparison"
-            say(f"unfinished (epoch {run.last_epoch}), no verdict written{left_out}: {run.folder}")
-    runs = runs if alone else finished
-    if len(runs) == 1:
-        show_one(console, runs[0])
-    compare(console, runs, Path(cfg.out))
+    left_out = "" if alone else ", left out of the comparison"
+    unfinished = [run for run in runs if run not in finished]
+    say(console, *(f"unfinished (epoch {r.last_epoch}), no verdict written{left_out}: {r.folder}" for r in unfinished))
+    show(console, runs if alone else finished, Path(cfg.out))
+
+
+def say(console: Console, *lines: str) -> None:
+    """Print `lines` letter by letter and unwrapped, so that a path can be copied."""
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def folders_of(setting: Any) -> list[Path]:
@@ -53,7 +58,7 @@ def folders_of(setting: Any) -> list[Path]:
         RunError: a path that is no folder, or no run below it.
     """
     one = isinstance(setting, str | int | float)  # a folder may be called 5
-    given = [Path(str(setting))] if one else [Path(str(entry)) for entry in setting or ()]
+    given = [Path(str(entry)) for entry in ([setting] if one else setting or ())]
     if not given:
         raise RunError("runs= names no folder; give runs=DIR or runs=[DIR1,DIR2]")
     folders: dict[Path, Path] = {}
@@ -63,19 +68,9 @@ def folders_of(setting: Any) -> list[Path]:
         found = find_runs(root)
         if not found:
             raise RunError(f"runs={root} holds no run: no run.json or metrics.csv in it or below it")
-        folders |= {folder.resolve(): folder for folder in found if folder.resolve() not in folders}
+        for folder in found:
+            folders.setdefault(folder.resolve(), folder)
     return list(folders.values())
-
-
-def load_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
-    """Return the runs that can be read, and the reasons of those that cannot."""
-    runs, broken = [], []
-    for folder in folders:
-        try:
-            runs.append(load_run(folder))
-        except RunError as error:
-            broken.append(str(error))
-    return runs, broken
 
 
 def judge_again(run: Run) -> bool:
@@ -91,31 +86,26 @@ def judge_again(run: Run) -> bool:
     return finished
 
 
-def show_one(console: Console, run: Run) -> None:
-    """Print the verdict and the retrieval of the only run, and where its figure lies."""
-    from groove.runs.retrieval_tables import retrieval_tables
-    from groove.runs.verdict.verdict import judge, verdict_table
-
-    verdict = judge(run)
-    for table in (verdict_table(verdict), *retrieval_tables(run)):
-        console.print(table)
-    console.print(verdict.summary, markup=False)
-    console.print(f"figure: {run.folder / CURVES_FILE}", markup=False, soft_wrap=True)
-
-
-def compare(console: Console, runs: Sequence[Run], out: Path) -> None:
-    """Write the comparison into `out`, show it where there are several runs, and say where it lies."""
+def show(console: Console, runs: Sequence[Run], out: Path) -> None:
+    """Print the verdict and the retrieval of a single run, or the comparison of several; write the latter to `out`."""
     from groove.figures.comparison_figure import write_figures
     from groove.runs.comparison import comparison_frame, write_comparison
     from groove.runs.comparison_table import comparison_table
+    from groove.runs.retrieval_tables import retrieval_tables
+    from groove.runs.verdict.verdict import judge, verdict_table
 
     frame = comparison_frame(runs)
-    if len(runs) > 1:
+    if len(runs) == 1:
+        verdict = judge(runs[0])
+        for table in (verdict_table(verdict), *retrieval_tables(runs[0])):
+            console.print(table)
+        console.print(verdict.summary, markup=False)
+        say(console, f"figure: {runs[0].folder / CURVES_FILE}")
+    else:
         console.print(comparison_table(frame, console.width))
     write_figures(frame, out)
     path = write_comparison(frame, out)
-    beside = f"{COMPARISON_MARKDOWN}, {COMPARISON_FIGURE} and {PLANE_FIGURE} beside it"
-    console.print(f"comparison: {path} ({beside})", markup=False, soft_wrap=True)
+    say(console, f"comparison: {path} ({COMPARISON_MARKDOWN}, {COMPARISON_FIGURE} and {PLANE_FIGURE} beside it)")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from groove.runs.folder import Run
-from groove.runs.verdict.indicator import number
+from groove.runs.verdict.measured import number
 from groove.runs.verdict.thresholds import FIRST_MARGIN
 
 

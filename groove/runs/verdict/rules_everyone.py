@@ -8,7 +8,6 @@ shown with the cosine it implies.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -16,24 +15,10 @@ from groove.config.modules import LOSSES
 from groove.runs import metric_columns as columns
 from groove.runs.folder import Run
 from groove.runs.metric_columns import ACCURACY, CONTRASTIVE_LOSS, COSINE, KNN, L2, MARGIN, NORM, POSITIVE, PROBE
-from groove.runs.verdict import thresholds
+from groove.runs.verdict import measured, thresholds
 from groove.runs.verdict.advice import easy_triplets, frozen_text, loss_questions, stronger
-from groove.runs.verdict.indicator import (
-    Bound,
-    Indicator,
-    Measured,
-    arrow,
-    between,
-    bound,
-    change,
-    final,
-    final_points,
-    judged,
-    loss_fall,
-    number,
-    points,
-    zero,
-)
+from groove.runs.verdict.indicator import Bound, Indicator, between, bound, judged, zero
+from groove.runs.verdict.measured import Measured, arrow, number
 from groove.runs.verdict.thresholds import HEALTHY_ABOVE, LOSS_BARELY_FALLS, RECOVERY_POINTS, RIGID_ABOVE
 
 
@@ -50,38 +35,31 @@ def loss_finite(run: Run) -> Indicator:
     for loss in LOSSES:
         if any(phase.weights.get(loss, 0.0) > 0 for phase in run.info.phases):
             expected += [(columns.HELD_OUT_LOSS[loss], epoch) for epoch in run.epochs]
-    bad = _non_finite(run, lambda name: name.endswith("loss"))
-    bad += [
+    blank = [
         f"{name} blank at epoch {epoch}"
         for name, epoch in expected
         if not run.columns.get(name) or run.columns[name][epoch] is None
     ]
-    return _no_mistakes("loss/finite", bad, "loss values NaN, infinite or blank")
+    names = [name for name in run.columns if name.endswith("loss")]
+    return _finite(run, "loss/finite", names, "loss values NaN, infinite or blank", blank)
 
 
 def gradient_finite(run: Run) -> Indicator:
     """No gradient norm is NaN or infinite."""
-    bad = _non_finite(run, lambda name: name.startswith("grad_"))
-    return _no_mistakes("gradient/finite", bad, "gradient norms NaN or infinite")
+    names = [name for name in run.columns if name.startswith("grad_")]
+    return _finite(run, "gradient/finite", names, "gradient norms NaN or infinite", [])
 
 
-def _no_mistakes(name: str, bad: list[str], text: str) -> Indicator:
+def _finite(run: Run, indicator: str, names: list[str], text: str, blank: list[str]) -> Indicator:
+    cells = ((name, epoch, cell) for name in names for epoch, cell in enumerate(run.columns[name]))
+    bad = [f"{name} is {x} at epoch {epoch}" for name, epoch, x in cells if x is not None and not math.isfinite(x)]
+    bad += blank
     more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
     hint = (
         f"{'; '.join(bad[:3])}{more}. Set trainer.gradient_clip_val=1.0, divide optimizer.lr by 10, lower the "
         "contrastive weight to 1.0, look for outliers in the radar"
     )
-    return judged(name, Measured(float(len(bad))), zero(f" {text}"), hint)
-
-
-def _non_finite(run: Run, wanted: Callable[[str], bool]) -> list[str]:
-    return [
-        f"{name} is {cell} at epoch {epoch}"
-        for name, cells in run.columns.items()
-        if wanted(name)
-        for epoch, cell in enumerate(cells)
-        if cell is not None and not math.isfinite(cell)
-    ]
+    return judged(indicator, Measured(float(len(bad))), zero(f" {text}"), hint)
 
 
 def no_radar_leak(run: Run) -> Indicator:
@@ -99,24 +77,24 @@ def no_radar_leak(run: Run) -> Indicator:
 
 def contrastive_drop(run: Run) -> Indicator:
     """The held-out contrastive loss fell over the whole run by more than next to nothing."""
-    fall = loss_fall(run, 0, run.last_epoch)
+    fall = measured.loss_fall(run, 0, run.last_epoch)
     limit = bound(">=", LOSS_BARELY_FALLS, ", relative fall by the last epoch")
     hint = loss_hint(run, fall.value, f"{CONTRASTIVE_LOSS} {arrow(run, CONTRASTIVE_LOSS)}", run.last_epoch)
     return judged("loss/contrastive_drop", fall, limit, hint)
 
 
-def loss_hint(run: Run, fall: float, measured: str, epoch: int) -> str:
-    """Return what to try where the loss falls too little by `epoch`; `measured` says what it did."""
+def loss_hint(run: Run, fall: float, course: str, epoch: int) -> str:
+    """Return what to try where the loss falls too little by `epoch`; `course` says what it did."""
     fell = "not measured" if math.isnan(fall) else f"{fall:.1%}"
     return (
-        f"{measured}, a fall of {fell}. {loss_questions(run)}Is the backbone still frozen "
+        f"{course}, a fall of {fell}. {loss_questions(run)}Is the backbone still frozen "
         f"({frozen_text(run, 'backbone', epoch)})? If none of these, raise optimizer.lr"
     )
 
 
 def pooled_cosine(run: Run) -> Indicator:
     """The state: mean cosine of the pooled features with those of epoch 0, on the fixed held-out probe set."""
-    cosine = final(run, COSINE)
+    cosine = measured.final(run, COSINE)
     text = f" (rigid > {RIGID_ABOVE}, moving > {thresholds.MOVING_ABOVE}, healthy > {HEALTHY_ABOVE})"
     fewer = "or train fewer epochs"
     if run.info.verdict not in ("b", "c"):  # which freeze the encoders already
@@ -135,7 +113,7 @@ def pooled_cosine(run: Run) -> Indicator:
 
 def pooled_l2(run: Run) -> Indicator:
     """Mean L2 distance of the normalised pooled features from epoch 0; the red flag is also b's bound."""
-    moved = final(run, L2)
+    moved = measured.final(run, L2)
     limit = bound(">", thresholds.L2_RED_FLAG, f" at the last epoch{implied(moved.value)}")
     return judged("drift/pooled_l2", moved, limit, drift_hint(run, moved.value, run.last_epoch))
 
@@ -153,7 +131,7 @@ def drift_hint(run: Run, l2: float, epoch: int) -> str:
 
 def projection_only(run: Run) -> Indicator:
     """The loss must not fall by the projection head alone; the value is the fall of the held-out loss."""
-    cosine, fall = final(run, COSINE), loss_fall(run, 0, run.last_epoch)
+    cosine, fall = measured.final(run, COSINE), measured.loss_fall(run, 0, run.last_epoch)
     limit = Bound(
         f"if the loss falls by > {LOSS_BARELY_FALLS:g}, pooled cosine <= {RIGID_ABOVE}",
         lambda fallen: cosine.value <= RIGID_ABOVE or fallen <= LOSS_BARELY_FALLS,
@@ -180,12 +158,12 @@ def margin_improvement(run: Run) -> Indicator:
         text += f"; target {target:g} " + (f"is {number(target - end)} away" if target > end else "reached")
     limit = bound(">", thresholds.MARGIN_IMPROVEMENT, text)
     hint = f"the margin went {arrow(run, MARGIN)}. {easy_triplets(run)}"
-    return judged("triplet/margin_improvement", change(run, MARGIN), limit, hint)
+    return judged("triplet/margin_improvement", measured.change(run, MARGIN), limit, hint)
 
 
 def positive_fraction(run: Run) -> Indicator:
     """Most held-out triplets are in the right order."""
-    share = final(run, POSITIVE)
+    share = measured.final(run, POSITIVE)
     limit = bound(">", thresholds.POSITIVE_FRACTION, " of the held-out triplets")
     hint = f"only {number(share.value)} of the held-out triplets have d(a,n) > d(a,p). {easy_triplets(run)}"
     return judged("triplet/positive_fraction", share, limit, hint)
@@ -214,7 +192,7 @@ def retrieval(run: Run, layer: str) -> Indicator:
         f"loss did, charts of similar groove are no nearer. {advice}, and use more songs"
     )
     limit = bound(">", 0, f" over epoch 0 ({arrow(run, column)})")
-    return judged(f"retrieval/{layer}_gain", change(run, column), limit, hint)
+    return judged(f"retrieval/{layer}_gain", measured.change(run, column), limit, hint)
 
 
 def accuracy_kept(run: Run, name: str, column: str) -> Indicator:
@@ -226,7 +204,7 @@ def accuracy_kept(run: Run, name: str, column: str) -> Indicator:
             ": read afresh from the pooled features, difficulty is harder to tell than before. Lower optimizer.lr or "
             "raise the classification weight"
         )
-    return judged(name, final_points(run, column), limit, f"{column} went {arrow(run, column)}{lost}")
+    return judged(name, measured.final_points(run, column), limit, f"{column} went {arrow(run, column)}{lost}")
 
 
 def stale_or_lost(run: Run, epoch: int) -> str:
@@ -236,7 +214,7 @@ def stale_or_lost(run: Run, epoch: int) -> str:
     """
     head, probe, knn = (run.at(column, epoch) for column in (ACCURACY, PROBE, KNN))
     text = f"head {number(head)}, probe {number(probe)}, k-NN {number(knn)}"
-    fall = points(run, PROBE, probe, ()).value
+    fall = measured.points(run, PROBE, probe, ()).value
     if math.isnan(head) or math.isnan(fall):
         return text
     if fall >= -RECOVERY_POINTS:
@@ -250,7 +228,7 @@ def stale_or_lost(run: Run, epoch: int) -> str:
 
 def accuracy_reached(run: Run, name: str, column: str) -> Indicator:
     """It ends near the 80 % of the source document."""
-    end = final(run, column)
+    end = measured.final(run, column)
     hint = (
         f"{column} ends at {number(end.value)} (epoch 0: {number(run.at(column, 0))}), short of "
         f"{thresholds.PRETRAIN_ACCURACY:g}: raise pretrain.epochs or use more songs. Later experiments compare with "

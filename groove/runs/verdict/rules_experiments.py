@@ -14,36 +14,17 @@ import numpy as np
 
 from groove.runs import metric_columns as columns
 from groove.runs.folder import RecordedPhase, Run
-from groove.runs.metric_columns import ACCURACY, BACKBONE, CONTRASTIVE_LOSS, gain, weight_change
-from groove.runs.verdict import thresholds
+from groove.runs.metric_columns import ACCURACY, BACKBONE, CONTRASTIVE_LOSS, L2, gain, weight_change
+from groove.runs.verdict import measured, thresholds
 from groove.runs.verdict.advice import contrastive_weight
-from groove.runs.verdict.indicator import (
-    Bound,
-    Indicator,
-    Measured,
-    absent,
-    arrow,
-    at,
-    bound,
-    final,
-    final_points,
-    judged,
-    loss_fall,
-    lowest,
-    mean,
-    number,
-    points,
-    zero,
-)
+from groove.runs.verdict.indicator import Bound, Indicator, bound, judged, zero
+from groove.runs.verdict.measured import Measured, arrow, number
 from groove.runs.verdict.rules_everyone import drift_hint, implied, loss_hint, stale_or_lost
 from groove.runs.verdict.rules_gradient import balance
-from groove.runs.verdict.thresholds import RECIPE_GAIN, RECIPE_SPREAD
 
-NO_WARMUP = absent("the run has no warm-up phase: is experiment.warmup_epochs > 0?")
-NO_FINETUNE = absent("the run has no epoch after its warm-up")
+NO_WARMUP = Measured(math.nan, "the run has no warm-up phase: is experiment.warmup_epochs > 0?")
+NO_FINETUNE = Measured(math.nan, "the run has no epoch after its warm-up")
 WITHOUT_WEIGHTS = ("pooling",)  # mean_max pooling has no parameters, so nothing of it can be measured
-CHANCE = 3 * RECIPE_SPREAD
-"""How far below a bound of the recipe a run may lie by chance."""
 
 # --- experiment a
 
@@ -69,8 +50,8 @@ def accuracy_dip(run: Run) -> Indicator:
     limit = bound(">=", thresholds.DIP_POINTS, f" points below epoch 0 ({start}), ideally {thresholds.IDEAL_DIP}")
     if warmup is None:
         return judged(name, NO_WARMUP, limit)
-    low, _ = lowest(run, ACCURACY, warmup.epochs)
-    rise = points(run, ACCURACY, low, warmup.epochs)
+    low, _ = measured.lowest(run, ACCURACY, warmup.epochs)
+    rise = measured.points(run, ACCURACY, low, warmup.epochs)
     change = number(run.at(weight_change("classifier_head"), warmup.last_epoch))
     hint = (
         f"accuracy never dipped (lowest {number(low)} vs epoch 0 {start}). Check experiment.warmup_epochs > 0 "
@@ -88,7 +69,7 @@ def warmup_contrastive_drop(run: Run) -> Indicator:
     if warmup is None:
         return judged(name, NO_WARMUP, limit)
     last = warmup.last_epoch
-    fall = loss_fall(run, 0, last)
+    fall = measured.loss_fall(run, 0, last)
     text = f"{CONTRASTIVE_LOSS} {arrow(run, CONTRASTIVE_LOSS, 0, last)} at epoch {last}"
     return judged(name, fall, limit, loss_hint(run, fall.value, text, last))
 
@@ -96,10 +77,10 @@ def warmup_contrastive_drop(run: Run) -> Indicator:
 def drift_l2(run: Run) -> Indicator:
     """The pooled features have moved by the end of the warm-up."""
     warmup = warmup_of(run)
-    moved = at(run, columns.L2, warmup.last_epoch) if warmup else NO_WARMUP
+    last = warmup.last_epoch if warmup else 0
+    moved = Measured(run.at(L2, last), run.why_missing(L2, (last,))) if warmup else NO_WARMUP
     limit = bound(">", thresholds.WARMUP_L2, f" by the end of the warm-up{implied(moved.value)}")
-    hint = drift_hint(run, moved.value, warmup.last_epoch) if warmup else ""
-    return judged("warmup/drift_l2", moved, limit, hint)
+    return judged("warmup/drift_l2", moved, limit, drift_hint(run, moved.value, last))
 
 
 def backbone_gradient(run: Run) -> Indicator:
@@ -108,7 +89,7 @@ def backbone_gradient(run: Run) -> Indicator:
     limit = bound(">", thresholds.GOOD_BACKBONE_GRADIENT[0], ", mean over the warm-up")
     if warmup is None:
         return judged(name, NO_WARMUP, limit)
-    norm = mean(run, BACKBONE, warmup.epochs)
+    norm = measured.mean(run, BACKBONE, warmup.epochs)
     hint = (
         f"the backbone's mean gradient norm is {number(norm.value)}, too little to move it: check the freezing logic "
         f"(frozen: {_frozen(warmup)}) and raise the contrastive weight "
@@ -124,14 +105,14 @@ def _frozen(phase: RecordedPhase) -> str:
 def accuracy_recovery(run: Run) -> Indicator:
     """Accuracy is back within two points of epoch 0, or above."""
     start, end = number(run.at(ACCURACY, 0)), number(run.final(ACCURACY))
-    measured = final_points(run, ACCURACY) if finetune_epochs(run) else NO_FINETUNE
+    rise = measured.final_points(run, ACCURACY) if finetune_epochs(run) else NO_FINETUNE
     hint = (
         f"accuracy ends at {end}, epoch 0 was {start} ({stale_or_lost(run, run.last_epoch)}). Fine-tune for more "
         f"epochs, raise the classification weight (it is {number(run.info.phases[-1].weights.get('classification'))}), "
         "or lower optimizer.lr"
     )
     limit = bound(">=", -thresholds.RECOVERY_POINTS, f" points of epoch 0 ({start})")
-    return judged("finetune/accuracy_recovery", measured, limit, hint)
+    return judged("finetune/accuracy_recovery", rise, limit, hint)
 
 
 def contrastive_falling(run: Run) -> Indicator:
@@ -147,7 +128,7 @@ def contrastive_falling(run: Run) -> Indicator:
         f"classification weight; if {columns.TRAIN_CONTRASTIVE_LOSS} still falls, the run overfits its triplets: use "
         "more songs or fewer epochs"
     )
-    return judged(name, loss_fall(run, first, last), limit, hint)
+    return judged(name, measured.loss_fall(run, first, last), limit, hint)
 
 
 def gradient_balance(run: Run) -> Indicator:
@@ -161,13 +142,13 @@ def gradient_balance(run: Run) -> Indicator:
 def accuracy_stable(run: Run) -> Indicator:
     """Accuracy never falls more than two points below epoch 0; a rise is welcome."""
     start, epochs = number(run.at(ACCURACY, 0)), run.epochs[1:]
-    low, worst = lowest(run, ACCURACY, epochs)
+    low, worst = measured.lowest(run, ACCURACY, epochs)
     hint = (
         f"accuracy fell to {number(low)} at epoch {worst}, epoch 0 was {start} ({stale_or_lost(run, worst)}). "
         "Raise the classification weight, freeze more modules, or lower optimizer.lr"
     )
     limit = bound(">=", -thresholds.STABLE_POINTS, f" points of epoch 0 ({start}) at every epoch")
-    return judged("training/accuracy_stable", points(run, ACCURACY, low, epochs), limit, hint)
+    return judged("training/accuracy_stable", measured.points(run, ACCURACY, low, epochs), limit, hint)
 
 
 def contrastive_steady(run: Run) -> Indicator:
@@ -189,7 +170,7 @@ def contrastive_steady(run: Run) -> Indicator:
         lambda upward: fell and upward <= most,
     )
     text = f"{CONTRASTIVE_LOSS} {went}, {number(share)} of its changes went up"
-    hint = loss_hint(run, loss_fall(run, 0, run.last_epoch).value, text, run.last_epoch)
+    hint = loss_hint(run, measured.loss_fall(run, 0, run.last_epoch).value, text, run.last_epoch)
     return judged("training/contrastive_steady", Measured(share, missing), limit, hint)
 
 
@@ -200,7 +181,7 @@ def frozen_gradients(run: Run) -> Indicator:
     measured in the same epochs.
     """
     trained = [epoch for epoch in run.epochs[1:] if not run.is_frozen("backbone", epoch)]
-    missing = run.why_missing(BACKBONE, trained) if math.isnan(lowest(run, BACKBONE, trained)[0]) else ""
+    missing = run.why_missing(BACKBONE, trained) if math.isnan(measured.lowest(run, BACKBONE, trained)[0]) else ""
     return _still(run, "training/frozen_gradients", columns.GRADIENT, "gradient norm", missing)
 
 
@@ -209,7 +190,7 @@ def frozen_weights(run: Run) -> Indicator:
     unmeasured = (
         run.why_missing(weight_change(module), epochs)
         for module, epochs in _frozen_epochs(run).items()
-        if module not in WITHOUT_WEIGHTS and math.isnan(lowest(run, weight_change(module), epochs)[0])
+        if module not in WITHOUT_WEIGHTS and math.isnan(measured.lowest(run, weight_change(module), epochs)[0])
     )
     words = "weight change since epoch 0"
     return _still(run, "training/frozen_weights", columns.WEIGHT_CHANGE, words, next(unmeasured, ""))
@@ -220,7 +201,7 @@ def _still(run: Run, name: str, prefix: str, words: str, missing: str) -> Indica
     frozen = _frozen_epochs(run)
     limit = zero(f" in {', '.join(frozen) or 'the frozen modules'}")
     if not frozen or missing:
-        return judged(name, absent(missing if frozen else "nothing is frozen in any phase"), limit)
+        return judged(name, Measured(math.nan, missing if frozen else "nothing is frozen in any phase"), limit)
     cells = ((module, epoch) for module, epochs in frozen.items() for epoch in epochs)
     values = {cell: abs(float(np.nan_to_num(run.at(f"{prefix}/{cell[0]}", cell[1])))) for cell in cells}
     module, epoch = max(values, key=lambda cell: values[cell])
@@ -249,44 +230,22 @@ def blind(run: Run) -> Indicator:
     """The trained network, shown neither chart nor audio, finds neighbours no better than at random."""
     within = run.retrieval.get("within_difficulty") or {}
     found = (within.get("blind_projection") or {}).get("gain")
-    measured = Measured(math.nan if found is None else float(found), "retrieval.json holds no blind_projection")
+    known = Measured(math.nan if found is None else float(found), "retrieval.json holds no blind_projection")
     hint = (
-        f"a network that sees neither chart nor audio has a retrieval gain of {number(measured.value)}: the label "
+        f"a network that sees neither chart nor audio has a retrieval gain of {number(found)}: the label "
         "leaks into the embedding (model.radar_in_projection?), and no other number of this run is evidence"
     )
-    return judged("leak/blind", measured, bound("<=", thresholds.BLIND_GAIN), hint)
+    return judged("leak/blind", known, bound("<=", thresholds.BLIND_GAIN), hint)
 
 
 def gain_reached(run: Run, layer: str) -> Indicator:
-    """Held-out retrieval gain by `layer` ends at what the recipe promises."""
-    column, least, short = gain(layer), RECIPE_GAIN[layer], gain_short(run, layer)
-    chance = "compare several seeds; if their mean is short too, " if short <= CHANCE else ""
+    """Held-out retrieval gain by `layer` ends at what the recipe promises, which single runs miss by chance."""
+    column, least, spread = gain(layer), thresholds.RECIPE_GAIN[layer], thresholds.RECIPE_SPREAD
     hint = (
-        f"{column} went {arrow(run, column)}, {number(short)} short of {least:g} ({scatter(short)}): "
-        f"{chance}train for more epochs, lower loss.temperature, or raise the {contrastive_weight(run)}; "
-        "a library of few songs may not reach it"
+        f"{column} went {arrow(run, column)}, {number(round(least - run.final(column), 4))} short of {least:g} (single "
+        f"runs scatter, spread of {thresholds.RECIPE_RUNS} runs {spread:g}): compare several seeds; if their mean is "
+        f"short too, train for more epochs, lower loss.temperature, or raise the {contrastive_weight(run)}; a library "
+        "of few songs may not reach it"
     )
-    limit = bound(">=", least, f", meant for the mean of several runs (spread {RECIPE_SPREAD:g})")
-    return judged(f"recipe/gain_{layer}", final(run, column), limit, hint)
-
-
-def scatter(short: float) -> str:
-    """Return what being `short` of a bound means for a single run."""
-    more = "" if short <= CHANCE else "more than by chance: "
-    return f"{more}single runs scatter, spread of {thresholds.RECIPE_RUNS} runs {RECIPE_SPREAD:g}"
-
-
-def gain_short(run: Run, layer: str) -> float:
-    """Return by how much the final gain by `layer` misses its bound; 0 where it does not, or is not measured."""
-    return round(max(0.0, RECIPE_GAIN[layer] - run.final(gain(layer))), 4)  # max(0, NaN) is 0
-
-
-def gains_text(run: Run) -> str:
-    """Return the final gains with their bounds, and, where one is missed, by how much and what that means."""
-    missed = {layer: gain_short(run, layer) for layer in RECIPE_GAIN}
-    parts = [
-        f"{layer} {number(run.final(gain(layer)))} (bound >= {least:g}"
-        + (f", {number(missed[layer])} short)" if missed[layer] else ")")
-        for layer, least in RECIPE_GAIN.items()
-    ]
-    return f"gain: {', '.join(parts)}" + (f"; {scatter(max(missed.values()))}" if any(missed.values()) else "")
+    limit = bound(">=", least, f", meant for the mean of several runs (spread {spread:g})")
+    return judged(f"recipe/gain_{layer}", measured.final(run, column), limit, hint)

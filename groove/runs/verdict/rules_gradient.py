@@ -12,27 +12,15 @@ from statistics import pstdev
 from groove.config.modules import LOSSES
 from groove.runs.folder import Run
 from groove.runs.metric_columns import BACKBONE, HEAD, gradient_cosine, objective_gradient
-from groove.runs.verdict import thresholds
-from groove.runs.verdict.indicator import (
-    Cause,
-    Indicator,
-    Measured,
-    absent,
-    advisory,
-    average,
-    between,
-    bound,
-    judged,
-    lowest,
-    mean,
-    number,
-)
+from groove.runs.verdict import measured, thresholds
+from groove.runs.verdict.indicator import Cause, Indicator, advisory, between, bound, judged
+from groove.runs.verdict.measured import Measured, number
 
 
 def backbone_alive(run: Run) -> Indicator:
     """The backbone's gradient never vanishes while it is trained (lowest epoch)."""
     epochs = _trained(run, run.epochs[1:])
-    low, worst = lowest(run, BACKBONE, epochs)
+    low, worst = measured.lowest(run, BACKBONE, epochs)
     missing = run.why_missing(BACKBONE, epochs) if epochs else "the backbone is frozen in every epoch"
     hint = (
         f"the backbone's gradient norm is {number(low)} at epoch {worst}: gradients do not reach it. Check the "
@@ -45,7 +33,7 @@ def backbone_alive(run: Run) -> Indicator:
 def backbone_good_range(run: Run) -> Indicator:
     """The backbone's mean gradient norm lies in the range that the source document calls good."""
     low, high = thresholds.GOOD_BACKBONE_GRADIENT
-    norm = mean(run, BACKBONE, _trained(run, run.epochs[1:]))
+    norm = measured.mean(run, BACKBONE, _trained(run, run.epochs[1:]))
     advice = "strong; trainer.gradient_clip_val limits it. Lower optimizer.lr if accuracy or cosine fail as well"
     if norm.value < low:
         advice = "weak pressure to move. Raise the contrastive weight"
@@ -60,7 +48,7 @@ def classifier_to_backbone(run: Run) -> Indicator:
     """
     name, limit = "gradient/classifier_to_backbone", bound("<=", thresholds.CLASSIFIER_RED_FLAG, ", highest epoch")
     if run.last_epoch and all(_head_idle(run, epoch) for epoch in run.epochs[1:]):
-        return advisory(judged(name, absent("the classifier head never learns in this run"), limit))
+        return advisory(judged(name, Measured(math.nan, "the classifier head never learns in this run"), limit))
     ratios, missing = _ratios(run, HEAD, BACKBONE, run.epochs[1:])
     value = max(ratios, default=math.nan)
     hint = (
@@ -73,7 +61,7 @@ def classifier_to_backbone(run: Run) -> Indicator:
 def balance(run: Run, name: str = "gradient/balance", epochs: Iterable[int] | None = None) -> Indicator:
     """Mean backbone/classifier ratio over those of `epochs`, else of all, in which both learn."""
     ratios, missing = _ratios(run, BACKBONE, HEAD, run.epochs[1:] if epochs is None else epochs)
-    value = average(ratios)
+    value = measured.average(ratios)
     hint = (
         f"backbone / classifier_head is {number(value)} on average (lowest {number(min(ratios, default=None))}): the "
         "head takes the gradient. Lower the classification weight or raise the contrastive weight"
@@ -88,9 +76,9 @@ def _ratios(run: Run, top: str, bottom: str, epochs: Iterable[int]) -> tuple[lis
     if not learning:
         return [], "no epoch in which both the backbone and the classifier head learn (head frozen, or its loss silent)"
     for column in (BACKBONE, HEAD):
-        if math.isnan(lowest(run, column, learning)[0]):
+        if math.isnan(measured.lowest(run, column, learning)[0]):
             return [], run.why_missing(column, learning)
-    if lowest(run, bottom, learning)[0] <= 0:
+    if measured.lowest(run, bottom, learning)[0] <= 0:
         return [], f"{bottom} is 0"
     return [run.at(top, epoch) / run.at(bottom, epoch) for epoch in learning], ""
 
@@ -117,10 +105,10 @@ def causes_of(run: Run) -> list[Cause]:
 def _classification_tiny(run: Run) -> Cause:
     """Tiny = below the good range; stable = its standard deviation over the epochs is under half of its mean."""
     name, column = "classification_gradient_tiny_and_stable", objective_gradient("classification", "backbone")
-    values = _measured(run, column)
+    values = [float(value) for value in run.column(column) if not math.isnan(value)]
     if not values:
         return Cause(name, None, None, f"{column} was not measured")
-    mean = average(values)
+    mean = measured.average(values)
     variation = pstdev(values) / mean if mean > 0 else 0.0
     text = (
         f"{column}: mean {number(mean)} (tiny < {thresholds.TINY_GRADIENT:g}), {number(values[0])} -> "
@@ -141,7 +129,7 @@ def _contrastive_weak(run: Run) -> Cause:
             ratios.append(contrastive / classification)
     if not ratios:
         return Cause(name, None, None, "there is no epoch with weighted gradients of both losses on the backbone")
-    ratio = average(ratios)
+    ratio = measured.average(ratios)
     text = (
         f"contrastive / classification gradient on the backbone, weighted as in training: mean {number(ratio)} over "
         f"{len(ratios)} epochs (weak < {thresholds.WEAK_RATIO:g})"
@@ -152,13 +140,9 @@ def _contrastive_weak(run: Run) -> Cause:
 def _no_conflict(run: Run) -> Cause:
     """No conflict = the gradients of the two losses do not point against each other."""
     name, column = "no_conflict_between_objectives", gradient_cosine("backbone")
-    values = _measured(run, column)
+    values = [float(value) for value in run.column(column) if not math.isnan(value)]
     if not values:
         return Cause(name, None, None, f"{column} was not measured")
-    mean = average(values)
+    mean = measured.average(values)
     text = f"{column}: mean {number(mean)} (conflict < {thresholds.CONFLICT_COSINE})"
     return Cause(name, mean, mean >= thresholds.CONFLICT_COSINE, text)
-
-
-def _measured(run: Run, column: str) -> list[float]:
-    return [float(value) for value in run.column(column) if not math.isnan(value)]

@@ -17,12 +17,13 @@ import numpy as np
 from groove.io.files import write_json
 from groove.runs.folder import Run
 from groove.runs.layout import VERDICT_FILE
-from groove.runs.metric_columns import ACCURACY, COSINE, KNN, L2, PROBE
+from groove.runs.metric_columns import ACCURACY, COSINE, KNN, L2, PROBE, gain
 from groove.runs.verdict import rules_everyone as everyone
 from groove.runs.verdict import rules_experiments as experiments
 from groove.runs.verdict import rules_gradient as gradient
-from groove.runs.verdict.indicator import Indicator, Verdict, advisory, number
-from groove.runs.verdict.thresholds import state_of
+from groove.runs.verdict.indicator import Indicator, Verdict, advisory
+from groove.runs.verdict.measured import number
+from groove.runs.verdict.thresholds import RECIPE_GAIN, state_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -98,11 +99,12 @@ def _summary(run: Run, verdict: Verdict) -> str:
     elif run.info.verdict == "c":
         far = ": it moved far" if verdict.state == "disrupted" else ""
         meaning = f"{far}; what it is worth say accuracy and gain"
+    gains = [f"{layer} {number(run.final(gain(layer)))} (bound >= {least:g})" for layer, least in RECIPE_GAIN.items()]
     parts = [
         f"{verdict.experiment} is {verdict.state} (pooled cosine {number(run.final(COSINE))}, "
         f"L2 {number(run.final(L2))}{meaning})",
         f"accuracy {number(run.at(ACCURACY, 0))}{lowest} -> {number(run.final(ACCURACY))}",
-        *([experiments.gains_text(run)] if run.info.verdict == "c" else []),
+        *([f"gain: {', '.join(gains)}"] if run.info.verdict == "c" else []),
         f"{verdict.passed_count} of {len(verdict.counted)} indicators pass",
     ]
     for word, passed in (("failed", False), ("undefined", None)):
