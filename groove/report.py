@@ -90,8 +90,7 @@ def show(console: Console, runs: Sequence[Run], out: Path) -> None:
     """Print the verdict and the retrieval of a single run, or the comparison of several; write the latter to `out`."""
     from groove.figures.comparison_figure import write_figures
     from groove.runs.comparison import comparison_frame, write_comparison
-    from groove.runs.comparison_table import comparison_table
-    from groove.runs.retrieval_tables import retrieval_tables
+    from groove.runs.run_tables import comparison_table, retrieval_tables
     from groove.runs.verdict.verdict import judge, verdict_table
 
     frame = comparison_frame(runs)

@@ -129,9 +129,8 @@ def _l2(axes: Axes, run: Run) -> None:
         _bound(axes, wanted, f"wanted > {wanted}: {thresholds.implied_cosine(wanted):.3f}", "bottom")
         _bound(axes, red_flag, f"red flag < {red_flag}: {thresholds.implied_cosine(red_flag):.4f}", "top")
         for cosine in (0.95, 0.85, 0.7, 0.5, 0.3, 0.0, -0.5, -1.0):
-            l2 = math.sqrt(2.0 - 2.0 * cosine)
-            if l2 < top:
-                _name_at_right(axes, l2, f"{cosine:g}")
+            if math.sqrt(2.0 - 2.0 * cosine) < top:
+                _bound(axes, math.sqrt(2.0 - 2.0 * cosine), f"{cosine:g}", line=False)
 
 
 def _ratio(axes: Axes, run: Run) -> None:
@@ -163,12 +162,10 @@ def _line(axes: Axes, values: Any, label: str, color: str) -> None:
         axes.plot(range(len(values)), values, marker=".", color=color, label=label)
 
 
-def _bound(axes: Axes, value: float, name: str, side: str = "center") -> None:
-    axes.axhline(value, color=GREY, linewidth=1, linestyle="--", zorder=1.4)
-    _name_at_right(axes, value, name, side)
-
-
-def _name_at_right(axes: Axes, value: float, name: str, side: str = "center") -> None:
+def _bound(axes: Axes, value: float, name: str, side: str = "center", line: bool = True) -> None:
+    """Name `value` at the right of the panel, with a `line` through it."""
+    if line:
+        axes.axhline(value, color=GREY, linewidth=1, linestyle="--", zorder=1.4)
     place: Any = {"xycoords": axes.get_yaxis_transform(), "xytext": (4, 0), "textcoords": "offset points"}
     axes.annotate(name, (1.0, value), va=side, fontsize=8, color=GREY, **place)
 

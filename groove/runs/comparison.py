@@ -20,7 +20,6 @@ from groove.io.files import write_bytes
 from groove.runs.folder import Run
 from groove.runs.layout import COMPARISON_FILE, COMPARISON_MARKDOWN, CURVES_FILE
 from groove.runs.metric_columns import ACCURACY, COSINE, JOINT_ACCURACY, MARGIN, POSITIVE, gain
-from groove.runs.settings import written
 from groove.runs.verdict.verdict import judge
 
 BASELINE = "baseline"
@@ -96,7 +95,9 @@ def comparison_rows(frame: pd.DataFrame) -> pd.DataFrame:
         several = shared | {"runs": len(members), "indicators_counted": first["indicators_counted"]}
         rows += members.assign(row="run").to_dict("records")
         if len(members) > 1:
-            rows.append(several | {"row": "mean", "state": states(members), **members[NUMBERS].mean()})
+            rows.append(
+                several | {"row": "mean", "state": "/".join(dict.fromkeys(members["state"])), **members[NUMBERS].mean()}
+            )
             rows.append(several | {"row": "spread", **members[NUMBERS].std()})
         paired = baseline_differences(frame).loc[members.index]
         if paired.notna().any(axis=None) and first["experiment"] != BASELINE:
@@ -115,11 +116,6 @@ def baseline_differences(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[PAIRED] - frame[CHANCE].merge(baseline[CHANCE + PAIRED], how="left", on=CHANCE)[PAIRED]
 
 
-def states(members: pd.DataFrame, separator: str = "/") -> str:
-    """Return the states of a group's runs, each once."""
-    return separator.join(dict.fromkeys(members["state"]))
-
-
 def mean_spread(values: pd.Series, digits: int = 3, sign: str = "") -> str:
     """Return mean ± sample standard deviation of what is known of `values`, the mean alone of one, - of none."""
     known = values.dropna()
@@ -127,6 +123,11 @@ def mean_spread(values: pd.Series, digits: int = 3, sign: str = "") -> str:
         return "-"
     mean = f"{known.mean():{sign}.{digits}f}"
     return mean if len(known) == 1 else f"{mean} ± {known.std():.{digits}f}"
+
+
+def written(settings: Sequence[str]) -> str:
+    """Return `settings` in one line, as a shell takes them: what holds a space stands in quotes."""
+    return " ".join(f'"{text}"' if " " in text else text for text in settings)
 
 
 @dataclass(frozen=True)
@@ -176,17 +177,9 @@ def markdown(frame: pd.DataFrame) -> str:
     """Return the comparison as a Markdown table, one line per group of runs."""
     differences = baseline_differences(frame)
     plain = [*TREES, *JOINT, "pooled_cosine"]
-    names = [
-        "experiment",
-        "runs",
-        "accuracy at epoch 0",
-        "lowest",
-        "final",
-        *(name.replace("_", " ") for name in plain),
-    ]
-    names += ["gain, pooled", "gain, projection"]
+    names = ["experiment", "runs", "accuracy at epoch 0", "lowest", "final", *plain, "gain, pooled", "gain, projection"]
     names += ["accuracy - baseline", "gain pooled - baseline"]
-    lines = [names, ["---"] * len(names)]
+    lines = [[name.replace("_", " ") for name in names], ["---"] * len(names)]
     for group in groups_of(frame):
         rows, cells = group.rows, [group.label.replace("|", "\\|"), str(len(group.rows))]
         cells += [mean_spread(rows[name]) for name in (*(f"accuracy_{when}" for when in WHEN), *plain)]

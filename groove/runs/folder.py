@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,13 +21,16 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from groove.config.messages import line_of
-from groove.config.schema import VerdictKind
-from groove.errors import RunError
-from groove.runs.layout import INFO_FILE, METRICS_FILE, RETRIEVAL_FILE
+from groove.config.schema import NO_EFFECT, VerdictKind
+from groove.errors import RunError, one_line
+from groove.runs.layout import INFO_FILE, METRICS_FILE, OVERRIDES_FILE, RETRIEVAL_FILE
 from groove.runs.metric_columns import EPOCH, PHASE
-from groove.runs.settings import settings_of
 
 Cells = tuple[float | None, ...]
+STATED = (
+    *("seed", "experiment", "data.split_seed", "data.fold", "trainer.devices", "trainer.num_nodes"),  # in run.json
+    "pretrained",  # another file for every seed and fold
+)
 
 
 class _Recorded(BaseModel):
@@ -156,7 +160,8 @@ def load_run(folder: Path) -> Run:
             raise RunError(f"{folder} is not a run folder: it has no {name}")
     info = _read_info(folder / INFO_FILE)
     columns, last_epoch = _read_metrics(folder / METRICS_FILE)
-    run = Run(folder, columns, last_epoch, info, _read_retrieval(folder / RETRIEVAL_FILE))
+    retrieval = _read_json(folder / RETRIEVAL_FILE) if (folder / RETRIEVAL_FILE).is_file() else {}
+    run = Run(folder, columns, last_epoch, info, retrieval)
     _ = run.settings  # a malformed file of them is an error of loading
     return run
 
@@ -169,23 +174,39 @@ def find_runs(root: Path) -> list[Path]:
     )
 
 
-def _read_info(path: Path) -> RunInfo:
-    try:
-        return RunInfo.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise RunError(f"{path} is not readable: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        if first["type"] == "json_invalid":
-            raise RunError(f"{path} is not readable JSON: {first['ctx']['error']}") from error
-        if first["type"] == "missing":
-            raise RunError(f"{path} has no '{'.'.join(map(str, first['loc']))}'") from error
-        raise RunError(f"{path}: {line_of(error, RunInfo).removeprefix(' ')}") from error
+def settings_of(folder: Path, processes: int = 1) -> tuple[str, ...]:
+    """Return the overrides of the run in `folder`, sorted, without what changes no result or stands in ``run.json``.
+
+    The batch is per process, so `processes`, of one machine or several, are a setting where there is more than one.
+
+    Raises:
+        RunError: the file that holds them cannot be read.
+    """
+    texts = [f"trainer.devices={processes}"] * (processes > 1)
+    for override in _overrides(folder / OVERRIDES_FILE):
+        key, equals, value = override.lstrip("+").partition("=")  # with + or without, it is the same setting
+        if key.lstrip("~") in NO_EFFECT + STATED or key.lstrip("~").startswith(("hydra.", "hydra/")):
+            continue
+        quoted = re.fullmatch(r"""(["'])(.*)\1""", value.strip(), re.DOTALL)  # Hydra's grammar allows quotes
+        texts.append(key + equals + (quoted[2].replace(f"\\{quoted[1]}", quoted[1]) if quoted else value))
+    return tuple(sorted(texts))
 
 
-def _read_retrieval(path: Path) -> dict[str, Any]:
+def _overrides(path: Path) -> list[str]:
+    from omegaconf import OmegaConf
+
     if not path.is_file():
-        return {}
+        return []
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except Exception as error:  # of the parser, the encoding or the disk: each has its own
+        raise RunError(f"{path} is not readable YAML: {one_line(error)}") from error
+    if not isinstance(content, list):
+        raise RunError(f"{path} must be a list of overrides, found a {type(content).__name__}")
+    return list(map(str, content))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -193,6 +214,17 @@ def _read_retrieval(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RunError(f"{path} must be an object, found a {type(content).__name__}")
     return content
+
+
+def _read_info(path: Path) -> RunInfo:
+    content = _read_json(path)
+    try:
+        return RunInfo.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        if first["type"] == "missing":
+            raise RunError(f"{path} has no '{'.'.join(map(str, first['loc']))}'") from error
+        raise RunError(f"{path}: {line_of(error, RunInfo)}") from error
 
 
 def _read_metrics(path: Path) -> tuple[dict[str, Cells], int]:

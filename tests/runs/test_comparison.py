@@ -13,8 +13,8 @@ from rich.console import Console
 from groove.figures.training_curves import write_figure
 from groove.runs.comparison import comparison_frame, write_comparison
 from groove.runs.comparison import comparison_rows as rows_of
-from groove.runs.comparison_table import comparison_table as table_of
 from groove.runs.folder import Run, load_run
+from groove.runs.run_tables import comparison_table as table_of
 from tests.runs.builders import PHASES_A, good_a, good_b, good_pretrain, rigid_baseline
 
 

@@ -10,10 +10,9 @@ from omegaconf import OmegaConf
 
 from groove.config.schema import NO_EFFECT
 from groove.errors import RunError
-from groove.runs.comparison import comparison_frame, comparison_rows
-from groove.runs.folder import load_run
+from groove.runs.comparison import comparison_frame, comparison_rows, written
+from groove.runs.folder import load_run, settings_of
 from groove.runs.layout import OVERRIDES_FILE
-from groove.runs.settings import settings_of, written
 from tests.runs.builders import good_a
 
 

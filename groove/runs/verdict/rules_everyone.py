@@ -16,7 +16,6 @@ from groove.runs import metric_columns as columns
 from groove.runs.folder import Run
 from groove.runs.metric_columns import ACCURACY, CONTRASTIVE_LOSS, COSINE, KNN, L2, MARGIN, NORM, POSITIVE, PROBE
 from groove.runs.verdict import measured, thresholds
-from groove.runs.verdict.advice import easy_triplets, frozen_text, loss_questions, stronger
 from groove.runs.verdict.indicator import Bound, Indicator, between, bound, judged, zero
 from groove.runs.verdict.measured import Measured, arrow, number
 from groove.runs.verdict.thresholds import HEALTHY_ABOVE, LOSS_BARELY_FALLS, RECOVERY_POINTS, RIGID_ABOVE
@@ -86,9 +85,15 @@ def contrastive_drop(run: Run) -> Indicator:
 def loss_hint(run: Run, fall: float, course: str, epoch: int) -> str:
     """Return what to try where the loss falls too little by `epoch`; `course` says what it did."""
     fell = "not measured" if math.isnan(fall) else f"{fall:.1%}"
+    margin = f"Are the margins too small (loss.triplet_margin, it is {number(run.info.triplet_margin)})? "
+    questions = margin if run.info.loss_uses_margin else ""
+    questions += "Are the negatives too easy (try mining=semihard)? " if run.info.loss_uses_triplets else ""
+    frozen = [past for past in range(1, epoch + 1) if run.is_frozen("backbone", past)]
+    until = f"no, not after epoch {frozen[-1]}" if frozen else "no"
+    until = f"yes, at epoch {epoch}" if epoch in frozen else until
     return (
-        f"{course}, a fall of {fell}. {loss_questions(run)}Is the backbone still frozen "
-        f"({frozen_text(run, 'backbone', epoch)})? If none of these, raise optimizer.lr"
+        f"{course}, a fall of {fell}. {questions}Is the backbone still frozen ({until})? If none of these, raise "
+        "optimizer.lr"
     )
 
 
@@ -249,3 +254,39 @@ def trees_beaten(run: Run) -> Indicator:
     )
     limit = bound(">", 0, f" points over the best of: {known}" if known else " points over the best tree model")
     return judged("pretrain/trees_beaten", Measured(ahead, why), limit, hint)
+
+
+# --- advice that fits the loss, the kind and the phases of the run; settings by their full names
+
+
+def contrastive_weight(run: Run) -> str:
+    """Return "contrastive weight" with the setting and the value of the last phase that has one."""
+    weighted = [phase for phase in run.info.phases if phase.weights.get("contrastive", 0.0) > 0]
+    if not weighted:
+        return "contrastive weight (it is 0)"
+    setting = f"experiment.phases.{weighted[-1].index}.weights.contrastive"
+    return f"contrastive weight ({setting}, it is {weighted[-1].weights['contrastive']:g})"
+
+
+def stronger(run: Run) -> str:
+    """Return how to ask for more movement; experiment=a only of who has not already asked for it."""
+    other = "experiment=a, " if run.info.verdict in ("b", "baseline") else ""
+    longer = "a longer warm-up (experiment.warmup_epochs), " if run.info.verdict == "a" else ""
+    return f"{other}{longer}a higher {contrastive_weight(run)}, or a higher optimizer.lr"
+
+
+def easy_triplets(run: Run) -> str:
+    """Return what to try where held-out triplets are out of order."""
+    if not run.info.loss_uses_triplets:
+        weight = contrastive_weight(run)
+        return f"{run.info.loss} trains on no triplets: they only measure. Train for more epochs, or raise the {weight}"
+    cause, first = "The negatives are too easy", ""
+    if run.info.loss_uses_margin:
+        cause, margin, least = f"{cause} or the margin is too high", run.info.triplet_margin, thresholds.FIRST_MARGIN
+        first = f", and start with loss.triplet_margin={least} (it is {number(margin)})"
+        if margin <= least:
+            first = f" (loss.triplet_margin is {number(margin)}, no more than the {least} to start with)"
+    return (
+        f"{cause}: set data.triplets.positive_percentile=10 data.triplets.negative_percentile=90, check "
+        f"data.triplets.same_difficulty_only=true{first}"
+    )

@@ -16,10 +16,9 @@ from groove.runs import metric_columns as columns
 from groove.runs.folder import RecordedPhase, Run
 from groove.runs.metric_columns import ACCURACY, BACKBONE, CONTRASTIVE_LOSS, L2, gain, weight_change
 from groove.runs.verdict import measured, thresholds
-from groove.runs.verdict.advice import contrastive_weight
 from groove.runs.verdict.indicator import Bound, Indicator, bound, judged, zero
 from groove.runs.verdict.measured import Measured, arrow, number
-from groove.runs.verdict.rules_everyone import drift_hint, implied, loss_hint, stale_or_lost
+from groove.runs.verdict.rules_everyone import contrastive_weight, drift_hint, implied, loss_hint, stale_or_lost
 from groove.runs.verdict.rules_gradient import balance
 
 NO_WARMUP = Measured(math.nan, "the run has no warm-up phase: is experiment.warmup_epochs > 0?")
@@ -53,9 +52,10 @@ def accuracy_dip(run: Run) -> Indicator:
     low, _ = measured.lowest(run, ACCURACY, warmup.epochs)
     rise = measured.points(run, ACCURACY, low, warmup.epochs)
     change = number(run.at(weight_change("classifier_head"), warmup.last_epoch))
+    frozen = ", ".join(warmup.frozen) or "nothing"
     hint = (
         f"accuracy never dipped (lowest {number(low)} vs epoch 0 {start}). Check experiment.warmup_epochs > 0 "
-        f"(it is {len(warmup.epochs)}), that the head is frozen (frozen: {_frozen(warmup)}; its weight change: "
+        f"(it is {len(warmup.epochs)}), that the head is frozen (frozen: {frozen}; its weight change: "
         f"{change}) and 'WARMUP PHASE: Freezing classifier_head' is printed; "
         "then raise experiment.warmup_epochs to 10 or optimizer.lr"
     )
@@ -92,14 +92,10 @@ def backbone_gradient(run: Run) -> Indicator:
     norm = measured.mean(run, BACKBONE, warmup.epochs)
     hint = (
         f"the backbone's mean gradient norm is {number(norm.value)}, too little to move it: check the freezing logic "
-        f"(frozen: {_frozen(warmup)}) and raise the contrastive weight "
+        f"(frozen: {', '.join(warmup.frozen) or 'nothing'}) and raise the contrastive weight "
         f"(it is {number(warmup.weights.get('contrastive'))})"
     )
     return judged(name, norm, limit, hint)
-
-
-def _frozen(phase: RecordedPhase) -> str:
-    return ", ".join(phase.frozen) or "nothing"
 
 
 def accuracy_recovery(run: Run) -> Indicator:

@@ -1,4 +1,4 @@
-"""The comparison on the terminal: a line per group of runs, no word broken."""
+"""Tables of runs on the terminal: several compared, and the retrieval of one."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from groove.runs.comparison import JOINT, TREES, WHEN, groups_of, mean_spread, states
+from groove.runs.comparison import JOINT, TREES, WHEN, groups_of, mean_spread
+from groove.runs.folder import Run
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 NARROWEST = 120
 """Characters that a table has at least."""
+AXES = "spearman_"
 
 
 def comparison_table(frame: pd.DataFrame, width: int = NARROWEST) -> Table:
-    """Return one line per group of a `comparison_frame`, numbers as mean ± spread, and where the figures lie.
+    """Return one line per group of a `comparison_frame`, and below where the figures lie.
 
-    A column in which no run has a number is left out. No word is broken within `width` characters, which are at
-    least 120: settings stand in lines of the first column, or, where one is too long for it, the groups are numbered
-    there and named below the table.
+    A column without a number is left out. No word is broken within `width` characters, at least 120: where a setting
+    is too long for the first column, the groups are numbered there and named below the table.
     """
     from rich.box import SIMPLE
     from rich.table import Table
@@ -71,7 +72,7 @@ def _cells(rows: pd.DataFrame) -> dict[str, str]:
         " / ".join(name.replace("_", " ") for name in TREES): each(TREES),
         "joint per simfile: final / trees": each(JOINT),
         "pooled cosine": each(["pooled_cosine"]),
-        "state": states(rows, "\n"),
+        "state": "\n".join(dict.fromkeys(rows["state"])),
         "triplet margin": change("margin", 2),
         "positive": each(["positive_fraction"], 2),
         "gain pooled": change("gain_pooled"),
@@ -86,3 +87,29 @@ def _longest_line(text: str) -> int:
 
 def _longest_word(text: str) -> int:
     return max(map(len, text.split()), default=0)
+
+
+def retrieval_tables(run: Run) -> list[Table]:
+    """Return a table per set of candidates (within a difficulty, across); 120 columns hold every name whole."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    tables = []
+    for candidates, spaces in run.retrieval.items():
+        if not isinstance(spaces, dict) or not spaces:
+            continue
+        metrics = list(dict.fromkeys(metric for values in spaces.values() for metric in values))
+        axes = any(metric.startswith(AXES) for metric in metrics)
+        title = f"held-out retrieval {candidates.replace('_', ' ')} (gain: 0 = random, 1 = perfect"
+        title += "; spearman: of distance with radar distance, then with each axis)" if axes else ")"
+        table = Table(title=Text(title), box=SIMPLE, padding=(0, 1, 0, 0))
+        table.add_column("space", overflow="fold")
+        for metric in metrics:
+            table.add_column(metric.removeprefix(AXES).replace("_at_", "@"), justify="right", overflow="fold")
+        for name, values in spaces.items():
+            cells = (values.get(metric) for metric in metrics)
+            shown = (f"{cell:.3f}" if isinstance(cell, float) else "-" if cell is None else str(cell) for cell in cells)
+            table.add_row(Text(name), *shown)
+        tables.append(table)
+    return tables

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from groove.runs.folder import load_run
-from groove.runs.retrieval_tables import retrieval_tables
+from groove.runs.run_tables import retrieval_tables
 from tests.runs.builders import good_a
 
 METRICS = ("gain", "recall_at_5", "precision_at_5", "ndcg_at_5", "spearman")
