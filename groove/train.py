@@ -6,12 +6,15 @@ the generated library is used.
 
 from __future__ import annotations
 
+import logging
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from groove.cli.entry import run_main
 from groove.config.schema import TrainConfig
+
+log = logging.getLogger(__name__)
 
 
 def run(cfg: TrainConfig) -> None:
@@ -40,11 +43,11 @@ def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None
     `overrides` are the command line's words, of which those that change nothing are named.
     """
     from groove.config.files import check_files
-    from groove.training.distributed import Ranks, quiet
+    from groove.training.distributed import Ranks, quiet, run_log
 
     check_files(cfg)  # before torch is imported
 
-    with quiet():
+    with quiet(), run_log(folder):
         from groove.training.pipeline import (
             check_settings,
             fit_experiment,
@@ -57,13 +60,13 @@ def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None
 
         cfg = with_checkpoint(cfg, folder)
         for line in check_settings(cfg, overrides):
-            print(line, flush=True)
+            log.info(line)
         data, catalogue = load_data(cfg)
         with Ranks(cfg, folder) as ranks:
             model, untrained = starting_models(cfg, data, starting_checkpoint(cfg, data, catalogue, ranks))
             fit = fit_experiment(cfg, model, data, folder, ranks)
             report_run(fit, catalogue, untrained)
-        print(f'charts like one: python -m groove.recommend {shlex.quote(f"run={folder}")} chart="Title [Hard]"')
+        log.info(f'charts like one: python -m groove.recommend {shlex.quote(f"run={folder}")} chart="Title [Hard]"')
 
 
 if __name__ == "__main__":

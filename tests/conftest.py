@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from groove.cli.logs import log_to_console
 from tests.training_runs import run, write_library
 
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
@@ -15,6 +16,7 @@ settings.register_profile("quick", derandomize=True, max_examples=30, deadline=N
 settings.register_profile(
     "long", max_examples=int(os.environ.get("EXAMPLES", "1000")), deadline=None, suppress_health_check=SLOW
 )
+log_to_console()  # as every command does
 settings.load_profile("quick")  # the same few examples every time; --hypothesis-profile=long searches
 
 

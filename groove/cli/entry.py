@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from groove.cli.help import HELP, help_text
+from groove.cli.logs import log_to_console
 from groove.cli.overrides import prepared_arguments
 from groove.config.messages import explain
 from groove.config.schema import CONF_DIR, S, checked
@@ -50,6 +51,7 @@ def run_main(task: Callable[[S], None], config_name: str, schema: type[S]) -> No
     if any(word in HELP for word in sys.argv[1:]):
         attempt(lambda: print(help_text(config_name, sys.modules[task.__module__].__doc__ or "", schema), flush=True))
         return
+    log_to_console()
     try:
         attempt(lambda: _with_hydra(job, config_name, schema))
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ Dimension letters: N charts, F chart features a frame.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from groove.features.frames import CHART_FEATURES
 from groove.features.store import load_array
 from groove.model.fusion import LateFusionClassifier
 from groove.runs.layout import CHECKPOINTS, EPOCH_0
+
+log = logging.getLogger(__name__)
 
 Spaces = dict[str, NDArray[np.float64]]
 
@@ -39,7 +42,7 @@ def compared_spaces(trained: TrainedModel, part: EmbeddedLibrary, store: Path) -
         before = encode(load_trained(first).model, table, store)
         spaces |= {f"epoch0_{name}": vectors.astype(float) for name, vectors in before.items()}
     else:
-        print(f"no {first}: epoch 0 is not in the tables")
+        log.info(f"no {first}: epoch 0 is not in the tables")
     network = untrained(trained)
     spaces["untrained_pooled"] = encode(network, table, store)["pooled"].astype(float)
     mirrors["untrained_pooled"] = encode(network, table, store, mirrored)["pooled"].astype(float)

@@ -8,6 +8,7 @@ written once under names of their content: shards may run side by side, again, o
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from groove.features.store import FeatureStore, record_key
 from groove.features.workers import OnStep, compute_missing
 from groove.io.processes import usable_workers
 
+log = logging.getLogger(__name__)
+
 NO_AUDIO = "no audio file"
 
 
@@ -38,7 +41,7 @@ def prepared(data: DataConfig, features: FeaturesConfig) -> Catalogue:
     One line is printed: how many charts, how many of them without audio, and how much was left out.
     """
     catalogue = prepare(data, features)
-    print(f"library: {catalogue.summary}; {len(catalogue.left_out)} left out ({catalogue.left_out_path})")
+    log.info(f"library: {catalogue.summary}; {len(catalogue.left_out)} left out ({catalogue.left_out_path})")
     return catalogue
 
 

@@ -5,6 +5,7 @@ A table holds, by space, named values with their intervals. Dimension letters: N
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from groove.embedding.embedded import EmbeddedLibrary
 from groove.retrieval.identification import finds_original, finds_song, shares_name
 from groove.retrieval.intervals import DRAWS, Interval, mean_intervals, ratio_intervals
 from groove.retrieval.metrics import NEIGHBORS, QueryScores, Truth, query_scores, radar_truth, spearman
+
+log = logging.getLogger(__name__)
 
 Spaces = Mapping[str, NDArray[np.float64]]
 """Vectors (N, E) of the same N charts, by the name of the space."""
@@ -66,7 +69,7 @@ def technique_tables(spaces: Spaces, part: EmbeddedLibrary, songs: Path, draws: 
     """
     rates = technique_of(part, songs)
     known = np.flatnonzero(~np.isnan(rates).any(axis=1))
-    print(f"technique counted in {len(known)} of {len(part)} charts")
+    log.info(f"technique counted in {len(known)} of {len(part)} charts")
     if len(known) < 2:
         return {}
     chosen = {name: vectors[known] for name, vectors in spaces.items()}

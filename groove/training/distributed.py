@@ -20,8 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from groove.cli.logs import log_to_file
 from groove.config.schema import TrainConfig, TrainerConfig
 from groove.errors import ConfigError, GrooveError
+from groove.runs.layout import LOG_FILE
 
 _OURS = ("LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE")
 _PARENT = "GROOVE_PARENT_PID"
@@ -31,6 +33,11 @@ _LINES = 20
 def first_rank() -> bool:
     """Return whether this is the process that prints, writes and judges."""
     return all(int(os.environ.get(name, "0")) == 0 for name in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK"))
+
+
+def run_log(folder: Path) -> contextlib.AbstractContextManager[None]:
+    """Return a context whose messages also go to the log file of the run `folder`; only the first rank writes it."""
+    return log_to_file(folder / LOG_FILE) if first_rank() else contextlib.nullcontext()
 
 
 class Ranks:

@@ -38,6 +38,8 @@ from groove.training.phases import PhaseScheduler, resolve_phases
 from groove.training.results import EventLogger, write_run_json
 from groove.training.resume import DataIdentity, check_resumable, make_ready
 
+log = logging.getLogger(__name__)
+
 _NOISE = (
     "does not have many workers",
     "exists and is not empty",
@@ -132,7 +134,7 @@ class Fit:
             if not ckpt_path:
                 self.trainer.validate(self.module, self.data, verbose=False)
                 self.trainer.save_checkpoint(self.folder / CHECKPOINTS / EPOCH_0, weights_only=True)
-                print(epoch_line(self.monitor.rows[-1], self.cfg.experiment.epochs), flush=True)
+                log.info(epoch_line(self.monitor.rows[-1], self.cfg.experiment.epochs))
             self.trainer.fit(self.module, datamodule=self.data, ckpt_path=ckpt_path, weights_only=True)
             self.monitor.write()  # a finished run that is resumed trains no epoch that would write its rows
         except NonFiniteLossError as error:
@@ -186,7 +188,7 @@ class EpochLine(L.Callback):
         per_epoch = (time.monotonic() - self._started) / self._done
         left = per_epoch * (self.epochs - trainer.current_epoch - 1)
         row = self.monitor.rows[-1]
-        print(f"{epoch_line(row, self.epochs)}  {per_epoch:.1f} s/epoch, {left / 60:.1f} min left", flush=True)
+        log.info(f"{epoch_line(row, self.epochs)}  {per_epoch:.1f} s/epoch, {left / 60:.1f} min left")
 
 
 def epoch_line(row: dict, epochs: int) -> str:

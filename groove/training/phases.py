@@ -8,6 +8,7 @@ Epochs are 1-based in everything a person reads; epoch 0 is the model before its
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from groove.config.modules import OPTIONAL_MODULES, reached_by
 from groove.config.schema import ExperimentConfig, PhaseConfig
 from groove.errors import ConfigError
 from groove.model.fusion import LateFusionClassifier
+
+log = logging.getLogger(__name__)
 
 _TITLES = {"finetune": "Fine-tune"}
 _LR_WARMUP = 0.05
@@ -145,14 +148,13 @@ class PhaseScheduler(L.Callback):
     def _announce(self, phase: ResolvedPhase, module: Any) -> None:
         position = self.phases.index(phase)
         if position:
-            print(f"PHASE TRANSITION: {self.phases[position - 1].title} → {phase.title}", flush=True)
+            log.info(f"PHASE TRANSITION: {self.phases[position - 1].title} → {phase.title}")
         if phase.frozen:
-            print(f"{phase.name.upper()} PHASE: Freezing {', '.join(phase.frozen)}", flush=True)
+            log.info(f"{phase.name.upper()} PHASE: Freezing {', '.join(phase.frozen)}")
         trainable = sum(p.numel() for p in module.model.parameters() if p.requires_grad)
         total = sum(p.numel() for p in module.model.parameters())
         weights = ", ".join(f"{name} {weight:g}" for name, weight in phase.weights.items())
-        print(
+        log.info(
             f"  epochs {phase.first_epoch}-{phase.last_epoch}: {trainable:,} of {total:,} parameters trainable; "
-            f"loss weights: {weights}",
-            flush=True,
+            f"loss weights: {weights}"
         )

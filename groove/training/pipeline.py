@@ -6,6 +6,7 @@ import copy
 import hashlib
 import inspect
 import json
+import logging
 import shutil
 import sys
 from collections.abc import Sequence
@@ -27,12 +28,14 @@ from groove.model.fusion import LateFusionClassifier
 from groove.model.losses import ContrastiveLoss
 from groove.model.weights import read_checkpoint
 from groove.runs.layout import CHECKPOINTS, LAST, VERDICT_FILE
-from groove.training.distributed import Ranks, first_rank
+from groove.training.distributed import Ranks, first_rank, run_log
 from groove.training.fit import Fit, build_model, make_trainer, untrained_model
 from groove.training.module import make_objective
 from groove.training.phases import resolve_phases
 from groove.training.results import log_results, own_library, write_retrieval
 from groove.training.resume import resume_command, resume_hint_on_disk_error
+
+log = logging.getLogger(__name__)
 
 _NOT_OF_THE_CLASSIFIER = (
     *(*NO_EFFECT, "data", "loss", "mining", "diagnostics", "pretrain", "pretrained"),
@@ -113,18 +116,18 @@ def print_data(data: GrooveDataModule) -> None:
         counts = ", ".join(
             f"{name} {n['charts']} ({n['without_pair']} without a pair)" for name, n in data.pair_counts[split].items()
         )
-        print(f"{split}: {len(table)} charts of {songs} songs: {counts}")
+        log.info(f"{split}: {len(table)} charts of {songs} songs: {counts}")
     for split in ("train", "val"):
         lacking = data.classes_without_triplets(split)
         if lacking:
-            print(
+            log.info(
                 f"no {split} triplets in {len(lacking)} of {len(data.classes)} classes: {', '.join(lacking)}; "
                 "a class needs several songs that differ in their radar"
             )
     outliers = data.scaler.outliers(data.train.radar)
     if len(outliers):
         named = ", ".join(data.train.chart_id[i] for i in outliers[:5]) + (", ..." if len(outliers) > 5 else "")
-        print(f"{len(outliers)} training charts have an extreme radar (kept): {named}")
+        log.info(f"{len(outliers)} training charts have an extreme radar (kept): {named}")
     sys.stdout.flush()
 
 
@@ -144,7 +147,7 @@ def starting_models(
         return copy.deepcopy(untrained), untrained
     sizes = cfg.model.arguments | {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}
     model, report = LateFusionClassifier.from_pretrained(start, **sizes)
-    print(f"starting from {start}", *report.lines(), sep="\n", flush=True)
+    log.info("\n".join([f"starting from {start}", *report.lines()]))
     return model, untrained
 
 
@@ -162,14 +165,14 @@ def pretrained_checkpoint(cfg: TrainConfig, data: GrooveDataModule, catalogue: C
 def _pretrained(cfg: TrainConfig, catalogue: Catalogue, folder: Path, ranks: Ranks) -> Path:
     done = folder / CHECKPOINTS / LAST
     if (folder / VERDICT_FILE).is_file() and done.is_file():
-        print(f"pretrained classifier of this data and model: {folder} (reused)", flush=True)
+        log.info(f"pretrained classifier of this data and model: {folder} (reused)")
         return done
-    print(f"no pretrained classifier for this data and model: pretraining one into {folder}", flush=True)
+    log.info(f"no pretrained classifier for this data and model: pretraining one into {folder}")
     resume = _readable(done)
     data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, cfg.model.max_frames, cfg.seed)
     model, untrained = starting_models(cfg, data, None)
     fit = Fit(cfg, model, data, folder, ranks)
-    with resume_hint_on_disk_error(folder, "the same command"):
+    with resume_hint_on_disk_error(folder, "the same command"), run_log(folder):
         fit.run(resume)
         _report(fit, catalogue, untrained)
     return done
@@ -210,13 +213,13 @@ def fit_experiment(
 ) -> Fit:
     """Train; on the way out of an interruption say how to go on."""
     fit = Fit(cfg, model, data, folder, ranks)
-    print(f"run folder: {folder}", flush=True)
+    log.info(f"run folder: {folder}")
     try:
         with resume_hint_on_disk_error(folder, resume_command(folder)):
             fit.run(cfg.ckpt_path)
     except (KeyboardInterrupt, SystemExit):
         if (folder / CHECKPOINTS / LAST).is_file():
-            print(f"interrupted; go on with: {resume_command(folder)}", file=sys.stderr)
+            log.warning(f"interrupted; go on with: {resume_command(folder)}")
         raise
     return fit
 
@@ -253,6 +256,6 @@ def _report(fit: Fit, catalogue: Catalogue, untrained: LateFusionClassifier) -> 
     log_results(fit.logger, fit.cfg, data, vectors, run, verdict)
     console = Console(width=max(100, min(160, shutil.get_terminal_size((140, 40)).columns)))
     console.print(verdict_table(verdict))
-    console.print(verdict.summary)
+    log.info(verdict.summary)
     write_verdict(verdict, folder)  # last: its presence says that the run is complete
-    print(f"verdict: {folder / VERDICT_FILE}\nfigure:  {figure}\ncharts:  {embeddings}", flush=True)
+    log.info(f"verdict: {folder / VERDICT_FILE}\nfigure:  {figure}\ncharts:  {embeddings}")

@@ -7,6 +7,7 @@ them leaves a ``last.ckpt`` of the epoch before; that epoch is repeated bit for 
 
 from __future__ import annotations
 
+import logging
 import shlex
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,8 @@ from groove.runs.layout import (
 )
 from groove.training.module import GrooveModule
 
+log = logging.getLogger(__name__)
+
 _NAMED = 3
 """Charts that an error names."""
 _RESULTS = (METRICS_FILE, RETRIEVAL_FILE, EMBEDDINGS_FILE, CURVES_FILE)
@@ -63,9 +66,7 @@ def with_checkpoint(cfg: TrainConfig, folder: Path) -> TrainConfig:
     last = checkpoints / LAST
     if last.is_file():
         return cfg.changed(ckpt_path=str(last))
-    print(
-        f"ckpt_path=last: no epoch was finished in {folder} (hydra.run.dir names it): begun from the start", flush=True
-    )
+    log.info(f"ckpt_path=last: no epoch was finished in {folder} (hydra.run.dir names it): begun from the start")
     return cfg.changed(ckpt_path=None)
 
 
@@ -86,14 +87,14 @@ def continued(cfg: TrainConfig, folder: Path) -> TrainConfig | None:
         stored = None
     same = stored is not None and difference(stored, plain(cfg), NO_EFFECT) is None
     if same and (folder / VERDICT_FILE).is_file():
-        print(f"{folder} is finished: not run again", flush=True)
+        log.info(f"{folder} is finished: not run again")
         return None
     (folder / VERDICT_FILE).unlink(missing_ok=True)  # its presence says that the run is complete
     if same:
-        print(f"{folder} was interrupted: going on from {last}", flush=True)
+        log.info(f"{folder} was interrupted: going on from {last}")
         return cfg.changed(ckpt_path=str(last))
     if stored is not None:
-        print(f"{folder} holds a run with other settings: begun anew", flush=True)
+        log.info(f"{folder} holds a run with other settings: begun anew")
     return cfg.changed(ckpt_path=None) if cfg.ckpt_path == LAST_WORD else cfg
 
 
@@ -199,7 +200,7 @@ def _clear(folder: Path) -> None:
     earlier += [*(folder / CHECKPOINTS).glob("*.ckpt"), *(folder / TENSORBOARD).glob("events.out.tfevents.*")]
     found = [path for path in earlier if path.is_file()]
     if found:
-        print(f"{folder} holds an earlier run: begun anew, its files are replaced", flush=True)
+        log.info(f"{folder} holds an earlier run: begun anew, its files are replaced")
     for path in found:
         path.unlink()
 
