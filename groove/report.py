@@ -7,10 +7,11 @@ last epoch gets a figure and no ``verdict.json``, whose presence says that a run
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from groove.cli.entry import run_main
 from groove.config.schema import ReportConfig
@@ -20,6 +21,8 @@ from groove.runs.layout import COMPARISON_FIGURE, COMPARISON_MARKDOWN, CURVES_FI
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+log = logging.getLogger(__name__)
 
 
 def report(cfg: ReportConfig) -> None:
@@ -33,32 +36,27 @@ def report(cfg: ReportConfig) -> None:
             runs.append(load_run(folder))
         except RunError as error:
             broken.append(str(error))
-    console = Console(width=max(120, min(200, shutil.get_terminal_size((160, 40)).columns)), highlight=False)
-    say(console, *(f"left out: {reason}" for reason in broken))
+    for reason in broken:
+        log.info(f"left out: {reason}")
     if not runs:
         raise RunError(f"none of the {len(broken)} run folders can be read; the first: {broken[0]}")
     finished = [run for run in runs if judge_again(run)]
     alone = not finished  # an unfinished run may be looked at, but its last epoch is nobody's result
     left_out = "" if alone else ", left out of the comparison"
-    unfinished = [run for run in runs if run not in finished]
-    say(console, *(f"unfinished (epoch {r.last_epoch}), no verdict written{left_out}: {r.folder}" for r in unfinished))
-    show(console, runs if alone else finished, Path(cfg.out))
+    for run in runs:
+        if run not in finished:
+            log.info(f"unfinished (epoch {run.last_epoch}), no verdict written{left_out}: {run.folder}")
+    width = max(120, min(200, shutil.get_terminal_size((160, 40)).columns))
+    show(Console(width=width, highlight=False), runs if alone else finished, Path(cfg.out))
 
 
-def say(console: Console, *lines: str) -> None:
-    """Print `lines` letter by letter and unwrapped, so that a path can be copied."""
-    for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
-
-
-def folders_of(setting: Any) -> list[Path]:
-    """Return the run folders that `setting` (a path, or a list of them) holds, each once.
+def folders_of(setting: str | Sequence[str]) -> list[Path]:
+    """Return the run folders that the paths of `setting` hold, each once.
 
     Raises:
         RunError: a path that is no folder, or no run below it.
     """
-    one = isinstance(setting, str | int | float)  # a folder may be called 5
-    given = [Path(str(entry)) for entry in ([setting] if one else setting or ())]
+    given = list(map(Path, [setting] if isinstance(setting, str) else setting))
     if not given:
         raise RunError("runs= names no folder; give runs=DIR or runs=[DIR1,DIR2]")
     folders: dict[Path, Path] = {}
@@ -99,12 +97,13 @@ def show(console: Console, runs: Sequence[Run], out: Path) -> None:
         for table in (verdict_table(verdict), *retrieval_tables(runs[0])):
             console.print(table)
         console.print(verdict.summary, markup=False)
-        say(console, f"figure: {runs[0].folder / CURVES_FILE}")
+        console.print(f"figure: {runs[0].folder / CURVES_FILE}", markup=False, soft_wrap=True)
     else:
         console.print(comparison_table(frame, console.width))
     write_figures(frame, out)
     path = write_comparison(frame, out)
-    say(console, f"comparison: {path} ({COMPARISON_MARKDOWN}, {COMPARISON_FIGURE} and {PLANE_FIGURE} beside it)")
+    beside = f"{COMPARISON_MARKDOWN}, {COMPARISON_FIGURE} and {PLANE_FIGURE} beside it"
+    console.print(f"comparison: {path} ({beside})", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -18,20 +18,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STATES = {HEALTHY_ABOVE: "healthy >", MOVING_ABOVE: "moving >", RIGID_ABOVE: "rigid >"}
-ZERO = {0.0: ""}
 LABEL_POINTS = 8
 LINE_INCHES = 1.3 * LABEL_POINTS / 72
-LETTERS = 40
-"""Of a label in one line."""
+LETTERS = 40  # of a label in one line
+GAINS = tuple(f"gain_{layer}_{when}" for layer in ("pooled", "projection") for when in ("before", "after"))
 COMPARED: tuple[tuple[str, tuple[str, ...], dict[float, str]], ...] = (
     ("accuracy", ("accuracy_epoch0", "accuracy_lowest", "accuracy_final"), {}),
     ("pooled cosine with epoch 0 (final)", ("pooled_cosine",), STATES),
-    ("held-out triplet margin", ("margin_before", "margin_after"), ZERO),
-    (
-        "held-out retrieval gain",
-        ("gain_pooled_before", "gain_pooled_after", "gain_projection_before", "gain_projection_after"),
-        ZERO,
-    ),
+    ("held-out triplet margin", ("margin_before", "margin_after"), {0.0: ""}),
+    ("held-out retrieval gain", GAINS, {0.0: ""}),
 )
 START: dict[str, Any] = {"marker": "o", "markersize": 7, "fillstyle": "none"}
 END: dict[str, Any] = {"marker": "o", "markersize": 9}
@@ -50,7 +45,8 @@ def write_figures(frame: pd.DataFrame, folder: Path) -> None:
 def comparison_figure(groups: list[Group]) -> Figure:
     """Return four panels over `groups` of runs: a point per run, mean and standard deviation as a bar."""
     names = [_label(group) for group in groups]
-    height = max(6.0, 1.5 + len(groups) * max(1.1, 0.3 + LINE_INCHES * (1 + max(name.count("\n") for name in names))))
+    lines = 1 + max(name.count("\n") for name in names)
+    height = max(6.0, 1.5 + len(groups) * max(1.1, 0.3 + LINE_INCHES * lines))
     figure = new_figure(16.0, height)
     for axes, (title, keys, levels) in zip(figure.subplots(1, 4, sharey=True), COMPARED, strict=True):
         axes.set_title(title, fontsize=11)

@@ -69,9 +69,6 @@ def _title(run: Run) -> str:
     )
 
 
-# --- the panels ----------------------------------------------------------------------------------------------------
-
-
 def _gradients(axes: Axes, run: Run) -> None:
     """Panel 1: the backbone should be visible, not flat at zero."""
     axes.set_title("gradient norm per module (before clipping)")
@@ -151,9 +148,6 @@ def _ratio(axes: Axes, run: Run) -> None:
             turned = end - start < 0.2 * (run.last_epoch + 1)
             box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "0.75"}
             _text_in_phase(axes, (start + end) / 2, 0.4, "head frozen", turned, va="center", bbox=box)
-
-
-# --- what panels share ---------------------------------------------------------------------------------------------
 
 
 def _line(axes: Axes, values: Any, label: str, color: str) -> None:

@@ -23,13 +23,10 @@ from groove.runs.metric_columns import ACCURACY, COSINE, JOINT_ACCURACY, MARGIN,
 from groove.runs.verdict.verdict import judge
 
 BASELINE = "baseline"
-CHANCE = ["seed", "split_seed", "fold"]
-"""Entries of ``run.json`` that runs of one group may differ in."""
+CHANCE = ["seed", "split_seed", "fold"]  # entries of run.json that runs of one group may differ in
 PAIRED = ["accuracy_final", "gain_pooled_after", "gain_projection_after"]
-TREES = ["random_forest", "boosted_trees"]
-"""Models without a network, trained and tested on the charts of the same run (``run.json``'s ``references``)."""
-JOINT = ["joint_accuracy_final", *(f"{name}_joint" for name in TREES)]
-"""The final accuracy, and that of the trees, by joint prediction per simfile."""
+TREES = ["random_forest", "boosted_trees"]  # without a network, on the charts of the same run (run.json's references)
+JOINT = ["joint_accuracy_final", *(f"{name}_joint" for name in TREES)]  # by joint prediction per simfile
 WHEN = ("epoch0", "lowest", "final")
 NUMBERS = [
     *(*(f"accuracy_{when}" for when in WHEN), *TREES, *JOINT),
@@ -96,7 +93,7 @@ def comparison_rows(frame: pd.DataFrame) -> pd.DataFrame:
         rows += members.assign(row="run").to_dict("records")
         if len(members) > 1:
             rows.append(
-                several | {"row": "mean", "state": "/".join(dict.fromkeys(members["state"])), **members[NUMBERS].mean()}
+                several | {"row": "mean", "state": "/".join(members["state"].unique()), **members[NUMBERS].mean()}
             )
             rows.append(several | {"row": "spread", **members[NUMBERS].std()})
         paired = baseline_differences(frame).loc[members.index]

@@ -11,28 +11,22 @@ METRICS_FILE = "metrics.csv"
 RETRIEVAL_FILE = "retrieval.json"
 EMBEDDINGS_FILE = "embeddings.parquet"
 CURVES_FILE = "training_curves.png"
-LOG_FILE = "groove.log"
-"""Every message of the run, with its time."""
-VERDICT_FILE = "verdict.json"
-"""The last file that a run writes: a folder without it is unfinished."""
+LOG_FILE = "groove.log"  # every message of the run, with its time
+VERDICT_FILE = "verdict.json"  # the last file that a run writes: a folder without it is unfinished
 EVALUATION_FILE = "evaluation.json"
 OVERRIDES_FILE = Path(".hydra") / "overrides.yaml"
 TENSORBOARD = "tensorboard"
-LIBRARIES = "libraries"
-"""The folder of other libraries' embeddings."""
+LIBRARIES = "libraries"  # the folder of other libraries' embeddings
 
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
-EPOCH_0 = "epoch0.ckpt"
-"""The weights before the first step, to measure by on any library."""
-BEFORE_NONFINITE = "before_nonfinite.ckpt"
-"""The weights before the step whose loss was not finite."""
+EPOCH_0 = "epoch0.ckpt"  # the weights before the first step, to measure by on any library
+BEFORE_NONFINITE = "before_nonfinite.ckpt"  # the weights before the step whose loss was not finite
 
+# What groove.report writes of several runs, and groove.export of a model
 COMPARISON_FILE, COMPARISON_MARKDOWN = "comparison.csv", "comparison.md"
 COMPARISON_FIGURE, PLANE_FIGURE = "comparison.png", "plane.png"
-"""What `groove.report` writes of several runs."""
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
-"""What `groove.export` writes of a model."""
 
 
 def run_folder(path: Path) -> Path:

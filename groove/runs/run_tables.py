@@ -13,8 +13,7 @@ from groove.runs.folder import Run
 if TYPE_CHECKING:
     from rich.table import Table
 
-NARROWEST = 120
-"""Characters that a table has at least."""
+NARROWEST = 120  # characters that a table has at least
 AXES = "spearman_"
 
 
@@ -72,7 +71,7 @@ def _cells(rows: pd.DataFrame) -> dict[str, str]:
         " / ".join(name.replace("_", " ") for name in TREES): each(TREES),
         "joint per simfile: final / trees": each(JOINT),
         "pooled cosine": each(["pooled_cosine"]),
-        "state": "\n".join(dict.fromkeys(rows["state"])),
+        "state": "\n".join(rows["state"].unique()),
         "triplet margin": change("margin", 2),
         "positive": each(["positive_fraction"], 2),
         "gain pooled": change("gain_pooled"),

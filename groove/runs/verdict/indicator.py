@@ -94,6 +94,4 @@ def judged(name: str, measured: Measured, bound: Bound, hint: str = "") -> Indic
 
 def advisory(indicator: Indicator) -> Indicator:
     """Return `indicator` as one that informs and does not decide."""
-    if not indicator.required:
-        return indicator
     return replace(indicator, required=False, bound=f"{indicator.bound} (advisory)")

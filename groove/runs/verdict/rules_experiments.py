@@ -188,8 +188,8 @@ def frozen_weights(run: Run) -> Indicator:
         for module, epochs in _frozen_epochs(run).items()
         if module not in WITHOUT_WEIGHTS and math.isnan(measured.lowest(run, weight_change(module), epochs)[0])
     )
-    words = "weight change since epoch 0"
-    return _still(run, "training/frozen_weights", columns.WEIGHT_CHANGE, words, next(unmeasured, ""))
+    name, words = "training/frozen_weights", "weight change since epoch 0"
+    return _still(run, name, columns.WEIGHT_CHANGE, words, next(unmeasured, ""))
 
 
 def _still(run: Run, name: str, prefix: str, words: str, missing: str) -> Indicator:
@@ -209,14 +209,13 @@ def _still(run: Run, name: str, prefix: str, words: str, missing: str) -> Indica
     return judged(name, Measured(worst), limit, hint)
 
 
-def _frozen_epochs(run: Run) -> dict[str, list[int]]:
+def _frozen_epochs(run: Run) -> dict[str, range]:
     """Return the modules that are frozen from epoch 1 on, each with the epochs until it is first unfrozen."""
-    modules = dict.fromkeys(module for phase in run.info.phases for module in phase.frozen)
-    epochs = {
-        module: list(itertools.takewhile(lambda epoch, module=module: run.is_frozen(module, epoch), run.epochs[1:]))
-        for module in modules
-    }
-    return {module: frozen for module, frozen in epochs.items() if frozen}
+    frozen: dict[str, range] = {}
+    for module in dict.fromkeys(module for phase in run.info.phases for module in phase.frozen):
+        unfrozen = (epoch for epoch in run.epochs[1:] if not run.is_frozen(module, epoch))
+        frozen[module] = range(1, next(unfrozen, run.last_epoch + 1))
+    return {module: epochs for module, epochs in frozen.items() if epochs}
 
 
 # --- experiment c

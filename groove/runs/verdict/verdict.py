@@ -90,7 +90,7 @@ def judge(run: Run) -> Verdict:
 
 def _summary(run: Run, verdict: Verdict) -> str:
     """Return the verdict in one sentence."""
-    accuracy, lowest, meaning = run.column(ACCURACY), "", ""
+    accuracy, lowest, meaning, gains = run.column(ACCURACY), "", "", []
     if not np.isnan(accuracy[1:]).all():
         epoch = 1 + int(np.nanargmin(accuracy[1:]))
         lowest = f" -> lowest {number(accuracy[epoch])} at epoch {epoch}"
@@ -99,12 +99,13 @@ def _summary(run: Run, verdict: Verdict) -> str:
     elif run.info.verdict == "c":
         far = ": it moved far" if verdict.state == "disrupted" else ""
         meaning = f"{far}; what it is worth say accuracy and gain"
-    gains = [f"{layer} {number(run.final(gain(layer)))} (bound >= {least:g})" for layer, least in RECIPE_GAIN.items()]
+        bounds = RECIPE_GAIN.items()
+        gains = [f"{layer} {number(run.final(gain(layer)))} (bound >= {least:g})" for layer, least in bounds]
     parts = [
         f"{verdict.experiment} is {verdict.state} (pooled cosine {number(run.final(COSINE))}, "
         f"L2 {number(run.final(L2))}{meaning})",
         f"accuracy {number(run.at(ACCURACY, 0))}{lowest} -> {number(run.final(ACCURACY))}",
-        *([f"gain: {', '.join(gains)}"] if run.info.verdict == "c" else []),
+        *([f"gain: {', '.join(gains)}"] if gains else []),
         f"{verdict.passed_count} of {len(verdict.counted)} indicators pass",
     ]
     for word, passed in (("failed", False), ("undefined", None)):
