@@ -28,11 +28,10 @@ COMPARED: tuple[tuple[str, tuple[str, ...], dict[float, str]], ...] = (
     ("held-out triplet margin", ("margin_before", "margin_after"), {0.0: ""}),
     ("held-out retrieval gain", GAINS, {0.0: ""}),
 )
-START: dict[str, Any] = {"marker": "o", "markersize": 7, "fillstyle": "none"}
-END: dict[str, Any] = {"marker": "o", "markersize": 9}
-RUN: dict[str, Any] = {"marker": ".", "markersize": 8}
-MARKS = {"epoch 0, mean of the runs": START, "end, mean of the runs": END, "end, each run": RUN}
-"""The points of ``plane.png``."""
+START: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 7, "fillstyle": "none"}
+END: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 9}
+RUN: dict[str, Any] = {"linestyle": "", "marker": ".", "markersize": 8}
+MARKS = {"epoch 0, mean of the runs": START, "end, mean of the runs": END, "end, each run": RUN}  # of plane.png
 
 
 def write_figures(frame: pd.DataFrame, folder: Path) -> None:
@@ -87,7 +86,7 @@ def plane_figure(groups: list[Group]) -> Figure:
     left.set_ylabel("held-out accuracy of the own head")
     if right.get_legend_handles_labels()[0]:
         for text, mark in MARKS.items():
-            right.plot([], [], linestyle="", color=GREY, label=text, **mark)
+            right.plot([], [], color=GREY, label=text, **mark)
         right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
     return figure
 
@@ -101,7 +100,7 @@ def _arrow(axes: Axes, rows: pd.DataFrame, layer: str, color: str, name: str) ->
     axes.annotate("", tuple(end), tuple(start), arrowprops={"arrowstyle": "->", "color": color, "alpha": 0.6})
     axes.plot(*start, color=color, **START)  # an arrow alone sets no limits
     axes.plot(*end, color=color, label=name, **END)
-    axes.plot(*ends.to_numpy().T, linestyle="", color=color, alpha=0.6, **RUN)
+    axes.plot(*ends.to_numpy().T, color=color, alpha=0.6, **RUN)
 
 
 def _label(group: Group) -> str:

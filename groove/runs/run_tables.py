@@ -43,8 +43,7 @@ def comparison_table(frame: pd.DataFrame, width: int = NARROWEST) -> Table:
     while sum(widths) > width - 1 - 2 * len(columns) and widths != least:
         reducible = [wide if wide > narrow else 0 for wide, narrow in zip(widths, least, strict=True)]
         widths[reducible.index(max(reducible))] -= 1
-    title = "before -> after; mean ± spread over seeds and splits"
-    caption = Text("\n".join(below))
+    title, caption = "before -> after; mean ± spread over seeds and splits", Text("\n".join(below))
     table = Table(title=title, caption=caption, caption_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     for column, characters in zip(columns, widths, strict=True):
         table.add_column(column[0], overflow="fold", width=characters)
