@@ -71,10 +71,7 @@ def load_librosa() -> ModuleType:
 
 
 def song_features(samples: NDArray[np.float32], audio: AudioConfig) -> NDArray[np.float32]:
-    """Return the features `AUDIO_FEATURES` of every hop of `samples` (S,), shape (H, 23).
-
-    An `AudioError` is raised for samples so large that their power is not finite.
-    """
+    """Return `AUDIO_FEATURES` of every hop of `samples` (S,), (H, 23); an `AudioError` if their power is not finite."""
     librosa = load_librosa()
     rate, n_fft, hop_length = audio.sample_rate, audio.n_fft, audio.hop_length
     samples = np.pad(samples, (0, max(0, n_fft - len(samples))))

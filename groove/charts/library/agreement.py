@@ -101,10 +101,7 @@ def compare_stored(library: Library) -> Comparison:
 
 
 def compare_official(library: Library, official: OfficialValues) -> Comparison:
-    """Compare the konami radar of `dance-single` charts with `official` values, within 1 point.
-
-    A `LibraryError` is raised if none of its charts is in the library.
-    """
+    """Compare the konami radar of `dance-single` charts with `official` values; a `LibraryError` if none is there."""
     names = zip(library.text("simfile"), library.text("difficulty"), library.text("steps_type"), strict=True)
     keys = [(simfile, difficulty) if kind == "dance-single" else ("", "") for simfile, difficulty, kind in names]
     places = np.array([i for i, key in enumerate(keys) if key in official], dtype=np.int64)
