@@ -69,7 +69,11 @@ class PairRule:
             members = charts.label == c if same_difficulty_only else charts.label >= 0
             part = charts.take(np.flatnonzero(members))
             sampled = len(part) > _EXACT_CHARTS
-            distances = _sampled_distances(part) if sampled else _pair_distances(part)
+            if sampled:
+                distances = _sampled_distances(part)
+            else:
+                pairs = np.triu(part.song[:, None] != part.song[None, :], k=1)
+                distances = radar_distances(part.radar, part.radar)[pairs]
             if len(distances):
                 bounds[:, c] = np.percentile(distances, [positive_percentile, negative_percentile])
             if sampled:
@@ -82,33 +86,22 @@ class PairRule:
         """Return which of `others` (M, default `charts`) are positives and negatives of `charts` (N): two (N, M)."""
         others = charts if others is None else others
         distance = radar_distances(charts.radar, others.radar)
-        allowed = (charts.song[:, None] != others.song[None, :]) & (charts.label >= 0)[:, None]
-        if self.same_difficulty_only:
-            allowed &= charts.label[:, None] == others.label[None, :]
-        else:
-            allowed &= (others.label >= 0)[None, :]
+        own, other = charts.label[:, None], others.label[None, :]
+        comparable = own == other if self.same_difficulty_only else other >= 0
+        allowed = (charts.song[:, None] != others.song[None, :]) & (own >= 0) & comparable
         anchor_class = np.maximum(charts.label, 0)
         positive = allowed & (distance <= self.nearest[anchor_class][:, None])
         negative = allowed & (distance >= self.farthest[anchor_class][:, None])
         return positive, negative & ~positive
 
     def anchors(self, charts: ChartLabels, block: int = 1024) -> NDArray[np.bool_]:
-        """Return which charts have both a positive and a negative among the charts of `_sample`, (N,).
-
-        In blocks, so that memory stays O(block N).
-        """
+        """Return which charts have both a positive and a negative among those of `_sample`, (N,), in blocks."""
         others = charts.take(_sample(len(charts)))
         found = np.zeros(len(charts), dtype=bool)
         for rows in np.split(np.arange(len(charts)), range(block, len(charts), block)):
             positive, negative = self.masks(charts.take(rows), others)
             found[rows] = positive.any(axis=1) & negative.any(axis=1)
         return found
-
-
-def _pair_distances(charts: ChartLabels) -> NDArray[np.float64]:
-    """Return the radar distances of all pairs of different songs."""
-    upper = np.triu(charts.song[:, None] != charts.song[None, :], k=1)
-    return radar_distances(charts.radar, charts.radar)[upper]
 
 
 def _sampled_distances(charts: ChartLabels) -> NDArray[np.float64]:
@@ -148,30 +141,18 @@ def fixed_triplets(
 def draw_triplets(
     positive: NDArray[np.bool_], negative: NDArray[np.bool_], per_anchor: int, generator: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw up to `per_anchor` triplets for every anchor that has a positive and a negative.
+    """Draw `per_anchor` triplets (M, 3) for every anchor that has a positive and a negative.
 
-    Args:
-        positive: (B, B), row = anchor.
-        negative: (B, B).
-        per_anchor: triplets per anchor; candidates repeat only after all have been used.
-        generator: source of randomness.
-
-    Returns:
-        (M, 3) indices of anchor, positive, negative. Negatives are drawn with weights inverse to how many anchors they
-        serve, so that a few extreme charts (hubs) do not become everyone's negative.
+    Rows of `positive` and `negative` (B, B) are anchors. Candidates repeat only after all have been used; their weights
+    are inverse to how many anchors they serve, so that a few extreme charts (hubs) do not become everyone's negative.
     """
     anchors = np.flatnonzero(positive.any(axis=1) & negative.any(axis=1))
-    if len(anchors) == 0:
-        return np.zeros((0, 3), dtype=np.int64)
-    p = _draw(positive[anchors], per_anchor, generator)
-    n = _draw(negative[anchors], per_anchor, generator)
-    return np.stack([np.repeat(anchors, per_anchor), p.ravel(), n.ravel()], axis=1).astype(np.int64)
-
-
-def _draw(mask: NDArray[np.bool_], count: int, generator: np.random.Generator) -> NDArray[np.intp]:
-    """Draw `count` columns per row of `mask` (A, B) by Gumbel keys, distinct while candidates last -> (A, count)."""
-    weight = -np.log(np.maximum(mask.sum(axis=0), 1))
-    keys = np.where(mask, weight[None, :] + generator.gumbel(size=mask.shape), -np.inf)
-    order = np.argsort(-keys, axis=1, kind="stable")
-    candidates = mask.sum(axis=1)
-    return np.take_along_axis(order, np.arange(count)[None, :] % candidates[:, None], axis=1)
+    triplets = np.empty((len(anchors), per_anchor, 3), dtype=np.int64)
+    triplets[:, :, 0] = anchors[:, None]
+    for role, mask in ((1, positive[anchors]), (2, negative[anchors])):
+        weight = -np.log(np.maximum(mask.sum(axis=0), 1))
+        keys = np.where(mask, weight[None, :] + generator.gumbel(size=mask.shape), -np.inf)  # of Gumbel's trick
+        order = np.argsort(-keys, axis=1, kind="stable")
+        turn = np.arange(per_anchor)[None, :] % mask.sum(axis=1)[:, None]
+        triplets[:, :, role] = np.take_along_axis(order, turn, axis=1)
+    return triplets.reshape(-1, 3)

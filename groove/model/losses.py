@@ -239,7 +239,7 @@ class MetricLearningLoss(ContrastiveLoss):
 
     With ``pairs="triplets"`` anchors, positives and negatives are ours (InfoNCE, NT-Xent: the positives of an anchor
     against its negatives); with ``"classes"`` every two charts of a difficulty are a positive pair (SupCon), which
-    knows nothing of the radar.
+    knows nothing of the radar. A name that the library lacks is a `ConfigError`.
     """
 
     name: str = "NTXentLoss"
@@ -247,11 +247,6 @@ class MetricLearningLoss(ContrastiveLoss):
     temperature: float = 0.1
 
     def __post_init__(self) -> None:
-        """Find the loss.
-
-        Raises:
-            ConfigError: if the library has none of this name.
-        """
         from pytorch_metric_learning import losses
 
         available = [found for found in dir(losses) if found.endswith("Loss")]

@@ -38,12 +38,12 @@ class LoadReport:
 
     def lines(self) -> list[str]:
         """Return one line for each list, by module."""
-        return [f"  {title}: {_by_module(getattr(self, title))}" for title in ("loaded", "skipped", "new")]
-
-
-def _by_module(names: Sequence[str]) -> str:
-    counts = Counter(name.split(".")[0] for name in names)
-    return ", ".join(f"{module} ({count})" for module, count in counts.items()) or "nothing"
+        lines = []
+        for title in ("loaded", "skipped", "new"):
+            counts = Counter(name.split(".")[0] for name in getattr(self, title))
+            modules = ", ".join(f"{module} ({count})" for module, count in counts.items())
+            lines.append(f"  {title}: {modules or 'nothing'}")
+        return lines
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -65,17 +65,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"{path} ({path.stat().st_size} bytes) is not a readable checkpoint: damaged, cut short, or another kind "
             "of file; give a .ckpt file that groove.train wrote"
         ) from error
-    state, config = _dict(content, "state_dict"), _dict(_dict(content, "hyper_parameters"), "model")
-    weights = {k.removeprefix(_PREFIX): v for k, v in state.items() if k.startswith(_PREFIX)}
-    if not weights or not config:
-        raise CheckpointError(f"{path} holds no groove model (needs 'state_dict' with model.* and its configuration)")
-    return Checkpoint(path, weights, config, content)
-
-
-def _dict(content: Any, key: str) -> dict[str, Any]:
-    """Return ``content[key]`` where both are dicts, else an empty one."""
-    value = content.get(key) if isinstance(content, dict) else None
-    return value if isinstance(value, dict) else {}
+    match content:
+        case {"state_dict": dict(state), "hyper_parameters": {"model": dict(config)}}:
+            weights = {k.removeprefix(_PREFIX): v for k, v in state.items() if k.startswith(_PREFIX)}
+            if weights and config:
+                return Checkpoint(path, weights, config, content)
+    raise CheckpointError(f"{path} holds no groove model (needs 'state_dict' with model.* and its configuration)")
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint, new: Sequence[str] = ()) -> LoadReport:
