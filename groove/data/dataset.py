@@ -31,12 +31,8 @@ _OPEN_ARRAYS = 8192
 class ChartTable:
     """The catalogue's columns that training needs, one entry per chart (N).
 
-    Attributes:
-        chart_id: names for messages and exports.
-        chart_path, audio_path: arrays in the store; an empty audio path means that there is no audio.
-        frames: (N,) length in frames.
-        radar: (N, R) unscaled values of the chosen family.
-        labels: scaled radar, class and song of each chart.
+    The paths are of arrays in the store, an empty one of audio that is missing; `frames` (N,) are lengths, `radar`
+    (N, R) unscaled values of the chosen family, `labels` hold the scaled ones.
     """
 
     chart_id: list[str]
@@ -71,8 +67,7 @@ class BatchRequest(NamedTuple):
 class ChartBatch:
     """B charts, encoded once; anchors, positives and negatives are indices into them.
 
-    A process that trains with others has the frames of b charts, those at `own`, and the labels of all B; a single one
-    has all of both.
+    A process that trains with others has the frames of b charts, those at `own`, and the labels of all B.
 
     Attributes:
         chart: (b, T, F) chart frames, zero where padded.
@@ -192,10 +187,7 @@ class EpochSampler:
 
 
 class InOrderSampler:
-    """Batches of charts of `frames` (N,) frames, short ones together, for evaluation.
-
-    Of several ranks each gets every `world_size`-th batch.
-    """
+    """Batches of charts of `frames` (N,) frames, short ones together; of several ranks each has every W-th batch."""
 
     def __init__(
         self, frames: NDArray[np.int64], batch_size: int, seed: int = 0, rank: int = 0, world_size: int = 1

@@ -26,8 +26,7 @@ COUNTED = (
 )
 """Columns of the catalogue; neither title, pack nor meter is among them."""
 _TREES = 300
-_LARGEST = float(np.finfo(np.float32).max)
-"""What a forest can hold; a chart of a broken tempo may exceed it."""
+_LARGEST = float(np.finfo(np.float32).max)  # what a forest can hold; a chart of a broken tempo may exceed it
 MODELS: Mapping[str, Callable[[], Any]] = {
     "random_forest": lambda: RandomForestClassifier(_TREES, random_state=0),
     "boosted_trees": lambda: HistGradientBoostingClassifier(random_state=0),

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from groove.data.scaler import radar_distances
 
+Mask = NDArray[np.bool_]
 _EXACT_CHARTS = 3000
-"""Percentiles of larger classes are estimated on random pairs; up to here on all pairs (4.5 million)."""
+"""Percentiles of larger classes are estimated on random pairs, of up to so many on all pairs (4.5 million)."""
 _MOST_CHARTS = 4096
 """What compares every chart of a split with every other takes so many, at random, of a larger one."""
 _SAMPLED_PAIRS = 1_000_000
@@ -80,9 +81,7 @@ class PairRule:
                 bounds[:, c] += [_ROUNDING, -_ROUNDING]
         return cls(bounds[0], bounds[1], same_difficulty_only)
 
-    def masks(
-        self, charts: ChartLabels, others: ChartLabels | None = None
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def masks(self, charts: ChartLabels, others: ChartLabels | None = None) -> tuple[Mask, Mask]:
         """Return which of `others` (M, default `charts`) are positives and negatives of `charts` (N): two (N, M)."""
         others = charts if others is None else others
         distance = radar_distances(charts.radar, others.radar)
@@ -94,7 +93,7 @@ class PairRule:
         negative = allowed & (distance >= self.farthest[anchor_class][:, None])
         return positive, negative & ~positive
 
-    def anchors(self, charts: ChartLabels, block: int = 1024) -> NDArray[np.bool_]:
+    def anchors(self, charts: ChartLabels, block: int = 1024) -> Mask:
         """Return which charts have both a positive and a negative among those of `_sample`, (N,), in blocks."""
         others = charts.take(_sample(len(charts)))
         found = np.zeros(len(charts), dtype=bool)
@@ -105,22 +104,14 @@ class PairRule:
 
 
 def _sampled_distances(charts: ChartLabels) -> NDArray[np.float64]:
-    """Return the radar distances of `_SAMPLED_PAIRS` random pairs of different songs, the same ones at every call.
+    """Return the radar distances of the pairs of different songs among `_SAMPLED_PAIRS` random ones, always the same.
 
     Pairs of a random subset of the charts would not do: they share charts, so that 4.5 million pairs of 3000 charts
     miss a percentile by up to a point.
     """
-    generator = np.random.default_rng(0)
-    charts = charts.take(np.argsort(charts.song, kind="stable"))
-    start = np.searchsorted(charts.song, charts.song)
-    others = len(charts) - (np.searchsorted(charts.song, charts.song, side="right") - start)
-    if not others.any():
-        return np.zeros(0)
-    total = np.cumsum(others)  # a chart is drawn as often as it has partners, then one of them
-    one = np.searchsorted(total, generator.integers(total[-1], size=_SAMPLED_PAIRS), side="right")
-    after = len(charts) - others[one] + start[one]  # the first chart behind its own song
-    other = (after + generator.integers(others[one])) % len(charts)
-    return np.linalg.norm(charts.radar[one] - charts.radar[other], axis=1)
+    one, other = np.random.default_rng(0).integers(len(charts), size=(2, _SAMPLED_PAIRS))
+    apart = charts.song[one] != charts.song[other]
+    return np.linalg.norm(charts.radar[one[apart]] - charts.radar[other[apart]], axis=1)
 
 
 def _sample(charts: int) -> NDArray[np.intp]:
@@ -138,9 +129,7 @@ def fixed_triplets(
     return rows[draw_triplets(*rule.masks(charts.take(rows)), per_anchor, generator)]
 
 
-def draw_triplets(
-    positive: NDArray[np.bool_], negative: NDArray[np.bool_], per_anchor: int, generator: np.random.Generator
-) -> NDArray[np.int64]:
+def draw_triplets(positive: Mask, negative: Mask, per_anchor: int, generator: np.random.Generator) -> NDArray[np.int64]:
     """Draw `per_anchor` triplets (M, 3) for every anchor that has a positive and a negative.
 
     Rows of `positive` and `negative` (B, B) are anchors. Candidates repeat only after all have been used; their weights

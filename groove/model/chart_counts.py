@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groove.features.frames import CHART_FEATURES, PADS
-from groove.model.encoders import MIN_SECONDS, position_mask, sums_ahead
+from groove.model.encoders import MIN_SECONDS, position_mask, sums_ahead, sums_per_beat
 
 _WINDOWS = (1, 2, 4, 8, 16, 32)
 """Lengths in beats of the passages whose densities are counted; powers of 2."""
@@ -54,9 +54,9 @@ def chart_counts(chart: Tensor, lengths: Tensor, frames_per_beat: int) -> Tensor
     chart = functional.pad(chart.float(), (0, 0, 0, -chart.shape[1] % frames_per_beat))
     mask = position_mask(lengths, chart.shape[1])
     chart = chart * mask[..., None]
-    beats = _amounts(chart, frames_per_beat).unflatten(1, (-1, frames_per_beat)).sum(dim=2).transpose(1, 2)  # (B, A, P)
+    beats = sums_per_beat(_amounts(chart, frames_per_beat), frames_per_beat)  # (B, A, P)
     per_beat = dict(zip(_AMOUNTS, beats.unbind(dim=1), strict=True))
-    seconds = chart[..., _PLACE["seconds"]].unflatten(1, (-1, frames_per_beat)).sum(dim=2)
+    seconds = sums_per_beat(chart[..., [_PLACE["seconds"]]], frames_per_beat)[:, 0]
     real = mask[:, ::frames_per_beat]
     total, length = beats.sum(dim=2), seconds.sum(dim=1, keepdim=True).clamp(min=MIN_SECONDS)
     rows = total[:, _AMOUNTS.index("rows"), None]

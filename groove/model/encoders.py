@@ -41,6 +41,11 @@ def position_mask(lengths: Tensor, positions: int) -> Tensor:
     return (torch.arange(positions, device=lengths.device)[None, :] < lengths[:, None]).float()
 
 
+def sums_per_beat(frames: Tensor, stride: int) -> Tensor:
+    """Return the sums of `frames` (B, T, F) over each beat of `stride` frames -> (B, F, P)."""
+    return frames.unflatten(1, (-1, stride)).sum(dim=2).transpose(1, 2)
+
+
 def sums_ahead(x: Tensor, window: int, of: int = 1) -> Tensor:
     """Return the sums of `x` (..., P) over `window` positions from each on, zeros after the end.
 

@@ -10,8 +10,8 @@
     counts (B,K) of the chart frames, with head=counted ..> classifier_head only
 
 The radar defines the contrastive task, so nothing of it may reach the embedding: with the radar as an input of the
-projection head, a network that sees neither chart nor audio reaches 95 % positive margins. `radar_in_projection=True`
-is the loudly named ablation that shows it. Dimension letters: B charts, T frames, P beats, D channels, C classes.
+projection head, a network that sees neither chart nor audio reaches 95 % positive margins (`radar_in_projection=True`
+is the ablation that shows it). Dimension letters: B charts, T frames, P beats, D channels, C classes.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from groove.errors import CheckpointError, ConfigError, did_you_mean, one_line
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES
 from groove.model.chart_counts import chart_counts
-from groove.model.encoders import SECONDS, Backbone, BeatConv, FrameEncoder, chart_inputs, position_mask
-from groove.model.heads import HEADS, CountedHead
+from groove.model.encoders import SECONDS, Backbone, BeatConv, FrameEncoder, chart_inputs, position_mask, sums_per_beat
+from groove.model.heads import HEADS
 from groove.model.pooling import POOLINGS, masked_mean
 from groove.model.weights import LoadReport, load_weights, read_checkpoint
 
@@ -93,13 +93,10 @@ class LateFusionClassifier(nn.Module):
         radar_in_projection: bool,
         frames_per_beat: int,
     ) -> None:
-        """Build the network for `classes` difficulty classes, of the sizes of a `ModelConfig`, which checks them.
-
-        `pooling` is a key of `POOLINGS`, `head` of `HEADS`, `max_frames` where the dataset cuts longer charts, and
-        `frames_per_beat` the stride of the encoders, after which one position is one beat.
-        """
+        """Build the network for `classes` difficulty classes, of the sizes of a `ModelConfig`, which checks them."""
         super().__init__()
-        self.max_frames, self.frames_per_beat = max_frames, frames_per_beat
+        self.max_frames = max_frames  # where the dataset cuts longer charts
+        self.frames_per_beat = frames_per_beat  # the stride of the encoders: one position is one beat
         self.radar_in_projection = radar_in_projection
         self.audio_encoder = FrameEncoder(len(AUDIO_FEATURES) + 1, audio_dim, frames_per_beat, dropout)
         self.chart_encoder = FrameEncoder(_CHART_INPUTS, chart_dim, frames_per_beat, dropout)
@@ -167,8 +164,8 @@ class LateFusionClassifier(nn.Module):
         chart_out = self.chart_encoder(inputs, frame_mask, beat_mask)
         fused = self.fusion_module(audio_out, chart_out)
         shared = self.backbone(fused, beat_mask)
-        per_beat = _per_beat(inputs * frame_mask[..., None], stride)
-        seconds = _per_beat((chart[..., SECONDS] * frame_mask)[..., None], stride)[:, 0]
+        per_beat = sums_per_beat(inputs * frame_mask[..., None], stride)
+        seconds = sums_per_beat((chart[..., SECONDS] * frame_mask)[..., None], stride)[:, 0]
         with full_precision(shared):
             encoded = {"pooled": self.pooling(shared.float(), beat_mask, per_beat, seconds)}
             if self.classifier_head.counts:
@@ -179,10 +176,7 @@ class LateFusionClassifier(nn.Module):
         return encoded | {name: masked_mean(x.float(), beat_mask) for name, x in layers.items()}
 
     def heads(self, pooled: Tensor, radar: Tensor | None, counts: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return logits and embedding (B, E) of `pooled` (B, 2 D).
-
-        Only a radar_mlp reads `radar` (B, 5), and only a classifier head that counts reads `counts` (B, K).
-        """
+        """Return logits and embedding (B, E) of `pooled` (B, 2 D); only radar_mlp reads `radar` (B, 5)."""
         class_input = projection_input = pooled
         if self.radar_mlp is not None:
             class_input = torch.cat([pooled, self.radar_mlp(radar)], dim=1)
@@ -195,11 +189,6 @@ class LateFusionClassifier(nn.Module):
         """Standardise audio with `mean` and `std` (F,) of the training split; the flag column stays as it is."""
         self.audio_encoder.mean[:-1] = mean
         self.audio_encoder.std[:-1] = std
-
-    def rank_counts_as(self, other: LateFusionClassifier) -> None:
-        """Let a classifier head that counts rank its counts as that of `other` does."""
-        if isinstance(self.classifier_head, CountedHead) and isinstance(other.classifier_head, CountedHead):
-            self.classifier_head.ranks.load_state_dict(other.classifier_head.ranks.state_dict())
 
     def freeze(self, names: Sequence[str]) -> None:
         """Freeze exactly the modules in `names`, unfreeze all others.
@@ -251,11 +240,6 @@ class LateFusionClassifier(nn.Module):
 def full_precision(tensor: Tensor) -> torch.autocast:
     """Return a context without autocast: only encoders, fusion and backbone gain from 16 bits, and a loss needs 32."""
     return torch.autocast(tensor.device.type, enabled=False)
-
-
-def _per_beat(frames: Tensor, stride: int) -> Tensor:
-    """Return the sums of `frames` (B, T, F) over each beat of `stride` frames -> (B, F, P)."""
-    return frames.unflatten(1, (-1, stride)).sum(dim=2).transpose(1, 2)
 
 
 def _to_length(frames: Tensor, length: int) -> Tensor:

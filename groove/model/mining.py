@@ -39,16 +39,14 @@ class HardMiner:
         placed = functional.normalize(embedding, dim=1) if self.on_unit_sphere else embedding
         distance = torch.cdist(placed, placed)
         to_negatives = distance[anchor].masked_fill(~batch.negative[anchor], _INFINITY)
-        chosen = self.choose(to_negatives, distance[anchor, positive], embedding.shape[1])
+        chosen = self._choose(to_negatives, distance[anchor, positive], embedding.shape[1])
         return torch.stack([anchor, positive, chosen], dim=1)
 
-    def choose(self, to_negatives: Tensor, ap: Tensor, dim: int) -> Tensor:
+    def _choose(self, to_negatives: Tensor, ap: Tensor, dim: int) -> Tensor:
         """Return one negative per triplet (M,), an index into the batch.
 
-        Args:
-            to_negatives: (M, B) distances of the anchor, infinite where a chart is not its negative.
-            ap: (M,) distances of anchor and positive.
-            dim: E.
+        `to_negatives` (M, B) are distances of the anchor, infinite where a chart is not its negative, `ap` (M,) those
+        of anchor and positive, `dim` is E.
         """
         return to_negatives.argmin(dim=1)
 
@@ -56,8 +54,7 @@ class HardMiner:
 class SemihardMiner(HardMiner):
     """The nearest negative that is farther than the positive; the farthest negative where none is (FaceNet)."""
 
-    def choose(self, to_negatives: Tensor, ap: Tensor, dim: int) -> Tensor:
-        """Return one negative per triplet (M,)."""
+    def _choose(self, to_negatives: Tensor, ap: Tensor, dim: int) -> Tensor:
         beyond = to_negatives.masked_fill(to_negatives <= ap[:, None], _INFINITY)
         farthest = to_negatives.masked_fill(to_negatives.isinf(), -_INFINITY).argmax(dim=1)
         return torch.where(beyond.isinf().all(dim=1), farthest, beyond.argmin(dim=1))
@@ -75,8 +72,7 @@ class DistanceWeightedMiner(HardMiner):
     def __init__(self, cutoff: float = 0.5) -> None:
         self.cutoff = cutoff
 
-    def choose(self, to_negatives: Tensor, ap: Tensor, dim: int) -> Tensor:
-        """Return one negative per triplet (M,), drawn."""
+    def _choose(self, to_negatives: Tensor, ap: Tensor, dim: int) -> Tensor:
         d = to_negatives.clamp(self.cutoff, 1.9)
         log_weight = -((dim - 2.0) * d.log() + 0.5 * (dim - 3.0) * (1.0 - 0.25 * d.square()).log())
         weight = log_weight.masked_fill(to_negatives.isinf(), -_INFINITY).softmax(dim=1)

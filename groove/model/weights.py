@@ -20,7 +20,7 @@ _PREFIX = "model."
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint file: where it lies, the model's weights and constructor arguments, and the raw content."""
+    """A checkpoint file: its path, the model's weights and constructor arguments, and the raw content."""
 
     path: Path
     weights: dict[str, Tensor]
@@ -80,16 +80,16 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, new: Sequence[str] = 
         CheckpointError: if a shared module of the model is missing in the file or has another shape there.
     """
     own = model.state_dict()
-    same = {name for name, tensor in checkpoint.weights.items() if name in own and own[name].shape == tensor.shape}
-    loaded = [name for name in own if name in same and name.split(".")[0] not in new]
+    stored = {name: tensor.shape for name, tensor in checkpoint.weights.items()}
+    same = [name for name in own if stored.get(name) == own[name].shape]
+    loaded = [name for name in same if name.split(".")[0] not in new]
     fresh = [name for name in own if name not in loaded]
     wrong = [name for name in fresh if name.split(".")[0] in SHARED_MODULES]
     if wrong:
-        stored = checkpoint.weights.get(wrong[0])
-        found = f"shape {tuple(stored.shape)}" if stored is not None else "no such weight"
+        found = f"shape {tuple(stored[wrong[0]])}" if wrong[0] in stored else "no such weight"
         raise CheckpointError(
             f"{checkpoint.path} is of another model: {wrong[0]} has {found} there, {tuple(own[wrong[0]].shape)} here "
             f"({len(wrong)} such weights); use the model=... settings it was trained with"
         )
     model.load_state_dict({name: checkpoint.weights[name] for name in loaded}, strict=False)
-    return LoadReport(loaded, [name for name in checkpoint.weights if name not in set(loaded)], fresh)
+    return LoadReport(loaded, [name for name in stored if name not in loaded], fresh)
