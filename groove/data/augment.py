@@ -36,8 +36,7 @@ _MIRRORS = tuple(mirror_columns(CHART_FEATURES, panels) for panels in (LEFT_RIGH
 class Augmentation(NamedTuple):
     """What is done to one chart: columns in another order, frames emptied, a span of silent audio (or nothing).
 
-    Drawing is apart from applying: a process that encodes a part of a batch draws for all of it, and so does to each
-    chart what a single process would do.
+    Drawn apart from applied: a process that loads a part of a batch draws for all of it, as a single one would.
     """
 
     columns: NDArray[np.intp] | None = None

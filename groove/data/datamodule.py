@@ -23,7 +23,6 @@ from groove.data.splits import held_out
 from groove.data.triplets import ChartLabels, PairRule, fixed_triplets
 from groove.errors import LibraryError
 
-EVALUATION_BATCH = 64
 VAL_TRIPLETS_PER_ANCHOR = 16
 
 
@@ -32,10 +31,8 @@ class GrooveDataModule(L.LightningDataModule):
 
     Attributes:
         classes: class names, in order of difficulty.
-        scaler: the one `RadarScaler`, fitted on the training split.
-        rule: the `PairRule`, fitted on the training split.
-        catalogue: the library's table, one row per chart.
-        charts: the `ChartTable` of all charts; those without a class (Edit) have label -1.
+        scaler, rule: the one `RadarScaler` and the `PairRule`, fitted on the training split.
+        catalogue, charts: the library, one row per chart; those without a class (Edit) have label -1.
         split: ``train`` or ``val`` of every chart of `charts` by its song; ``unseen`` if it has no class.
         train, val: the charts of each split; `tables` has both by name.
         val_triplets: (M, 3) fixed held-out triplets, indices into `val`.
@@ -69,9 +66,9 @@ class GrooveDataModule(L.LightningDataModule):
         self.split = np.where(trainable, np.where(held, "val", "train"), "unseen").tolist()
         pairs = data.triplets
         percentiles = (pairs.positive_percentile, pairs.negative_percentile)
-        self.rule = PairRule.fit(self.train.labels, len(self.classes), *percentiles, pairs.same_difficulty_only)
+        self.rule = PairRule.fit(self.train.labels, len(self.classes), percentiles, pairs.same_difficulty_only)
         self.pair_counts = {name: self._pair_counts(table.labels) for name, table in self.tables.items()}
-        rows = catalogue.select(["simfile", "steps_type"]).take(val).to_pylist()
+        rows = self.rows["val"].select(["simfile", "steps_type"]).to_pylist()
         self.val_slots = SimfileSlots.of([f"{row['steps_type']} {row['simfile']}" for row in rows], data.classes)
         generator = np.random.default_rng(seed)
         self.val_triplets = fixed_triplets(self.rule, self.val.labels, VAL_TRIPLETS_PER_ANCHOR, generator)
@@ -84,8 +81,7 @@ class GrooveDataModule(L.LightningDataModule):
     @property
     def rows(self) -> dict[str, pa.Table]:
         """Return the catalogue's rows of each split by name, in the order of its table."""
-        split = np.array(self.split)
-        return {name: self.catalogue.filter(pa.array(split == name)) for name in self.tables}
+        return {name: self.catalogue.filter(pa.array(np.array(self.split) == name)) for name in self.tables}
 
     def classes_without_triplets(self, split: str) -> list[str]:
         """Return ``'Hard (2 charts)'`` for each class none of whose charts has both a positive and a negative."""
@@ -112,10 +108,10 @@ class GrooveDataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[ChartBatch]:
         """Return this epoch's batches (made anew each epoch: `reload_dataloaders_every_n_epochs=1`)."""
-        trainer = self.trainer
+        trainer, data = self.trainer, self.data
         assert trainer is not None
-        order = (len(self.train), self.data.batch_size, self.seed, trainer.current_epoch, self.data.passes_per_epoch)
-        sampler = EpochSampler(*order, trainer.global_rank, trainer.world_size)
+        order = (data.batch_size, self.seed, trainer.current_epoch, data.passes_per_epoch)
+        sampler = EpochSampler(len(self.train), *order, trainer.global_rank, trainer.world_size)
         return _loader(self.dataset(self.train, augment=True), sampler)
 
     def val_dataloader(self) -> DataLoader[ChartBatch]:
@@ -126,8 +122,7 @@ class GrooveDataModule(L.LightningDataModule):
 
     def evaluation_loader(self, table: ChartTable, rank: int = 0, world_size: int = 1) -> DataLoader[ChartBatch]:
         """Return all charts of `table` (of several ranks: this one's batches), in order of length, not augmented."""
-        sampler = InOrderSampler(table.frames, EVALUATION_BATCH, self.seed, rank, world_size)
-        return _loader(self.dataset(table), sampler)
+        return _loader(self.dataset(table), InOrderSampler(table.frames, rank=rank, world_size=world_size))
 
 
 def _loader(dataset: ChartDataset, sampler: Any) -> DataLoader[ChartBatch]:

@@ -101,10 +101,7 @@ class ChartBatch:
 
 @dataclass
 class ChartDataset(Dataset[ChartBatch]):
-    """Reads charts of `table` from the store, a batch at a time (`__getitems__`), memory-mapped and float16 on disk.
-
-    Charts longer than `max_frames` are cut there (None: never).
-    """
+    """Reads charts of `table`, cut at `max_frames`, from the store's float16 arrays, memory-mapped, by the batch."""
 
     table: ChartTable
     store: Path
@@ -124,9 +121,10 @@ class ChartDataset(Dataset[ChartBatch]):
         generator = np.random.default_rng(request.seed)
         index = np.asarray(request.indices, dtype=np.intp)
         own = np.arange(request.rank, len(index), request.world_size)
-        frames = np.minimum(self.table.frames[index], self.max_frames or np.inf).astype(int)
-        nothing, settings = Augmentation(), self.augment
-        drawn = [Augmentation.draw(settings, int(n), generator) if settings else nothing for n in frames]
+        drawn = [Augmentation()] * len(index)
+        if self.augment:
+            frames = np.minimum(self.table.frames[index], self.max_frames or np.inf).astype(int)
+            drawn = [Augmentation.draw(self.augment, int(n), generator) for n in frames]
         pairs = [drawn[k].apply(*self._frames(index[k])) for k in own]
         chart, audio = ([torch.from_numpy(x) for x in part] for part in zip(*pairs, strict=True))
         labels = self.table.labels.take(index)
@@ -189,14 +187,11 @@ class EpochSampler:
 class InOrderSampler:
     """Batches of charts of `frames` (N,) frames, short ones together; of several ranks each has every W-th batch."""
 
-    def __init__(
-        self, frames: NDArray[np.int64], batch_size: int, seed: int = 0, rank: int = 0, world_size: int = 1
-    ) -> None:
+    def __init__(self, frames: NDArray[np.int64], batch_size: int = 64, rank: int = 0, world_size: int = 1) -> None:
         self.order = np.argsort(frames, kind="stable")
         if world_size > 1:
             batch_size = max(1, min(batch_size, len(self.order) // world_size))  # no rank without a batch
-        self.batch_size, self.seed = batch_size, seed
-        self.starts = range(0, len(self.order), batch_size)[rank::world_size]
+        self.batch_size, self.starts = batch_size, range(0, len(self.order), batch_size)[rank::world_size]
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -204,4 +199,4 @@ class InOrderSampler:
     def __iter__(self):
         """Yield one `BatchRequest` per batch."""
         for start in self.starts:
-            yield BatchRequest(self.order[start : start + self.batch_size].tolist(), (self.seed, start))
+            yield BatchRequest(self.order[start : start + self.batch_size].tolist(), (start,))

@@ -16,16 +16,16 @@ from scipy.optimize import linear_sum_assignment
 
 @dataclass(frozen=True)
 class SimfileSlots:
-    """Which of N charts compete for the slots of one simfile (those of one number), and how many slots a class has."""
+    """Of N charts a number of the simfile whose slots they compete for, and the class of each slot of a simfile."""
 
     simfile: NDArray[np.int64]
-    capacity: NDArray[np.int64]
+    slots: NDArray[np.int64]
 
     @classmethod
     def of(cls, keys: Sequence[str], classes: Mapping[str, Sequence[str]]) -> SimfileSlots:
         """Return the slots of charts of the simfiles (and kinds of steps) `keys`; `classes` as `data.classes`."""
         _, simfile = np.unique(keys, return_inverse=True)
-        return cls(simfile, np.array([len(slots) for slots in classes.values()], dtype=np.int64))
+        return cls(simfile, np.repeat(np.arange(len(classes)), [len(slots) for slots in classes.values()]))
 
     def share(self, expected: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the classes (N,) that fill no slot twice and are nearest to `expected` (N,), the mean class of each.
@@ -35,10 +35,9 @@ class SimfileSlots:
         of them as often as needed.
         """
         labels = np.empty(len(self.simfile), dtype=np.int64)
-        slots = np.repeat(np.arange(len(self.capacity)), self.capacity)
         ends = np.cumsum(np.bincount(self.simfile))
         for charts in np.split(np.argsort(self.simfile, kind="stable"), ends[:-1]):
-            own = np.tile(slots, -(-len(charts) // len(slots)))
+            own = np.tile(self.slots, -(-len(charts) // len(self.slots)))
             chart, slot = linear_sum_assignment((expected[charts, None] - own) ** 2)
             labels[charts[chart]] = own[slot]
         return labels

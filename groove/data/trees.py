@@ -6,8 +6,7 @@ The trees train on a run's training charts and are tested on its held-out ones, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,12 +24,7 @@ COUNTED = (
     *("stepmania_peak_arrows", "stepmania_fine_rows"),
 )
 """Columns of the catalogue; neither title, pack nor meter is among them."""
-_TREES = 300
 _LARGEST = float(np.finfo(np.float32).max)  # what a forest can hold; a chart of a broken tempo may exceed it
-MODELS: Mapping[str, Callable[[], Any]] = {
-    "random_forest": lambda: RandomForestClassifier(_TREES, random_state=0),
-    "boosted_trees": lambda: HistGradientBoostingClassifier(random_state=0),
-}
 
 
 def counted_features(rows: pa.Table) -> NDArray[np.float64]:
@@ -40,20 +34,22 @@ def counted_features(rows: pa.Table) -> NDArray[np.float64]:
 
 
 class TreeReferences(NamedTuple):
-    """Accuracies by name of `MODELS`: chart by chart, and jointly per simfile (each slot used once)."""
+    """Accuracies by name of the model: chart by chart, and jointly per simfile (each slot used once)."""
 
     by_chart: dict[str, float]
     by_song: dict[str, float]
 
 
 def tree_references(data: GrooveDataModule, threads: int = 1) -> TreeReferences:
-    """Return the accuracies of `MODELS` on the held-out charts of `data`, a function of the charts alone."""
+    """Return the accuracies of both models on the held-out charts of `data`, a function of the charts alone."""
     x, y = counted_features(data.rows["train"]), data.train.labels.label
     held_x, held_y = counted_features(data.rows["val"]), data.val.labels.label
+    forest = RandomForestClassifier(300, random_state=0)
+    boosted = HistGradientBoostingClassifier(random_state=0)
     found = TreeReferences({}, {})
     with threadpoolctl.threadpool_limits(threads):
-        for name, new in MODELS.items():
-            model = new().fit(x, y)
+        for name, model in (("random_forest", forest), ("boosted_trees", boosted)):
+            model.fit(x, y)
             if len(model.classes_) == 1:  # boosted trees tell two columns apart even then
                 expected = np.full(len(held_x), float(model.classes_[0]))
             else:

@@ -4,7 +4,6 @@ A pair (both charts of one class, of different songs) is a *positive* when its r
 `positive_percentile` of its class's pairs, a *negative* when among the farthest (100 - `negative_percentile`). A higher
 negative percentile means negatives that are farther in radar space, so easier ones (the source document says harder);
 hardness is decided in embedding space, by the miners of `groove.model.mining`.
-
 Dimension letters: N charts, B charts of a batch, M triplets, R radar axes.
 """
 
@@ -57,14 +56,9 @@ class PairRule:
 
     @classmethod
     def fit(
-        cls,
-        charts: ChartLabels,
-        classes: int,
-        positive_percentile: float,
-        negative_percentile: float,
-        same_difficulty_only: bool = True,
+        cls, charts: ChartLabels, classes: int, percentiles: tuple[float, float], same_difficulty_only: bool = True
     ) -> PairRule:
-        """Measure the percentiles on the pairs of `charts` (the training split)."""
+        """Measure the `percentiles` (positive, negative) on the pairs of `charts` (the training split)."""
         bounds = np.full((2, classes), np.nan)
         for c in range(classes):
             members = charts.label == c if same_difficulty_only else charts.label >= 0
@@ -76,7 +70,7 @@ class PairRule:
                 pairs = np.triu(part.song[:, None] != part.song[None, :], k=1)
                 distances = radar_distances(part.radar, part.radar)[pairs]
             if len(distances):
-                bounds[:, c] = np.percentile(distances, [positive_percentile, negative_percentile])
+                bounds[:, c] = np.percentile(distances, percentiles)
             if sampled:
                 bounds[:, c] += [_ROUNDING, -_ROUNDING]
         return cls(bounds[0], bounds[1], same_difficulty_only)

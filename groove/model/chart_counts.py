@@ -3,7 +3,6 @@
 A convolution sees a few beats and a mean forgets which of them came together; how long the densest eight beats are, or
 what the median beat is like, has to be counted. Every number comes from the frames that the model sees, so it knows
 no more than they do. Only the head `counted` reads it: nothing of it reaches the embedding.
-
 Dimension letters: B charts, T frames, P beats, A amounts, K = `len(COUNTS)` numbers, M members, C classes.
 """
 
@@ -21,11 +20,8 @@ _WINDOWS = (1, 2, 4, 8, 16, 32)
 _QUANTILES = (0.25, 0.5, 0.75, 0.9, 1.0)
 _SAMPLED = 65
 """How many quantiles of the training charts each number is ranked by."""
-_AMOUNTS = (
-    *("arrows", "hold_heads", "hold_beats", "mines", "rows", "jumps"),
-    *("quantisation_4th", "quantisation_8th", "quantisation_16th", "quantisation_finer"),
-    *("rows_in_holds", "jacks_16th", "jacks_8th", "jacks_4th"),
-)
+_COLUMNS = ("mines", "rows", "jumps", *(f"quantisation_{name}" for name in ("4th", "8th", "16th", "finer")))
+_AMOUNTS = ("arrows", "hold_heads", "hold_beats", *_COLUMNS, "rows_in_holds", "jacks_16th", "jacks_8th", "jacks_4th")
 COUNTS = (
     *_AMOUNTS,
     *(f"{name}_per_second" for name in _AMOUNTS),
@@ -82,7 +78,7 @@ def _amounts(chart: Tensor, frames_per_beat: int) -> Tensor:
     )
     heads = hold_beats.gt(0).float().sum(dim=2)
     amounts = [attacks.sum(dim=2), heads, hold_beats.sum(dim=2)]
-    amounts += [chart[..., _PLACE[name]] for name in _AMOUNTS if name in _PLACE]
+    amounts += [chart[..., _PLACE[name]] for name in _COLUMNS]
     amounts.append(chart[..., _PLACE["rows"]] * (holds.sum(dim=2) > heads))  # held by a hold that began before
     for quarters in _JACKS:
         after, between = divmod(quarters * frames_per_beat, 4)

@@ -16,7 +16,6 @@ is the ablation that shows it). Dimension letters: B charts, T frames, P beats, 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,7 +47,7 @@ class ModelOutput(NamedTuple):
     """What one forward pass gives.
 
     Attributes:
-        logits: (B, C), or (B, C - 1) of an ordinal head.
+        logits: (B, L), as the classifier head counts them.
         embedding: (B, E) output of the projection head; not normalised.
         pooled: (B, 2 D) what both heads read: the representation that rigidity is measured on.
         layers: per-chart means (B, D) of encoders, fusion_module and backbone, for drift; empty while training.
@@ -149,11 +148,8 @@ class LateFusionClassifier(nn.Module):
     def encode_frames(self, chart: Tensor, audio: Tensor, has_audio: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         """Return ``pooled`` (B, 2 D), ``counts`` (B, K) where the head counts, and the layers' means (B, D) by name.
 
-        Args:
-            chart: (B, T, 20) frames, T a multiple of `frames_per_beat`.
-            audio: (B, T, 23) frames, zero where missing.
-            has_audio: (B,) 1 where there is audio.
-            lengths: (B,) frames before the padding.
+        `chart` (B, T, 20) and `audio` (B, T, 23), `has_audio` (B,) and `lengths` (B,) are as in a `ChartBatch`, with T
+        a multiple of `frames_per_beat`.
         """
         stride, frames = self.frames_per_beat, chart.shape[1]
         frame_mask = position_mask(lengths, frames)
@@ -200,8 +196,7 @@ class LateFusionClassifier(nn.Module):
             module.requires_grad_(not frozen)
             module.train(not frozen)
             if frozen:
-                for parameter in module.parameters():
-                    parameter.grad = None
+                module.zero_grad()
 
     @classmethod
     def from_pretrained(
@@ -223,14 +218,10 @@ class LateFusionClassifier(nn.Module):
             CheckpointError: if the file is missing, corrupt, or of a model with other sizes.
         """
         checkpoint = read_checkpoint(Path(checkpoint_path))
-        unknown = set(checkpoint.model_config) - set(inspect.signature(cls).parameters)
-        if unknown:
-            names = ", ".join(sorted(unknown))
-            raise CheckpointError(f"{checkpoint_path} is of another model: this one has no {names}")
         try:
             model = cls(**{**checkpoint.model_config, **config})
         except (TypeError, ValueError, RuntimeError, MemoryError) as error:
-            raise CheckpointError(f"{checkpoint_path} holds a model that cannot be built: {one_line(error)}") from error
+            raise CheckpointError(f"{checkpoint_path} is of another model: {one_line(error)}") from error
         report = load_weights(model, checkpoint, new)
         if selective_freeze:
             model.freeze(model.matching(selective_freeze, "selective_freeze"))

@@ -16,18 +16,15 @@ COUNTED_SHARE = 2 / 3
 
 
 class ClassificationHead(nn.Module):
-    """One logit per class, cross-entropy; its methods are what every head offers.
-
-    Attributes:
-        counts: how many of the last features are counts of the chart (`groove.model.chart_counts`); 0 for most heads.
-    """
+    """One logit per class, cross-entropy; its methods are what every head offers."""
 
     counts = 0
+    """How many of the last features are counts of the chart (`groove.model.chart_counts`)."""
 
     def __init__(self, in_dim: int, hidden: int, classes: int, dropout: float) -> None:
         super().__init__()
-        layers = (nn.Linear(in_dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, classes))
-        self.layers = nn.Sequential(*layers)
+        first, last = nn.Linear(in_dim, hidden), nn.Linear(hidden, classes)
+        self.layers = nn.Sequential(first, nn.GELU(), nn.Dropout(dropout), last)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits (B, L) for `features` (B, D)."""

@@ -34,7 +34,6 @@ class ContrastiveOutput(NamedTuple):
     """The loss, and what is logged beside it: scalars, 0 where there is no triplet.
 
     Attributes:
-        loss: the objective.
         active_fraction: share of triplets whose margin is violated.
         margin: mean margin demanded, 0 for losses without one.
         ap_dist, an_dist: mean distances of anchor and positive, anchor and negative.
@@ -55,8 +54,7 @@ class ContrastiveLoss:
 
     Attributes:
         normalize: whether to work on the unit sphere, where distances reach up to 2.
-        pooled_weight: weight of the same loss on the pooled features, beside 1 on the embedding (used by the module
-            that is trained; 0 is the source document's protocol).
+        pooled_weight: weight of the same loss on the pooled features, beside 1 on the embedding; 0 in the source.
         uses_triplets: whether the objective depends on the triplets, so on the miner (of a loss of your own: assumed).
         uses_margin: whether it asks for a margin between a triplet's distances.
     """
@@ -103,11 +101,8 @@ def triplet_distances(embedding: Tensor, triplets: Tensor) -> tuple[Tensor, Tens
 
 
 def _pair_distances(x: Tensor) -> Tensor:
-    """Return the Euclidean distances of all pairs of rows of `x` (B, E) -> (B, B), with a finite gradient at 0.
-
-    Without a gradient (a whole held-out set at once) no tensor of B * B * E numbers is made.
-    """
-    if not x.requires_grad:
+    """Return the Euclidean distances of all pairs of rows of `x` (B, E) -> (B, B), with a finite gradient at 0."""
+    if not x.requires_grad:  # a whole held-out set at once: no tensor of B * B * E numbers
         return torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
     return ((x[:, None, :] - x[None, :, :]).square().sum(dim=2) + _EPS).sqrt()
 
@@ -220,17 +215,13 @@ class YAwareInfoNCELoss(ContrastiveLoss):
 
 @dataclass
 class RadarRegressionLoss(ContrastiveLoss):
-    """No contrast at all: the first five numbers of the embedding are the scaled radar (smooth L1). A control.
-
-    The embedding must have five numbers or more (`TrainConfig` checks it).
-    """
+    """No contrast at all, a control: the first five numbers of the embedding (the schema checks it) are the radar."""
 
     uses_triplets = False
 
     def objective(self, embedding: Tensor, targets: ContrastiveTargets) -> Tensor:
-        """Return the mean smooth L1 distance to the radar, outliers clipped as at six scaled units."""
-        axes = targets.radar.shape[1]
-        return functional.smooth_l1_loss(embedding[:, :axes], targets.radar.clamp(-6.0, 6.0))
+        """Return the mean smooth L1 distance to the scaled radar, outliers clipped as at six units."""
+        return functional.smooth_l1_loss(embedding[:, : targets.radar.shape[1]], targets.radar.clamp(-6.0, 6.0))
 
 
 @dataclass

@@ -1,9 +1,7 @@
 """Miners: which negative each (anchor, positive) pair is compared with, chosen in embedding space.
 
-The radar has already said which charts may be negatives (`ChartBatch.negative`); a miner picks among them. Every miner
-takes the drawn triplets and returns triplets of the same anchors and positives.
-
-Dimension letters: B charts, E embedding size, M triplets.
+The radar has already said which charts may be negatives (`ChartBatch.negative`); a miner picks among them, and keeps
+anchors and positives of the drawn triplets. Dimension letters: B charts, E embedding size, M triplets.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from torch.nn import functional
 from groove.data.dataset import ChartBatch
 
 _INFINITY = float("inf")
+_CUTOFF = 0.5  # nearer distances count as it, which keeps weights finite
 
 
 class RandomMiner:
@@ -63,17 +62,13 @@ class SemihardMiner(HardMiner):
 class DistanceWeightedMiner(HardMiner):
     """Negatives drawn with weights inverse to how common their distance is on the unit sphere.
 
-    Source: Wu et al., "Sampling matters in deep embedding learning", ICCV 2017. Distances below `cutoff` count as it,
-    which keeps weights finite.
+    Source: Wu et al., "Sampling matters in deep embedding learning", ICCV 2017.
     """
 
     on_unit_sphere = True
 
-    def __init__(self, cutoff: float = 0.5) -> None:
-        self.cutoff = cutoff
-
     def _choose(self, to_negatives: Tensor, ap: Tensor, dim: int) -> Tensor:
-        d = to_negatives.clamp(self.cutoff, 1.9)
+        d = to_negatives.clamp(_CUTOFF, 1.9)
         log_weight = -((dim - 2.0) * d.log() + 0.5 * (dim - 3.0) * (1.0 - 0.25 * d.square()).log())
         weight = log_weight.masked_fill(to_negatives.isinf(), -_INFINITY).softmax(dim=1)
         weight = weight.nan_to_num(nan=1.0)  # multinomial refuses NaN; the loss reports it, with the charts

@@ -56,10 +56,9 @@ class AttentionPooling(nn.Module):
 class StatisticsPooling(nn.Module):
     """Six statistics of every channel, and of what is on each beat, mixed by a small network: -> (B, 2 D).
 
-    What a player feels of a chart as a whole is made of averages per beat and per second, of how uneven it is, and of
-    its densest passages; a mean and a maximum of single beats know neither a passage nor a second. The chart's own
-    counts per beat go beside the backbone's channels, so that a statistic of the notes need not survive the
-    backbone to be used.
+    What a player feels of a chart is made of averages per beat and per second, of how uneven it is, and of its densest
+    passages; a mean and a maximum of single beats know neither a passage nor a second. The chart's own counts per beat
+    go beside the backbone's channels, so that a statistic of the notes need not survive the backbone to be used.
     """
 
     def __init__(self, dim: int, inputs: int, dropout: float = 0.0) -> None:
@@ -106,7 +105,7 @@ class _Perceptron(nn.Module):
         return x + self.layers(x)
 
 
-POOLINGS: dict[str, type[MeanMaxPooling] | type[AttentionPooling] | type[StatisticsPooling]] = {
+POOLINGS: dict[str, type[MeanMaxPooling | AttentionPooling | StatisticsPooling]] = {
     "mean_max": MeanMaxPooling,
     "attention": AttentionPooling,
     "statistics": StatisticsPooling,

@@ -15,8 +15,6 @@ from torch import Tensor, nn
 from groove.config.modules import SHARED_MODULES
 from groove.errors import CheckpointError
 
-_PREFIX = "model."
-
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -39,8 +37,8 @@ class LoadReport:
     def lines(self) -> list[str]:
         """Return one line for each list, by module."""
         lines = []
-        for title in ("loaded", "skipped", "new"):
-            counts = Counter(name.split(".")[0] for name in getattr(self, title))
+        for title, names in vars(self).items():
+            counts = Counter(name.split(".")[0] for name in names)
             modules = ", ".join(f"{module} ({count})" for module, count in counts.items())
             lines.append(f"  {title}: {modules or 'nothing'}")
         return lines
@@ -67,7 +65,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         ) from error
     match content:
         case {"state_dict": dict(state), "hyper_parameters": {"model": dict(config)}}:
-            weights = {k.removeprefix(_PREFIX): v for k, v in state.items() if k.startswith(_PREFIX)}
+            weights = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
             if weights and config:
                 return Checkpoint(path, weights, config, content)
     raise CheckpointError(f"{path} holds no groove model (needs 'state_dict' with model.* and its configuration)")

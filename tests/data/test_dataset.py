@@ -18,7 +18,7 @@ LENGTHS = [5, 9, 3, 12, 7, 4]
 
 def dataset(folder: Path, silent: tuple[int, ...] = (), **settings) -> ChartDataset:
     facts = labels(len(LENGTHS))
-    return ChartDataset(table(folder, LENGTHS, facts, silent), folder, PairRule.fit(facts, 1, 40, 60), **settings)
+    return ChartDataset(table(folder, LENGTHS, facts, silent), folder, PairRule.fit(facts, 1, (40, 60)), **settings)
 
 
 def test_a_batch_holds_the_stored_frames_and_zeros_after_them(tmp_path):
@@ -161,7 +161,7 @@ def test_ranks_load_disjoint_parts_of_a_batch_as_one_process_loads_them(world_si
 
 @pytest.mark.parametrize(("charts", "world_size"), [(7, 2), (200, 3), (5, 4)])
 def test_ranks_evaluate_every_chart_once_and_none_has_nothing_to_do(charts, world_size):
-    parts = [list(InOrderSampler(np.arange(charts), 64, 0, rank, world_size)) for rank in range(world_size)]
+    parts = [list(InOrderSampler(np.arange(charts), 64, rank, world_size)) for rank in range(world_size)]
     assert all(parts)
     assert sorted(i for part in parts for request in part for i in request.indices) == list(range(charts))
 
