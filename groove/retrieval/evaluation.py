@@ -63,10 +63,7 @@ def beyond_tables(spaces: Spaces, mirrors: Spaces, part: EmbeddedLibrary, draws:
 
 
 def technique_tables(spaces: Spaces, part: EmbeddedLibrary, songs: Path, draws: int) -> dict[str, Table]:
-    """Return the gain in what the feet do, as counted in the simfiles below `songs`; nothing for fewer than 2 charts.
-
-    One line is printed: in how many charts it could be counted.
-    """
+    """Return the gain in what the feet do, counted in the simfiles below `songs`; nothing for fewer than 2 charts."""
     rates = technique_of(part, songs)
     known = np.flatnonzero(~np.isnan(rates).any(axis=1))
     log.info(f"technique counted in {len(known)} of {len(part)} charts")
@@ -100,15 +97,9 @@ def space_scores(
     draws: int = DRAWS,
     truth: Truth | None = None,
 ) -> dict[str, Interval]:
-    """Return gain of the 5 nearest, and recall, precision and nDCG at each of `ks`, with intervals.
+    """Return gain of the 5 nearest, and recall, precision and nDCG at each of `ks`, of (N, E) with intervals.
 
-    Args:
-        vectors: (N, E).
-        labels: of the same charts; all are queries, and candidates of each other.
-        within: candidates are of the query's difficulty class only.
-        ks: how many neighbors count.
-        draws: of the bootstrap.
-        truth: of these charts, if it is already known (`groove.retrieval.metrics.radar_truth`).
+    All charts are queries, and candidates of each other; see `groove.retrieval.metrics.query_scores`.
     """
     of_k = query_scores(vectors, labels, sorted({*ks, NEIGHBORS}), within, truth)
     wanted = {f"{name}_at_{k}": (k, getattr(of_k[k], name)) for k in ks for name in ("recall", "precision", "ndcg")}
@@ -126,7 +117,7 @@ def correlations(vectors: NDArray[np.float64], labels: ChartLabels, within: bool
 
 
 def _gain(scores: QueryScores, labels: ChartLabels, draws: int) -> Interval:
-    """Return the retrieval gain (see `groove.retrieval.metrics.retrieval_gain`) with its interval."""
+    """Return the retrieval gain with its interval."""
     ratio = scores.random - scores.model, scores.random - scores.oracle
     return ratio_intervals([ratio], labels.song[scores.row], draws)[0]
 
@@ -140,26 +131,20 @@ def gain_by_class(
 ) -> dict[str, Interval]:
     """Return the gain within each difficulty class, by its name; NaN where a class has too few charts."""
     scores = query_scores(vectors, labels, (NEIGHBORS,), True, truth)[NEIGHBORS]
-    of_class = {name: labels.label[scores.row] == index for index, name in enumerate(classes)}
-    return {
-        name: _gain(QueryScores(*(column[own] for column in scores)), labels, draws) for name, own in of_class.items()
-    }
+    found = {}
+    for index, name in enumerate(classes):
+        own = labels.label[scores.row] == index
+        found[name] = _gain(QueryScores(*(column[own] for column in scores)), labels, draws)
+    return found
 
 
 def label_gains(
     spaces: Spaces, values: NDArray[np.float64], names: Sequence[str], labels: ChartLabels, draws: int = DRAWS
 ) -> Table:
-    """Return, by space and by name, how much more alike in held-out labels neighbors are than random charts.
+    """Return, by space and by name, how much more alike in labels `values` (N, L) neighbors are than random charts.
 
     The measure is the retrieval gain with one label in place of the radar: 0 as alike as random charts of the
     difficulty, 1 as the most alike there are. ``all`` takes the labels together, each divided by its deviation.
-
-    Args:
-        spaces: vectors of N charts.
-        values: (N, L) labels that no training saw.
-        names: of the L labels.
-        labels: classes and songs of the charts.
-        draws: of the bootstrap.
     """
     scaled = values / np.maximum(values.std(axis=0), 1e-12)
     kinds = {name: scaled[:, [i]] for i, name in enumerate(names)} | {"all": scaled}

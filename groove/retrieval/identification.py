@@ -23,23 +23,16 @@ K = 5
 def finds_original(
     mirrored: NDArray[np.float64], vectors: NDArray[np.float64], song: NDArray[np.int64], draws: int = DRAWS
 ) -> dict[str, Interval]:
-    """Return how often a mirrored chart's nearest of all charts is the chart itself, and the reciprocal rank.
-
-    Args:
-        mirrored: (N, E) the charts with left and right swapped.
-        vectors: (N, E) the charts.
-        song: (N,) of each chart.
-        draws: of the bootstrap.
-    """
+    """Return how often the nearest of all charts (N, E) to a mirrored one (N, E) is the chart itself."""
     own = np.eye(len(vectors), dtype=bool)
-    return _found(mirrored, vectors, own, np.ones_like(own), song, 1, draws)
+    return _found(mirrored, vectors, own, np.ones_like(own), song, draws, k=1)
 
 
 def finds_song(vectors: NDArray[np.float64], labels: ChartLabels, draws: int = DRAWS) -> dict[str, Interval]:
     """Return how often another difficulty of the same song is among the `K` nearest charts of other difficulties."""
     candidates = labels.label[:, None] != labels.label[None, :]
     relevant = candidates & (labels.song[:, None] == labels.song[None, :])
-    return _found(vectors, vectors, relevant, candidates, labels.song, K, draws)
+    return _found(vectors, vectors, relevant, candidates, labels.song, draws)
 
 
 def shares_name(
@@ -53,7 +46,8 @@ def shares_name(
     named = np.array([bool(name.strip()) for name in names])
     candidates = (labels.song[:, None] != labels.song[None, :]) & (labels.label[:, None] == labels.label[None, :])
     candidates &= named[:, None] & named[None, :]
-    return _found(vectors, vectors, candidates & (code[:, None] == code[None, :]), candidates, labels.song, K, draws)
+    relevant = candidates & (code[:, None] == code[None, :])
+    return _found(vectors, vectors, relevant, candidates, labels.song, draws)
 
 
 def _found(
@@ -62,13 +56,14 @@ def _found(
     relevant: NDArray[np.bool_],
     candidates: NDArray[np.bool_],
     song: NDArray[np.int64],
-    k: int,
     draws: int,
+    k: int = K,
 ) -> dict[str, Interval]:
     """Return hits among the `k` nearest, chance and mean reciprocal rank, over queries with something to find."""
     able = relevant.any(axis=1)
-    rank = first_ranks(queries[able], references, relevant[able], candidates[able])
-    chance = chance_hits(relevant[able].sum(axis=1), candidates[able].sum(axis=1), k)
+    queries, relevant, candidates = queries[able], relevant[able], candidates[able]
+    rank = first_ranks(queries, references, relevant, candidates)
+    chance = chance_hits(relevant.sum(axis=1), candidates.sum(axis=1), k)
     found = mean_intervals([(rank <= k).astype(float), chance, 1.0 / rank], song[able], draws)
     names = (f"hit_at_{k}", "chance", "reciprocal_rank")
     return dict(zip(names, found, strict=True)) | {"queries": Interval(float(able.sum()))}
