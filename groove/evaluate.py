@@ -32,12 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: EvaluateConfig) -> None:
-    """Measure, print the tables, and write them.
-
-    Raises:
-        ConfigError: if `out` is no name of a JSON file.
-        GrooveError: if the run or the library cannot be used.
-    """
+    """Measure, print the tables, and write them."""
     if cfg.out and Path(cfg.out).suffix != ".json":
         raise ConfigError(f"out={cfg.out} must end in .json")
     from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue

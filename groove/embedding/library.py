@@ -68,11 +68,7 @@ def _note(weights: Path) -> Path:
 
 
 def trained_and_catalogue(cfg: EmbedConfig) -> tuple[TrainedModel, Catalogue, Path]:
-    """Return the model of ``cfg.run``, the prepared library of `cfg` and its folder; torch is imported here.
-
-    Raises:
-        GrooveError: if there is no such run or library, or one of them cannot be used.
-    """
+    """Return the model of ``cfg.run``, the prepared library of `cfg` and its folder; torch is imported here."""
     if cfg.songs is not None:
         check_folder(Path(cfg.songs))
     trained = model_of(cfg)
@@ -144,11 +140,7 @@ def _folder_of(catalogue: Catalogue, folder: Path, digest: str) -> Path:
 
 
 def embedded_simfile(cfg: EmbedConfig, simfile: Path, trained: TrainedModel | None = None) -> EmbeddedLibrary:
-    """Return the charts of `simfile` (or of the only one in that folder), embedded by ``cfg.run`` or by `trained`.
-
-    Raises:
-        GrooveError: if there is no such file, or none of its charts can be used.
-    """
+    """Return the charts of `simfile` (or of the only one in that folder), embedded by ``cfg.run`` or by `trained`."""
     simfile = the_simfile(simfile)
     trained = trained or model_of(cfg)
     from groove.embedding.apply import embed_simfile

@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from groove.charts.display import SHOWN
+from groove.charts.display import SHOWN, chart_name
 from groove.charts.radar.groove_radar import DIGITS, RADAR_AXES, shown
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.embedding.seen_songs import same_song
 from groove.errors import ConfigError, LibraryError
 from groove.retrieval.filters import ANY, LEVELS, SAME, candidates, parse_filters, parse_level
-from groove.retrieval.lookup import chart_names, find_chart, only_chart
+from groove.retrieval.lookup import find_chart, only_chart
 from groove.retrieval.reasons import Reason, reason
 from groove.retrieval.search import nearest
 
@@ -89,7 +89,8 @@ def query_by_chart(library: EmbeddedLibrary, charts: EmbeddedLibrary, row: int, 
     else:
         itself = np.array(library.column("content")) == chart["content"][0].as_py()
         same = same_song(library.table, chart)
-    name, slot = chart_names(charts)[row], chart["difficulty"][0].as_py()
+    title, slot, meter = (chart[name][0].as_py() for name in ("title", "difficulty", "meter"))
+    name = chart_name(title, slot, meter)
     return Query(name, space, charts.space(space)[row], charts.radar[row], itself, same, slot)
 
 

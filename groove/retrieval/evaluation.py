@@ -6,8 +6,9 @@ A table holds, by space, named values with their intervals. Dimension letters: N
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,32 +34,27 @@ def radar_tables(spaces: Spaces, part: EmbeddedLibrary, draws: int) -> dict[str,
     labels, found = part.labels, dict[str, Table]()
     truths = {within: radar_truth(labels, within) for within in (True, False)}
     for title, within in (("within a difficulty", True), ("across difficulties", False)):
-        found[f"retrieval {title}"] = {
-            name: space_scores(x, labels, within, draws=draws, truth=truths[within]) for name, x in spaces.items()
-        }
-        found[f"correlation with radar distance {title}"] = {
-            name: correlations(x, labels, within) for name, x in spaces.items()
-        }
-    found["gain in each difficulty"] = {
-        name: gain_by_class(x, labels, list(part.classes), draws, truths[True]) for name, x in spaces.items()
-    }
+        retrieval, correlation = f"retrieval {title}", f"correlation with radar distance {title}"
+        found[retrieval] = _by_space(spaces, space_scores, labels, within, KS, draws, truths[within])
+        found[correlation] = _by_space(spaces, correlations, labels, within)
+    classes = list(part.classes)
+    found["gain in each difficulty"] = _by_space(spaces, gain_by_class, labels, classes, draws, truths[True])
     return found
+
+
+def _by_space(spaces: Spaces, measure: Callable[..., dict[str, Interval]], *arguments: Any) -> Table:
+    return {name: measure(vectors, *arguments) for name, vectors in spaces.items()}
 
 
 def beyond_tables(spaces: Spaces, mirrors: Spaces, part: EmbeddedLibrary, draws: int) -> dict[str, Table]:
     """Return what is found that is no radar: mirror images, songs, step artists, packs."""
-    labels = part.labels
-    names = {"step artist": part.column("description"), "pack": part.column("pack")}
+    labels, writers, packs = part.labels, part.column("description"), part.column("pack")
+    originals = {name: finds_original(x, spaces[name], labels.song, draws) for name, x in mirrors.items()}
     return {
-        "a mirrored chart finds its original": {
-            name: finds_original(x, spaces[name], labels.song, draws) for name, x in mirrors.items()
-        },
-        "a chart finds another difficulty of its song": {
-            name: finds_song(x, labels, draws) for name, x in spaces.items()
-        },
-    } | {
-        f"neighbors share the {what}": {name: shares_name(x, labels, values, draws) for name, x in spaces.items()}
-        for what, values in names.items()
+        "a mirrored chart finds its original": originals,
+        "a chart finds another difficulty of its song": _by_space(spaces, finds_song, labels, draws),
+        "neighbors share the step artist": _by_space(spaces, shares_name, labels, writers, draws),
+        "neighbors share the pack": _by_space(spaces, shares_name, labels, packs, draws),
     }
 
 

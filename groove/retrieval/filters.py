@@ -47,27 +47,21 @@ def parse_filters(values: Mapping[str, Any]) -> list[Filter]:
         ConfigError: for a filter or a difficulty that does not exist, or a range that is none.
     """
     filters = []
+    slots = {slot.casefold(): slot for slot in DIFFICULTIES}
     for key, value in values.items():
         if value in (None, []):
             continue
         if key in RANGES:
             filters.append(Filter(key, str(value), *parse_range(key, str(value))))
             continue
-        several = isinstance(value, Sequence) and not isinstance(value, str)
-        names = [str(name) for name in value] if several else [str(value)]
-        if key == "difficulty":
-            names = [_slot(name) for name in names]
-        elif key != "pack":
+        if key not in ("difficulty", "pack"):
             raise ConfigError(f"filter '{key}' does not exist: {did_you_mean(key, ('difficulty', 'pack', *RANGES))}")
-        filters.append(Filter(key, str(value), names=tuple(names)))
+        names = [str(name) for name in (value if isinstance(value, list | tuple) else [value])]
+        wrong = [name for name in names if key == "difficulty" and name.casefold() not in slots]
+        if wrong:
+            raise ConfigError(f"difficulty={wrong[0]} does not exist: {did_you_mean(wrong[0], DIFFICULTIES)}")
+        filters.append(Filter(key, str(value), names=tuple(slots.get(name.casefold(), name) for name in names)))
     return filters
-
-
-def _slot(name: str) -> str:
-    for slot in DIFFICULTIES:
-        if slot.casefold() == name.casefold():
-            return slot
-    raise ConfigError(f"difficulty={name} does not exist: {did_you_mean(name, DIFFICULTIES)}")
 
 
 def parse_range(key: str, text: str) -> tuple[float, float]:

@@ -58,5 +58,5 @@ def reason(
         "less": [changed[a] for a in less],
     }
     text = "; ".join(f"{word} {', '.join(names)}" for word, names in parts.items() if names)
-    groups = [tuple(RADAR_AXES[a] for a in group) for group in (alike, more, less)]
-    return Reason(*groups, text=text or "somewhat different in every axis")
+    named = [tuple(RADAR_AXES[a] for a in group) for group in (alike, more, less)]
+    return Reason(named[0], named[1], named[2], text or "somewhat different in every axis")
