@@ -36,13 +36,13 @@ def run(cfg: EvaluateConfig) -> None:
     if cfg.out and Path(cfg.out).suffix != ".json":
         raise ConfigError(f"out={cfg.out} must end in .json")
     from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue
+    from groove.retrieval.evaluation import beyond_tables, radar_tables, technique_tables
 
     trained, catalogue, songs = trained_and_catalogue(cfg)
     library, path = embedded_catalogue(trained, catalogue, songs)
     log.info(about(library))
     part = library.take(queries(library))
     from groove.embedding.reference import compared_spaces
-    from groove.retrieval.evaluation import beyond_tables, radar_tables, technique_tables
 
     spaces, mirrors = compared_spaces(trained, part, catalogue.store)
     tables = radar_tables(spaces, part, cfg.draws) | beyond_tables(spaces, mirrors, part, cfg.draws)

@@ -40,15 +40,14 @@ WIDE = 140
 
 def run(cfg: RecommendConfig) -> None:
     """Answer the query of `cfg`."""
-    check(cfg)
+    radar, filters = check(cfg)
     from groove.embedding.library import about, embedded, embedded_simfile
     from groove.retrieval.answers import answer_table, find_query, radar_text, recommend
 
     library, _ = embedded(cfg)
     log.info(about(library))
-    radar = cfg.radar.model_dump(exclude_none=True)
     other = embedded_simfile(cfg, Path(cfg.simfile)) if cfg.simfile else None
-    query, among = find_query(library, cfg.chart, other, radar, cfg.space, filters_of(cfg))
+    query, among = find_query(library, cfg.chart, other, radar, cfg.space, filters)
     same = library.slots_like(query.slot) if query.slot and cfg.difficulty == SAME else []
     if len(same) > 1:
         log.info(f"difficulty=same: {' and '.join(same)}, one class of the model")
@@ -61,8 +60,8 @@ def run(cfg: RecommendConfig) -> None:
         _write(table, f"like {query.text}", Path(cfg.out))
 
 
-def check(cfg: RecommendConfig) -> None:
-    """Raise a `ConfigError` for a mistake, before anything is loaded: what is searched, the filters, the file."""
+def check(cfg: RecommendConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return radar axes and filters by name; raise an error for a mistake, before anything is loaded."""
     axes = cfg.radar.model_dump(exclude_none=True)
     if cfg.simfile is None and (cfg.chart is None) == (not axes):
         given = "both chart= and radar.*=" if axes else "nothing"
@@ -71,7 +70,7 @@ def check(cfg: RecommendConfig) -> None:
         raise ConfigError("both simfile= and radar.*= given; search by one of them")
     if cfg.out and Path(cfg.out).suffix not in WRITERS:
         raise ConfigError(f"out={cfg.out} must end in one of {', '.join(WRITERS)}")
-    filters = filters_of(cfg)
+    filters = cfg.model_dump(include={"difficulty", "meter", "bpm", "length", "pack"})
     parse_filters(filters | {"difficulty": None} if cfg.difficulty in (SAME, ANY) else filters)
     for axis, value in axes.items():
         parse_level(axis, str(value))
@@ -79,11 +78,7 @@ def check(cfg: RecommendConfig) -> None:
         from groove.embedding.outside import the_simfile
 
         the_simfile(Path(cfg.simfile))
-
-
-def filters_of(cfg: RecommendConfig) -> dict[str, Any]:
-    """Return the filters by name."""
-    return {key: getattr(cfg, key) for key in ("difficulty", "meter", "bpm", "length", "pack")}
+    return axes, filters
 
 
 def _show(table: pa.Table, family: str) -> None:

@@ -64,11 +64,7 @@ class EmbeddedLibrary:
         return len(self.table)
 
     def space(self, name: str) -> NDArray[np.float32]:
-        """Return the vectors called `name`.
-
-        Raises:
-            RunError: if there are none of this name.
-        """
+        """Return the vectors called `name`; a `RunError` if there are none."""
         if name not in self.vectors:
             raise RunError(f"space '{name}' does not exist: {did_you_mean(name, self.vectors)}")
         return self.vectors[name]

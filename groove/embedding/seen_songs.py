@@ -10,11 +10,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from groove.charts.library.identity import GENERIC_ARTISTS, normalise
-from groove.embedding.embedded import EmbeddedLibrary
+from groove.embedding.embedded import SPLITS, EmbeddedLibrary
 
 UNKNOWN = "unknown"
 """The split of charts that may have been trained on: the model comes without its own embeddings."""
-_RANKED = ("train", "val", "unseen")
 
 
 def seen_before(catalogue: pa.Table, own: EmbeddedLibrary) -> list[str]:
@@ -25,8 +24,8 @@ def seen_before(catalogue: pa.Table, own: EmbeddedLibrary) -> list[str]:
     known: dict[object, str] = {}
     for keys, split in zip(_keys(own.table), own.column("split"), strict=True):
         for key in keys:
-            known[key] = min(known.get(key, split), split, key=_RANKED.index)
-    return [min((known.get(key, "unseen") for key in keys), key=_RANKED.index) for keys in _keys(catalogue)]
+            known[key] = min(known.get(key, split), split, key=SPLITS.index)
+    return [min((known.get(key, "unseen") for key in keys), key=SPLITS.index) for keys in _keys(catalogue)]
 
 
 def same_song(table: pa.Table, chart: pa.Table) -> NDArray[np.bool_]:

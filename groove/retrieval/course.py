@@ -20,9 +20,6 @@ from typing import Any
 
 from groove.charts.chart import DIFFICULTIES
 
-COURSE_SUFFIX = ".crs"
-PREFERRED_FILE = "SongManager PreferredSongs.txt"
-"""In the folder ``Other`` of a theme; Simply Love reads the same from ``favorites.txt`` in a player's profile."""
 _OTHER_MEANING = ("BEST", "WORST", "GRADEBEST", "GRADEWORST")
 _NOT_IN_A_NAME = re.compile(r"[:;\\\x00-\x1f\x7f]|/(?=/)|^\s*#")
 
