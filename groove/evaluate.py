@@ -55,11 +55,7 @@ def run(cfg: EvaluateConfig) -> None:
 
 
 def queries(library: EmbeddedLibrary) -> NDArray[np.intp]:
-    """Return the rows of the charts of a class that the model was not trained on; say how many there are.
-
-    Raises:
-        LibraryError: if they are of fewer than two songs.
-    """
+    """Return the rows of the charts of a class that the model was not trained on; a `LibraryError` for one song."""
     split = np.array(library.column("split"))
     rows = np.flatnonzero((split != "train") & (library.label >= 0))
     songs = len(set(library.song[rows].tolist()))
