@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from groove.data.datamodule import chart_table
 from groove.data.dataset import ChartTable
-from groove.data.slots import slot_labels
 from groove.embedding.embedded import EmbeddedLibrary, Provenance
 from groove.embedding.encode import OnStep, encode
 from groove.embedding.seen_songs import UNKNOWN, seen_before
@@ -66,5 +65,5 @@ def embed_simfile(trained: TrainedModel, simfile: Path, store: Path) -> Embedded
 def scaled_table(trained: TrainedModel, catalogue: pa.Table) -> ChartTable:
     """Return the charts of `catalogue` with classes and scaled radars as `trained` knows them."""
     data = trained.settings.data
-    table = chart_table(catalogue, slot_labels(data.classes), data.radar)
+    table = chart_table(catalogue, data)
     return replace(table, labels=replace(table.labels, radar=trained.scaler(table.radar)))
