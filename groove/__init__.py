@@ -74,7 +74,7 @@ def embed_charts(
     cfg = checked(settings, EmbedConfig)
     if songs is not None and is_of_one_song(Path(songs)):
         return embedded_simfile(cfg, Path(songs), model)
-    return embedded_catalogue(model, *catalogue_of(model.known, cfg))[0]
+    return embedded_catalogue(model, *catalogue_of(model.settings, cfg))[0]
 
 
 def find_neighbors(

@@ -7,20 +7,24 @@ themselves. Without ``songs=`` it is the library that the run was trained on, as
 
 from __future__ import annotations
 
+import logging
 import time
 
 from groove.cli.entry import run_main
 from groove.config.schema import EmbedConfig
-from groove.embedding.library import about, embedded
+
+log = logging.getLogger(__name__)
 
 
 def run(cfg: EmbedConfig) -> None:
     """Embed the library and say what there is and where."""
+    from groove.embedding.library import about, embedded
+
     start = time.perf_counter()
     library, path = embedded(cfg)
-    print(about(library))
+    log.info(about(library))
     sizes = ", ".join(f"{name} ({matrix.shape[1]} numbers)" for name, matrix in library.vectors.items())
-    print(f"{len(library)} charts, each with {sizes}: {path}\n{time.perf_counter() - start:.1f} s")
+    log.info(f"{len(library)} charts, each with {sizes}: {path}\n{time.perf_counter() - start:.1f} s")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Then come questions that the radar cannot answer well: which song, step artist, 
 
 from __future__ import annotations
 
+import logging
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +17,6 @@ import numpy as np
 
 from groove.cli.entry import run_main
 from groove.config.schema import EvaluateConfig
-from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError
 from groove.io.files import write_json, writing
 from groove.runs.layout import EVALUATION_FILE
@@ -28,22 +28,21 @@ if TYPE_CHECKING:
     from groove.retrieval.evaluation import Table
     from groove.retrieval.intervals import Interval
 
+log = logging.getLogger(__name__)
+
 
 def run(cfg: EvaluateConfig) -> None:
-    """Measure, print the tables, and write them.
-
-    Raises:
-        ConfigError: if `out` is no name of a JSON file.
-        GrooveError: if the run or the library cannot be used.
-    """
+    """Measure, print the tables, and write them."""
     if cfg.out and Path(cfg.out).suffix != ".json":
         raise ConfigError(f"out={cfg.out} must end in .json")
+    from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue
+    from groove.retrieval.evaluation import beyond_tables, radar_tables, technique_tables
+
     trained, catalogue, songs = trained_and_catalogue(cfg)
     library, path = embedded_catalogue(trained, catalogue, songs)
-    print(about(library))
+    log.info(about(library))
     part = library.take(queries(library))
     from groove.embedding.reference import compared_spaces
-    from groove.retrieval.evaluation import beyond_tables, radar_tables, technique_tables
 
     spaces, mirrors = compared_spaces(trained, part, catalogue.store)
     tables = radar_tables(spaces, part, cfg.draws) | beyond_tables(spaces, mirrors, part, cfg.draws)
@@ -56,19 +55,17 @@ def run(cfg: EvaluateConfig) -> None:
 
 
 def queries(library: EmbeddedLibrary) -> NDArray[np.intp]:
-    """Return the rows of the charts of a class that the model was not trained on; say how many there are.
-
-    Raises:
-        LibraryError: if they are of fewer than two songs.
-    """
+    """Return the rows of the charts of a class that the model was not trained on; a `LibraryError` for one song."""
     split = np.array(library.column("split"))
     rows = np.flatnonzero((split != "train") & (library.label >= 0))
     songs = len(set(library.song[rows].tolist()))
     if songs < 2:
         raise LibraryError(f"{len(rows)} charts of {songs} songs that the run was not trained on: two songs are needed")
     if (split[rows] == "unknown").any():
-        print("cannot tell which charts were trained on: embeddings.parquet is missing")
-    print(f"{len(rows)} charts of {songs} songs that the run was not trained on: queries and candidates of each other")
+        log.info("cannot tell which charts were trained on: embeddings.parquet is missing")
+    log.info(
+        f"{len(rows)} charts of {songs} songs that the run was not trained on: queries and candidates of each other"
+    )
     return rows
 
 
@@ -78,40 +75,28 @@ def show(title: str, table: Table, width: int) -> None:
     Columns without a number are named in one line instead. What does not fit into `width` characters follows as a table
     of its own: no name is broken.
     """
-    columns = list(next(iter(table.values())))
-    measured = [name for name in columns if not all(np.isnan(values[name].value) for values in table.values())]
-    missing = [name for name in columns if name not in measured]
-    cells = {
-        name: [name.replace("_at_", "@"), *(_cell(values[name]) for values in table.values())] for name in measured
-    }
-    for number, part in enumerate(_parts(cells, width - 4 - max(map(len, table)))):
-        _print(f"{title} (continued)" if number else title, list(table), [cells[name] for name in part])
-    if missing:
-        print(f"{title}: nothing of {', '.join(missing)}: no chart has it, or all charts have the same")
+    from rich.console import Console
+    from rich.table import Table as RichTable
 
-
-def _parts(cells: dict[str, list[str]], room: int) -> list[list[str]]:
-    """Return the names of the columns in parts, each as wide as `room` allows and of at least one column."""
-    parts: list[list[str]] = []
-    left = 0
-    for name, column in cells.items():
+    names = list(next(iter(table.values())))
+    missing = [name for name in names if all(np.isnan(values[name].value) for values in table.values())]
+    parts: list[list[list[str]]] = []  # of columns, a cell per space below the name
+    room = left = width - 4 - max(map(len, table))
+    for name in (name for name in names if name not in missing):
+        column = [name.replace("_at_", "@"), *(_cell(values[name]) for values in table.values())]
         needed = 3 + max(len(line) for cell in column for line in cell.splitlines())
         if not parts or needed > left:
             parts.append([])
             left = room
-        parts[-1].append(name)
+        parts[-1].append(column)
         left -= needed
-    return parts
-
-
-def _print(title: str, spaces: list[str], columns: list[list[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table as RichTable
-
-    shown = RichTable("", *(column[0] for column in columns), title=title)
-    for row in zip(spaces, *(column[1:] for column in columns), strict=True):
-        shown.add_row(*row)
-    Console(width=Console(width=10_000).measure(shown).maximum).print(shown)
+    for number, part in enumerate(parts):
+        shown = RichTable("", *(column[0] for column in part), title=f"{title} (continued)" if number else title)
+        for row in zip(table, *(column[1:] for column in part), strict=True):
+            shown.add_row(*row)
+        Console(width=Console(width=10_000).measure(shown).maximum).print(shown)
+    if missing:
+        print(f"{title}: nothing of {', '.join(missing)}: no chart has it, or all charts have the same")
 
 
 def _cell(found: Interval) -> str:
@@ -123,23 +108,21 @@ def _cell(found: Interval) -> str:
 
 
 def _write(tables: dict[str, Table], library: EmbeddedLibrary, part: EmbeddedLibrary, out: Path) -> None:
+    def numbers(found: Interval) -> dict[str, float | None]:
+        return {name: None if np.isnan(value) else value for name, value in found._asdict().items()}
+
     content = {
         "provenance": asdict(library.provenance),
         "charts": len(part),
         "songs": len(set(part.song.tolist())),
         "tables": {
-            title: {space: {name: _numbers(x) for name, x in values.items()} for space, values in table.items()}
+            title: {space: {name: numbers(x) for name, x in values.items()} for space, values in table.items()}
             for title, table in tables.items()
         },
     }
     with writing(out):
         write_json(out, content)
-    print(f"95 % intervals by a bootstrap over songs; all numbers: {out}")
-
-
-def _numbers(found: Interval) -> dict[str, float | None]:
-    """Return value and interval, None for NaN."""
-    return {name: None if np.isnan(value) else value for name, value in found._asdict().items()}
+    log.info(f"95 % intervals by a bootstrap over songs; all numbers: {out}")
 
 
 if __name__ == "__main__":

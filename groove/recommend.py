@@ -7,7 +7,7 @@ are candidates. ``out=`` writes the answers: .csv, .json, a course (.crs) or pre
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,9 @@ from groove.charts.display import chart_name, minutes
 from groove.charts.radar.groove_radar import RADAR_AXES, shown
 from groove.cli.entry import run_main
 from groove.config.schema import RecommendConfig
-from groove.embedding.library import about, embedded, embedded_simfile
 from groove.errors import ConfigError
 from groove.io.files import csv_bytes, json_bytes, write_bytes, writing
 from groove.retrieval.course import (
-    CourseEntry,
     course_entry,
     course_refusal,
     course_text,
@@ -32,6 +30,7 @@ from groove.retrieval.filters import ANY, SAME, parse_filters, parse_level
 if TYPE_CHECKING:
     import pyarrow as pa
 
+log = logging.getLogger(__name__)
 
 WRITERS = (".csv", ".json", ".crs", ".txt")
 """What `out` may be: a table, a StepMania course, or its preferred songs."""
@@ -41,28 +40,29 @@ WIDE = 140
 
 def run(cfg: RecommendConfig) -> None:
     """Answer the query of `cfg`."""
-    check(cfg)
-    library, _ = embedded(cfg)
-    print(about(library))
+    radar, filters = check(cfg)
+    from groove.embedding.library import about, embedded, embedded_simfile
     from groove.retrieval.answers import answer_table, find_query, radar_text, recommend
 
+    library, _ = embedded(cfg)
+    log.info(about(library))
     other = embedded_simfile(cfg, Path(cfg.simfile)) if cfg.simfile else None
-    query, among = find_query(library, cfg.chart, other, radar_of(cfg), cfg.space, filters_of(cfg))
+    query, among = find_query(library, cfg.chart, other, radar, cfg.space, filters)
     same = library.slots_like(query.slot) if query.slot and cfg.difficulty == SAME else []
     if len(same) > 1:
-        print(f"difficulty=same: {' and '.join(same)}, one class of the model")
+        log.info(f"difficulty=same: {' and '.join(same)}, one class of the model")
     table = answer_table(library, query, recommend(library, query, cfg.k, among, cfg.same_song))
-    radar = "" if query.space == "radar" else f": {radar_text(query.radar, library.family)}"
-    print(f"like {query.text}{radar}")
+    values = "" if query.space == "radar" else f": {radar_text(query.radar, library.family)}"
+    print(f"like {query.text}{values}")
     print(f"{len(table)} nearest of {int(among.sum())} candidates (space: {query.space})")
     _show(table, library.family)
     if cfg.out:
         _write(table, f"like {query.text}", Path(cfg.out))
 
 
-def check(cfg: RecommendConfig) -> None:
-    """Raise a `ConfigError` for a mistake, before anything is loaded: what is searched, the filters, the file."""
-    axes = radar_of(cfg)
+def check(cfg: RecommendConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return radar axes and filters by name; raise an error for a mistake, before anything is loaded."""
+    axes = cfg.radar.model_dump(exclude_none=True)
     if cfg.simfile is None and (cfg.chart is None) == (not axes):
         given = "both chart= and radar.*=" if axes else "nothing"
         raise ConfigError(f'{given} given; search by one of chart="Title [Hard]", simfile=FILE, radar.stream=high')
@@ -70,7 +70,7 @@ def check(cfg: RecommendConfig) -> None:
         raise ConfigError("both simfile= and radar.*= given; search by one of them")
     if cfg.out and Path(cfg.out).suffix not in WRITERS:
         raise ConfigError(f"out={cfg.out} must end in one of {', '.join(WRITERS)}")
-    filters = filters_of(cfg)
+    filters = cfg.model_dump(include={"difficulty", "meter", "bpm", "length", "pack"})
     parse_filters(filters | {"difficulty": None} if cfg.difficulty in (SAME, ANY) else filters)
     for axis, value in axes.items():
         parse_level(axis, str(value))
@@ -78,16 +78,7 @@ def check(cfg: RecommendConfig) -> None:
         from groove.embedding.outside import the_simfile
 
         the_simfile(Path(cfg.simfile))
-
-
-def radar_of(cfg: RecommendConfig) -> dict[str, Any]:
-    """Return the radar axes that the query names."""
-    return cfg.radar.model_dump(exclude_none=True)
-
-
-def filters_of(cfg: RecommendConfig) -> dict[str, Any]:
-    """Return the filters by name."""
-    return {key: getattr(cfg, key) for key in ("difficulty", "meter", "bpm", "length", "pack")}
+    return axes, filters
 
 
 def _show(table: pa.Table, family: str) -> None:
@@ -115,27 +106,22 @@ def _show(table: pa.Table, family: str) -> None:
 
 
 def _write(table: pa.Table, title: str, out: Path) -> None:
-    """Write the answers in the form that the name of `out` says."""
+    """Write the answers in the form that the name of `out` says, and which of them it cannot hold."""
     rows = table.to_pylist()
     if out.suffix == ".csv":
         content = csv_bytes(table.column_names, [list(row.values()) for row in rows])
     elif out.suffix == ".json":
         content = json_bytes(rows)
-    elif out.suffix == ".crs":
-        content = course_text(title, _entries(rows, course_refusal)).encode("utf-8", "surrogateescape")
     else:
-        content = preferred_text({title: _entries(rows, preferred_refusal)}).encode("utf-8", "surrogateescape")
+        course = out.suffix == ".crs"
+        entries = [course_entry(row | {"simfile": row["chart_id"].rpartition("#")[0]}) for row in rows]
+        for entry, why in left_out(entries, course_refusal if course else preferred_refusal):
+            log.info(f"left out of the file: {entry}: {why}")
+        text = course_text(title, entries) if course else preferred_text({title: entries})
+        content = text.encode("utf-8", "surrogateescape")
     with writing(out):
         write_bytes(out, content)
-    print(f"answers: {out}")
-
-
-def _entries(rows: list[dict[str, Any]], refusal: Callable[[CourseEntry], str | None]) -> list[CourseEntry]:
-    """Return the answers as charts of a course; say which the format cannot hold."""
-    entries = [course_entry(row | {"simfile": row["chart_id"].rpartition("#")[0]}) for row in rows]
-    for entry, why in left_out(entries, refusal):
-        print(f"left out of the file: {entry}: {why}")
-    return entries
+    log.info(f"answers: {out}")
 
 
 if __name__ == "__main__":

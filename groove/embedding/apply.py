@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from groove.config.schema import FeaturesConfig
 from groove.data.datamodule import chart_table
 from groove.data.dataset import ChartTable
-from groove.data.triplets import ChartLabels
 from groove.embedding.embedded import EmbeddedLibrary, Provenance
 from groove.embedding.encode import OnStep, encode
 from groove.embedding.seen_songs import UNKNOWN, seen_before
@@ -28,14 +25,9 @@ def embed_library(
     own: EmbeddedLibrary | None = None,
     on_step: OnStep = lambda what, done, total: None,
 ) -> EmbeddedLibrary:
-    """Return all charts of `catalogue` as `trained` sees them.
+    """Return all charts of `catalogue`, whose features are made with the settings of `trained`, as it sees them.
 
-    Args:
-        trained: the model.
-        catalogue: the prepared library, its features made with the model's own settings.
-        songs: the library's folder, for the record.
-        own: the library that the model was trained on; tells which charts it has seen.
-        on_step: told of progress.
+    `songs` is the folder, for the record; `own` the library that it was trained on, which tells what it has seen.
     """
     data = trained.settings.data
     table = scaled_table(trained, catalogue.table)
@@ -53,32 +45,25 @@ def embed_library(
     return EmbeddedLibrary(with_split, vectors, data.radar, data.classes, trained.scaler, provenance)
 
 
-def embed_simfile(
-    trained: TrainedModel, simfile: Path, store: Path, features: FeaturesConfig, steps_types: Sequence[str]
-) -> EmbeddedLibrary:
+def embed_simfile(trained: TrainedModel, simfile: Path, store: Path) -> EmbeddedLibrary:
     """Return the charts of the file `simfile`; its features go into `store`.
 
     Raises:
         SimfileError: if none of its charts can be used, with the reasons.
     """
-    catalogue = prepare_library(simfile.resolve().parent, store, features, steps_types)
-    names = [Path(name).name for name in catalogue.table["simfile"].to_pylist()]
-    if simfile.name not in names:
-        raise SimfileError(f"no chart of {simfile} can be used: {_reasons(catalogue, simfile)}")
-    own = pc.equal(catalogue.table["simfile"], simfile.name)
-    table = catalogue.table.filter(own)
-    part = Catalogue(table, catalogue.store, catalogue.fingerprint, catalogue.left_out)
-    return embed_library(trained, part, simfile.parent)
-
-
-def _reasons(catalogue: Catalogue, simfile: Path) -> str:
-    reasons = {f"{entry.chart} {entry.reason}".strip() for entry in catalogue.left_out if entry.path == simfile.name}
-    return "; ".join(sorted(reasons)[:5]) or "it holds no chart"
+    settings = trained.settings
+    catalogue = prepare_library(simfile.resolve().parent, store, settings.features, list(settings.data.steps_types))
+    own = [name == simfile.name for name in catalogue.table["simfile"].to_pylist()]
+    table = catalogue.table.filter(pa.array(own, pa.bool_()))
+    if not len(table):
+        reasons = {f"{one.chart} {one.reason}".strip() for one in catalogue.left_out if one.path == simfile.name}
+        why = "; ".join(sorted(reasons)[:5]) or "it holds no chart"
+        raise SimfileError(f"no chart of {simfile} can be used: {why}")
+    return embed_library(trained, replace(catalogue, table=table), simfile.parent)
 
 
 def scaled_table(trained: TrainedModel, catalogue: pa.Table) -> ChartTable:
     """Return the charts of `catalogue` with classes and scaled radars as `trained` knows them."""
     data = trained.settings.data
     table = chart_table(catalogue, data)
-    labels = ChartLabels(trained.scaler(table.radar), table.labels.label, table.labels.song)
-    return ChartTable(table.chart_id, table.chart_path, table.audio_path, table.frames, table.radar, labels)
+    return replace(table, labels=replace(table.labels, radar=trained.scaler(table.radar)))

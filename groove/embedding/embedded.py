@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.data.scaler import RadarScaler
 from groove.data.triplets import ChartLabels
 from groove.errors import RunError, did_you_mean
-from groove.io.files import write_bytes
+from groove.io.files import write_atomically
 from groove.runs.layout import EMBEDDINGS_FILE
 
 SPACES = ("projection", "pooled")
@@ -34,23 +34,14 @@ _METADATA = b"groove"
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where embeddings come from.
+    """Where embeddings come from."""
 
-    Attributes:
-        checkpoint: path of the weights, as it was given.
-        checkpoint_digest: SHA-256 of its weights, the first 16 digits.
-        experiment: what trained it.
-        songs: the folder of the library.
-        library: fingerprint of the library's content.
-        trained_on: fingerprint of the library that the model was trained on; equal to `library` for its own.
-    """
-
-    checkpoint: str
-    checkpoint_digest: str
-    experiment: str
-    songs: str
-    library: str
-    trained_on: str
+    checkpoint: str  # path of the weights, as it was given
+    checkpoint_digest: str  # SHA-256 of its weights, the first 16 digits
+    experiment: str  # what trained it
+    songs: str  # the folder of the library
+    library: str  # fingerprint of the library's content
+    trained_on: str  # that of the library that the model was trained on
 
     @property
     def own(self) -> bool:
@@ -60,33 +51,20 @@ class Provenance:
 
 @dataclass(frozen=True)
 class EmbeddedLibrary:
-    """N charts of one library, embedded by one model.
+    """N charts of one library, embedded by one model."""
 
-    Attributes:
-        table: the catalogue's columns and `split`, one row per chart, sorted by `chart_id`.
-        vectors: ``pooled`` (N, D) and ``projection`` (N, E), float32.
-        family: whose radar the model learned, konami or stepmania.
-        classes: difficulty slots of each class, in order of difficulty.
-        scaler: the model's radar scaler, fitted on what it was trained on.
-        provenance: where all this comes from.
-    """
-
-    table: pa.Table
-    vectors: Mapping[str, NDArray[np.float32]]
-    family: str
-    classes: Mapping[str, list[str]]
-    scaler: RadarScaler
+    table: pa.Table  # the catalogue's columns and `split`, one row per chart, sorted by `chart_id`
+    vectors: Mapping[str, NDArray[np.float32]]  # `pooled` (N, D) and `projection` (N, E)
+    family: str  # whose radar the model learned, konami or stepmania
+    classes: Mapping[str, list[str]]  # difficulty slots of each class, in order of difficulty
+    scaler: RadarScaler  # the model's, fitted on what it was trained on
     provenance: Provenance
 
     def __len__(self) -> int:
         return len(self.table)
 
     def space(self, name: str) -> NDArray[np.float32]:
-        """Return the vectors called `name`.
-
-        Raises:
-            RunError: if there are none of this name.
-        """
+        """Return the vectors called `name`; a `RunError` if there are none."""
         if name not in self.vectors:
             raise RunError(f"space '{name}' does not exist: {did_you_mean(name, self.vectors)}")
         return self.vectors[name]
@@ -128,8 +106,7 @@ class EmbeddedLibrary:
     def take(self, rows: NDArray[np.intp]) -> EmbeddedLibrary:
         """Return the charts at `rows`, in their order."""
         vectors = {name: matrix[rows] for name, matrix in self.vectors.items()}
-        table = self.table.take(pa.array(rows, type=pa.int64()))
-        return EmbeddedLibrary(table, vectors, self.family, self.classes, self.scaler, self.provenance)
+        return replace(self, table=self.table.take(pa.array(rows, type=pa.int64())), vectors=vectors)
 
 
 def save(library: EmbeddedLibrary, folder: Path) -> Path:
@@ -146,11 +123,7 @@ def save(library: EmbeddedLibrary, folder: Path) -> Path:
         "provenance": asdict(library.provenance),
     }
     table = table.replace_schema_metadata({_METADATA: json.dumps(about).encode()})
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    path = folder / EMBEDDINGS_FILE
-    write_bytes(path, sink.getvalue().to_pybytes())
-    return path
+    return write_atomically(folder / EMBEDDINGS_FILE, lambda part: pq.write_table(table, part))
 
 
 def load(path: Path) -> EmbeddedLibrary:
@@ -162,7 +135,8 @@ def load(path: Path) -> EmbeddedLibrary:
     try:
         table = pq.read_table(path)
         about = json.loads((table.schema.metadata or {})[_METADATA])
-        vectors = {name: _matrix(table[name]) for name in about["spaces"]}
+        flat = {name: table[name].combine_chunks().flatten().to_numpy() for name in about["spaces"]}
+        vectors = {name: values.reshape(-1, table[name].type.list_size) for name, values in flat.items()}
         scaler = RadarScaler(*(np.array(about["scaler"][key]) for key in ("center", "scale")))
         provenance = Provenance(**about["provenance"])
         family, classes = about["family"], about["classes"]
@@ -175,9 +149,3 @@ def load(path: Path) -> EmbeddedLibrary:
         ) from error
     table = table.drop_columns(list(vectors)).replace_schema_metadata(None)
     return EmbeddedLibrary(table, vectors, family, classes, scaler, provenance)
-
-
-def _matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    """Return a column of lists of equal size as a matrix."""
-    array = pa.concat_arrays(column.chunks) if column.num_chunks != 1 else column.chunk(0)
-    return array.flatten().to_numpy().reshape(len(array), column.type.list_size)

@@ -37,27 +37,21 @@ def encode(
 ) -> Vectors:
     """Return pooled (N, D) and projection (N, E) outputs of the charts of `table`, in its order.
 
-    Args:
-        model: put into eval mode, and left in it.
-        table: the charts; where the model reads radars (`radar_in_projection`), its labels hold scaled ones.
-        store: folder of the feature store that holds the table's arrays.
-        change: applied to every batch before the model sees it (`blinded`, `mirrored`).
-        on_step: told of progress.
+    The model is left in eval mode; `change` is applied to every batch before it (`blinded`, `mirrored`).
     """
     model.eval()
     device = next(model.parameters()).device
-    dataset = charts_of(model, table, store)
-    parts: dict[str, list[NDArray[np.float32]]] = {"pooled": [], "projection": []}
-    sampler = InOrderSampler(table.frames, BATCH)
+    dataset, sampler = charts_of(model, table, store), InOrderSampler(table.frames, BATCH)
+    parts: Vectors = {}
     done = 0
     for request in sampler:
         output = model(change(dataset.__getitems__(request)).to(device))
-        parts["pooled"].append(output.pooled.float().cpu().numpy())
-        parts["projection"].append(output.embedding.float().cpu().numpy())
+        for name, vectors in (("pooled", output.pooled), ("projection", output.embedding)):
+            rows = parts.setdefault(name, np.empty((len(table), vectors.shape[1]), dtype=np.float32))
+            rows[request.indices] = vectors.float().cpu().numpy()
         done += len(request.indices)
         on_step("charts encoded", done, len(table))
-    place = np.argsort(sampler.order)
-    return {name: np.concatenate(arrays)[place] for name, arrays in parts.items()}
+    return parts
 
 
 def charts_of(model: LateFusionClassifier, table: ChartTable, store: Path) -> ChartDataset:

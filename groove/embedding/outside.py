@@ -1,4 +1,4 @@
-"""Which simfile a path means: a file, or the only one of a song's folder. Nothing heavy is imported."""
+"""A simfile given by its path or by its song's folder. Nothing heavy is imported."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ def is_of_one_song(path: Path) -> bool:
     return path.is_file() or (path.is_dir() and any(_simfiles(path)))
 
 
+def _simfiles(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SIMFILE_SUFFIXES and path.is_file())
+
+
 def the_simfile(path: Path) -> Path:
     """Return `path`, or the only simfile of the folder `path`; an .ssc file stands for the .sm file of its name.
 
@@ -23,27 +27,20 @@ def the_simfile(path: Path) -> Path:
         LibraryError: if it does not exist, or is a folder without a simfile, or with several.
         SimfileError: if it is another file.
     """
-    if path.is_dir():
-        return _only_simfile(path)
-    if not path.is_file():
+    kinds = " or ".join(SIMFILE_SUFFIXES)
+    if path.is_file():
+        if path.suffix.lower() not in SIMFILE_SUFFIXES:
+            raise SimfileError(f"simfile={path} is not a {kinds} file")
+        return path
+    if not path.is_dir():
         raise LibraryError(f"simfile={path} does not exist")
-    if path.suffix.lower() not in SIMFILE_SUFFIXES:
-        raise SimfileError(f"simfile={path} is not a {' or '.join(SIMFILE_SUFFIXES)} file")
-    return path
-
-
-def _simfiles(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SIMFILE_SUFFIXES and path.is_file())
-
-
-def _only_simfile(folder: Path) -> Path:
-    found = _simfiles(folder)
-    gone = twins(path.name for path in found)
-    found = [path for path in found if path.name not in gone]
+    found = _simfiles(path)
+    gone = twins(file.name for file in found)
+    found = [file for file in found if file.name not in gone]
     if not found:
-        raise LibraryError(f"simfile={folder} is a folder without a {' or '.join(SIMFILE_SUFFIXES)} file")
+        raise LibraryError(f"simfile={path} is a folder without a {kinds} file")
     if len(found) > 1:
-        names = ", ".join(f'simfile="{path}"' for path in found[:_SHOWN])
+        names = ", ".join(f'simfile="{file}"' for file in found[:_SHOWN])
         more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise LibraryError(f"simfile={folder} is a folder of {len(found)} simfiles; say which: {names}{more}")
+        raise LibraryError(f"simfile={path} is a folder of {len(found)} simfiles; say which: {names}{more}")
     return found[0]

@@ -31,7 +31,7 @@ Spaces = dict[str, NDArray[np.float64]]
 def compared_spaces(trained: TrainedModel, part: EmbeddedLibrary, store: Path) -> tuple[Spaces, Spaces]:
     """Return vectors of the charts of `part` in every space, and of their mirror images where a space has them.
 
-    A line is printed where the run keeps no epoch 0.
+    Where the run keeps no epoch 0, that is said and left out.
     """
     table = scaled_table(trained, part.table)
     spaces: Spaces = {name: part.space(name).astype(float) for name in SPACES}
@@ -55,23 +55,17 @@ def compared_spaces(trained: TrainedModel, part: EmbeddedLibrary, store: Path) -
 def raw_features(table: ChartTable, store: Path, mirror: bool = False) -> NDArray[np.float64]:
     """Return the mean of each chart's frames and of its rates per second, standardised, (N, 2 F): no network.
 
-    Args:
-        table: the charts.
-        store: folder of the feature store.
-        mirror: swap left and right in every chart; the standard is still that of the charts as they are.
+    With `mirror` left and right are swapped in every chart; the standard is still that of the charts as they are.
     """
-    raw = _raw(table, store, np.arange(len(CHART_FEATURES)))
-    center, scale = raw.mean(axis=0), raw.std(axis=0) + 1e-9
-    return ((_raw(table, store, mirror_columns(CHART_FEATURES, LEFT_RIGHT)) if mirror else raw) - center) / scale
-
-
-def _raw(table: ChartTable, store: Path, columns: NDArray[np.intp]) -> NDArray[np.float64]:
     rows = []
     for path in table.chart_path:
-        frames = load_array(store, path).astype(np.float64)[:, columns]
+        frames = load_array(store, path).astype(np.float64)
         seconds = max(float(frames[:, CHART_FEATURES.index("seconds")].sum()), 1e-6)
-        rows.append(np.concatenate([frames.mean(axis=0), frames.sum(axis=0) / seconds]))
-    return np.stack(rows)
+        rows.append([frames.mean(axis=0), frames.sum(axis=0) / seconds])
+    raw = np.array(rows)  # (N, 2, F)
+    center, scale = raw.mean(axis=0), raw.std(axis=0) + 1e-9
+    columns = mirror_columns(CHART_FEATURES, LEFT_RIGHT) if mirror else slice(None)
+    return ((raw[..., columns] - center) / scale).reshape(len(raw), -1)
 
 
 def untrained(trained: TrainedModel, seed: int = 0) -> LateFusionClassifier:

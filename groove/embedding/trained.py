@@ -23,8 +23,7 @@ from torch import Tensor
 
 from groove.config.schema import TrainConfig, checked
 from groove.data.scaler import RadarScaler
-from groove.embedding.known import KnownModel
-from groove.errors import CheckpointError, ConfigError, GrooveError
+from groove.errors import CheckpointError, ConfigError
 from groove.model.fusion import LateFusionClassifier
 from groove.model.weights import read_checkpoint
 from groove.runs.layout import CARD_FILE, WEIGHTS_FILE, checkpoint_path, run_folder
@@ -35,28 +34,14 @@ _DIGITS = 16
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model in eval mode and what it was trained with.
+    """A model in eval mode and what it was trained with."""
 
-    Attributes:
-        path: the checkpoint.
-        model: the network.
-        settings: the run's configuration.
-        classes: the names of its difficulty classes.
-        scaler: the radar scaler of its training split.
-        digest: SHA-256 of the weights, the first 16 digits.
-    """
-
-    path: Path
+    path: Path  # the checkpoint
     model: LateFusionClassifier
     settings: TrainConfig
-    classes: list[str]
-    scaler: RadarScaler
-    digest: str
-
-    @property
-    def known(self) -> KnownModel:
-        """Return what can be noted of the model, to need it less often."""
-        return KnownModel(digest=self.digest, data=self.settings.data, features=self.settings.features)
+    classes: list[str]  # names of the difficulty classes
+    scaler: RadarScaler  # of the radars of the training split
+    digest: str  # SHA-256 of the weights, the first 16 digits
 
     @property
     def folder(self) -> Path:
@@ -81,10 +66,10 @@ def load_trained(run: Path) -> TrainedModel:
     except (KeyError, TypeError, ConfigError) as error:
         what = f"{path.parent / CARD_FILE} is no card" if exported else f"{path} is no checkpoint"
         raise CheckpointError(f"{what} of this version of groove: {error}") from error
-    stride = settings.features.frames_per_beat
     if exported:
         model = load_safetensors(path.parent)
     else:
+        stride = settings.features.frames_per_beat
         model = LateFusionClassifier.from_pretrained(path, new=(), frames_per_beat=stride)[0].eval()
     return TrainedModel(path, model, settings, classes, scaler, weights_digest(model.state_dict()))
 
@@ -106,9 +91,18 @@ def load_safetensors(folder: str | Path) -> LateFusionClassifier:
     card = read_card(folder)
     path = Path(folder) / WEIGHTS_FILE
     try:
-        content = path.read_bytes()
-        _check_sum(path, content, card["files"][WEIGHTS_FILE]["sha256"])
-        model = _built(path, card["arguments"])
+        content, expected = path.read_bytes(), card["files"][WEIGHTS_FILE]["sha256"]
+        found = hashlib.sha256(content).hexdigest()
+        if found != expected:
+            raise CheckpointError(
+                f"{path} ({len(content)} bytes) is damaged or not the one of {CARD_FILE}: SHA-256 {found[:12]}..., "
+                f"expected {expected[:12]}..."
+            )
+        unknown = set(card["arguments"]) - set(inspect.signature(LateFusionClassifier).parameters)
+        if unknown:
+            raise CheckpointError(f"{path} is of another model: this one has no {', '.join(sorted(unknown))}")
+        with torch.random.fork_rng(devices=[]):  # the initial weights are replaced; the caller's random numbers are not
+            model = LateFusionClassifier(**card["arguments"])
         model.load_state_dict(load(content))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
@@ -142,24 +136,7 @@ def weights_bytes(model: LateFusionClassifier) -> bytes:
     return save(weights, metadata={"format": "pt"})
 
 
-def _built(path: Path, arguments: dict[str, Any]) -> LateFusionClassifier:
-    unknown = set(arguments) - set(inspect.signature(LateFusionClassifier).parameters)
-    if unknown:
-        raise CheckpointError(f"{path} is of another model: this one has no {', '.join(sorted(unknown))}")
-    with torch.random.fork_rng(devices=[]):  # the initial weights are replaced; the caller's random numbers are not
-        return LateFusionClassifier(**arguments)
-
-
-def _check_sum(path: Path, content: bytes, expected: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
-        raise CheckpointError(
-            f"{path} ({len(content)} bytes) is damaged or not the one of {CARD_FILE}: SHA-256 {found[:12]}..., "
-            f"expected {expected[:12]}..."
-        )
-
-
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    text = lines[1] if len(lines) > 1 and lines[0].startswith("Error(s) in loading") else "".join(lines[:1])
-    return f"{type(error).__name__}: {text.strip()}" if not isinstance(error, GrooveError) else text
+    """Return the first line that says something: torch says only that there were errors, then which."""
+    lines = [line for line in str(error).strip().splitlines() if not line.startswith("Error(s) in loading")]
+    return f"{type(error).__name__}: {''.join(lines[:1]).strip()}"

@@ -7,53 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from groove.charts.display import SHOWN
+from groove.charts.display import SHOWN, chart_name
 from groove.charts.radar.groove_radar import DIGITS, RADAR_AXES, shown
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.embedding.seen_songs import same_song
 from groove.errors import ConfigError, LibraryError
 from groove.retrieval.filters import ANY, LEVELS, SAME, candidates, parse_filters, parse_level
-from groove.retrieval.lookup import chart_names, find_chart, only_chart
+from groove.retrieval.lookup import find_chart, only_chart
 from groove.retrieval.reasons import Reason, reason
 from groove.retrieval.search import nearest
 
 
 @dataclass(frozen=True)
 class Query:
-    """A chart, or a radar, to find charts like it.
-
-    Attributes:
-        text: how answers call it.
-        space: which embedding is searched: `projection`, `pooled`; or `radar`.
-        vector: (E,) where the query lies in it; for `radar` the scaled axes that the query names.
-        radar: (R,) radar values; NaN in an axis that the query does not name.
-        itself: (N,) which charts of the library it is (the same notes); never an answer.
-        same: (N,) which charts of the library are of its song, `itself` included.
-        slot: its difficulty; None of a radar.
-    """
+    """A chart, or a radar, to find charts like it; `text` is how answers call it."""
 
     text: str
-    space: str
-    vector: NDArray[np.floating]
-    radar: NDArray[np.float64]
-    itself: NDArray[np.bool_]
-    same: NDArray[np.bool_]
-    slot: str | None = None
-
-    @property
-    def axes(self) -> NDArray[np.intp]:
-        """Return the radar axes that the query names."""
-        return np.flatnonzero(~np.isnan(self.radar))
+    space: str  # which embedding is searched: projection, pooled; or radar
+    vector: NDArray[np.floating]  # (E,) where the query lies in it; for radar the scaled axes that the query names
+    radar: NDArray[np.float64]  # (R,) values; NaN in an axis that the query does not name
+    itself: NDArray[np.bool_]  # (N,) which charts of the library it is (the same notes); never an answer
+    same: NDArray[np.bool_]  # (N,) which charts of the library are of its song, `itself` included
+    slot: str | None = None  # its difficulty; None of a radar
 
 
-@dataclass(frozen=True)
-class Recommendation:
+class Recommendation(NamedTuple):
     """One answer: the chart's row, how far it is, and why."""
 
     row: int
@@ -77,7 +61,7 @@ def find_query(
         other: charts that are not of the library.
         radar: values by axis; if any, they are the query.
         space: which embedding is searched, unless it is the radar.
-        filters: as `parse_filters` takes them; the difficulty is "same", the class of the chart, by default.
+        filters: as `parse_filters` takes them; the difficulty is "same", the class of the chart, by default, or "any".
 
     Raises:
         ConfigError: for a filter, a radar or a space that cannot be used, or no query.
@@ -86,38 +70,28 @@ def find_query(
     charts = library if other is None else other
     if not radar and chart is None and other is None:
         raise ConfigError("no query: name a chart, a simfile or a radar")
-    row = None if radar else find_chart(charts, chart) if chart is not None else only_chart(charts)
-    slot = None if row is None else charts.column("difficulty")[row]
-    among = candidates(library, parse_filters(with_difficulty(filters, library, slot)))
-    if row is None:
-        return query_by_radar(library, radar, among), among
-    name = chart_names(charts)[row]
-    if other is None:
-        return query_by_row(library, row, space, name), among
-    return query_by_chart(library, other, row, space, name), among
-
-
-def with_difficulty(filters: Mapping[str, Any], library: EmbeddedLibrary, slot: str | None) -> dict[str, Any]:
-    """Return `filters` with "same" as the slots of the class of `slot` (None: any), and "any" as no filter."""
     wanted = filters.get("difficulty", SAME)
+    if radar:
+        among = candidates(library, parse_filters({**filters, "difficulty": None if wanted in (SAME, ANY) else wanted}))
+        return query_by_radar(library, radar, among), among
+    row = find_chart(charts, chart) if chart is not None else only_chart(charts)
     if wanted == SAME:
-        wanted = library.slots_like(slot) if slot else None
-    return {**filters, "difficulty": None if wanted == ANY else wanted}
+        wanted = library.slots_like(charts.column("difficulty")[row])
+    among = candidates(library, parse_filters({**filters, "difficulty": None if wanted == ANY else wanted}))
+    return query_by_chart(library, charts, row, space), among
 
 
-def query_by_row(library: EmbeddedLibrary, row: int, space: str, text: str) -> Query:
-    """Return the query for charts like the library's own chart at `row`."""
-    itself = np.arange(len(library)) == row
-    same, slot = library.song == library.song[row], library.column("difficulty")[row]
-    return Query(text, space, library.space(space)[row], library.radar[row], itself, same, slot)
-
-
-def query_by_chart(library: EmbeddedLibrary, other: EmbeddedLibrary, row: int, space: str, text: str) -> Query:
-    """Return the query for charts like the chart at `row` of `other`, which is not of the library."""
-    chart = other.table.slice(row, 1)
-    itself = np.array(library.column("content")) == chart["content"][0].as_py()
-    same, slot = same_song(library.table, chart), chart["difficulty"][0].as_py()
-    return Query(text, space, other.space(space)[row], other.radar[row], itself, same, slot)
+def query_by_chart(library: EmbeddedLibrary, charts: EmbeddedLibrary, row: int, space: str) -> Query:
+    """Return the query for charts of `library` like the chart at `row` of `charts`: the library itself, or others."""
+    chart = charts.table.slice(row, 1)
+    if charts is library:
+        itself, same = np.arange(len(library)) == row, library.song == library.song[row]
+    else:
+        itself = np.array(library.column("content")) == chart["content"][0].as_py()
+        same = same_song(library.table, chart)
+    title, slot, meter = (chart[name][0].as_py() for name in ("title", "difficulty", "meter"))
+    name = chart_name(title, slot, meter)
+    return Query(name, space, charts.space(space)[row], charts.radar[row], itself, same, slot)
 
 
 def query_by_radar(library: EmbeddedLibrary, wanted: Mapping[str, Any], among: NDArray[np.bool_]) -> Query:
@@ -136,10 +110,9 @@ def query_by_radar(library: EmbeddedLibrary, wanted: Mapping[str, Any], among: N
         raise ConfigError(
             f"a query by radar needs at least one of {', '.join(f'radar.{name}=' for name in RADAR_AXES)}"
         )
-    scaled = library.scaler(values[None])[0]
+    vector = library.scaler(values)[~np.isnan(values)]
     none = np.zeros(len(library), dtype=bool)
-    text = radar_text(values, library.family, ", ")
-    return Query(text, "radar", scaled[~np.isnan(values)], values, none, none)
+    return Query(radar_text(values, library.family, ", "), "radar", vector, values, none, none)
 
 
 def radar_text(values: NDArray[np.float64], family: str, between: str = "  ") -> str:
@@ -151,14 +124,9 @@ def radar_text(values: NDArray[np.float64], family: str, between: str = "  ") ->
 def recommend(
     library: EmbeddedLibrary, query: Query, k: int, among: NDArray[np.bool_], own_song: bool = False
 ) -> list[Recommendation]:
-    """Return the `k` charts nearest to `query` among the candidates `among` (N,), nearest first.
+    """Return the `k` charts, at most, nearest to `query` among the candidates `among` (N,), nearest first.
 
-    Args:
-        library: N charts.
-        query: what is searched.
-        k: how many, at most.
-        among: which charts may be named.
-        own_song: whether other charts of the query's own song may be named.
+    With `own_song` other charts of the query's own song may be among them.
 
     Raises:
         ConfigError: if `k` is below 1.
@@ -169,15 +137,14 @@ def recommend(
     rows = np.flatnonzero(among & ~(query.itself if own_song else query.same))
     if not len(rows):
         raise LibraryError("no chart passes the filters but those of the song itself; same_song=true includes them")
-    axes, target, scaled = query.axes, library.scaler(query.radar[None])[0], library.scaled_radar
+    axes, target, scaled = np.flatnonzero(~np.isnan(query.radar)), library.scaler(query.radar), library.scaled_radar
     vectors = scaled[:, axes] if query.space == "radar" else library.space(query.space)
     found = nearest(query.vector[None], vectors[rows], min(k, len(rows)))
-    return [
-        Recommendation(
-            row, distance, reason(query.radar, library.radar[row], target, scaled[row], axes.tolist(), library.family)
-        )
-        for row, distance in zip(rows[found.rows[0]].tolist(), found.distance[0].tolist(), strict=True)
-    ]
+    answers = []
+    for row, distance in zip(rows[found.rows[0]].tolist(), found.distance[0].tolist(), strict=True):
+        why = reason(query.radar, library.radar[row], target, scaled[row], axes.tolist(), library.family)
+        answers.append(Recommendation(row, distance, why))
+    return answers
 
 
 def answer_table(library: EmbeddedLibrary, query: Query, found: Sequence[Recommendation]) -> pa.Table:

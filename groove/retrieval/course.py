@@ -20,28 +20,17 @@ from typing import Any
 
 from groove.charts.chart import DIFFICULTIES
 
-COURSE_SUFFIX = ".crs"
-PREFERRED_FILE = "SongManager PreferredSongs.txt"
-"""In the folder ``Other`` of a theme; Simply Love reads the same from ``favorites.txt`` in a player's profile."""
 _OTHER_MEANING = ("BEST", "WORST", "GRADEBEST", "GRADEWORST")
 _NOT_IN_A_NAME = re.compile(r"[:;\\\x00-\x1f\x7f]|/(?=/)|^\s*#")
 
 
 @dataclass(frozen=True)
 class CourseEntry:
-    """One chart of a course.
-
-    Attributes:
-        folder: the song's folder below the game's ``Songs``: ``Pack/Song``.
-        difficulty: its slot (Beginner .. Edit).
-        meter: its number; used where the slot has no name that the game knows.
-        title: of the song, for comments.
-    """
+    """One chart of a course: its song's folder ``Pack/Song`` below the game's ``Songs``, its slot and its number."""
 
     folder: str
     difficulty: str
     meter: int
-    title: str = ""
 
     def __str__(self) -> str:
         return f"{self.folder} [{self.difficulty} {self.meter}]"
@@ -54,20 +43,26 @@ def song_folder(pack: str, simfile: str) -> str:
 
 def course_entry(chart: Mapping[str, Any]) -> CourseEntry:
     """Return the entry of `chart`, a row of a catalogue or embedded library."""
-    folder = song_folder(chart["pack"], chart["simfile"])
-    return CourseEntry(folder, chart["difficulty"], int(chart["meter"]), chart["title"])
+    return CourseEntry(song_folder(chart["pack"], chart["simfile"]), chart["difficulty"], int(chart["meter"]))
 
 
 def course_text(name: str, charts: Sequence[CourseEntry]) -> str:
     """Return a ``.crs`` file: the course `name` of `charts`, in their order.
 
-    Charts that the format cannot hold are comments with the reason (`course_refusal`). What cannot stand in a name
-    becomes a space. Write it as UTF-8 (``surrogateescape`` for folders that are not).
+    Charts that the format cannot hold are comments with the reason (`course_refusal`). What would end a name or begin
+    a comment becomes a space. Write it as UTF-8 (``surrogateescape`` for folders that are not).
     """
-    lines = [f"#COURSE:{_name(name)};"]
+    lines = [f"#COURSE:{' '.join(_NOT_IN_A_NAME.sub(' ', name).split()) or 'groove'};"]
     for chart in charts:
         reason = course_refusal(chart)
-        lines += _song_lines(chart) if reason is None else [f"// left out: {_one_line(str(chart))}: {reason}"]
+        if reason is not None:
+            lines.append(f"// left out: {_one_line(str(chart))}: {reason}")
+            continue
+        if chart.difficulty == "Edit":
+            lines.append(f"// Edit charts have no names here: meant is the one of meter {chart.meter}")
+        steps = chart.difficulty if chart.difficulty in DIFFICULTIES else str(chart.meter)
+        special = chart.folder.startswith(_OTHER_MEANING) or chart.folder.lstrip(" \t").startswith("#")
+        lines.append(f"#SONG:{_path(chart.folder, special)}:{steps};")
     return "\n".join(lines) + "\n"
 
 
@@ -79,16 +74,6 @@ def course_refusal(chart: CourseEntry) -> str | None:
     if chart.difficulty not in DIFFICULTIES and chart.meter < 1:
         return f"neither a known difficulty ('{_one_line(chart.difficulty)}') nor a meter of 1 or more ({chart.meter})"
     return preferred_refusal(chart)
-
-
-def _song_lines(chart: CourseEntry) -> list[str]:
-    named = chart.difficulty in DIFFICULTIES
-    steps = chart.difficulty if named else str(chart.meter)
-    special = chart.folder.startswith(_OTHER_MEANING) or chart.folder.lstrip(" \t").startswith("#")
-    line = f"#SONG:{_path(chart.folder, special)}:{steps};"
-    if chart.difficulty != "Edit":
-        return [line]
-    return [f"// Edit charts have no names here: meant is the one of meter {chart.meter}", line]
 
 
 def preferred_text(sections: Mapping[str, Sequence[CourseEntry]]) -> str:
@@ -129,11 +114,6 @@ def left_out(
 def _path(folder: str, special_start: bool) -> str:
     """Return `folder` so that the game takes it for a folder and for nothing else."""
     return ("/" if special_start else "") + folder + ("/" if folder.endswith("*") else "")
-
-
-def _name(text: str) -> str:
-    """Return `text` as a field's value, without what would end it or begin a comment."""
-    return " ".join(_NOT_IN_A_NAME.sub(" ", text).split()) or "groove"
 
 
 def _one_line(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -45,23 +46,22 @@ def parse_filters(values: Mapping[str, Any]) -> list[Filter]:
     Raises:
         ConfigError: for a filter or a difficulty that does not exist, or a range that is none.
     """
-    return [_parse(key, value) for key, value in values.items() if value not in (None, [])]
-
-
-def _parse(key: str, value: Any) -> Filter:
-    if key in RANGES:
-        return Filter(key, str(value), *parse_range(key, str(value)))
-    several = isinstance(value, Sequence) and not isinstance(value, str)
-    names = [str(name) for name in value] if several else [str(value)]
-    if key == "difficulty":
-        slots = {slot.casefold(): slot for slot in DIFFICULTIES}
-        for name in names:
-            if name.casefold() not in slots:
-                raise ConfigError(f"difficulty={name} does not exist: {did_you_mean(name, DIFFICULTIES)}")
-        names = [slots[name.casefold()] for name in names]
-    elif key != "pack":
-        raise ConfigError(f"filter '{key}' does not exist: {did_you_mean(key, ('difficulty', 'pack', *RANGES))}")
-    return Filter(key, str(value), names=tuple(names))
+    filters = []
+    slots = {slot.casefold(): slot for slot in DIFFICULTIES}
+    for key, value in values.items():
+        if value in (None, []):
+            continue
+        if key in RANGES:
+            filters.append(Filter(key, str(value), *parse_range(key, str(value))))
+            continue
+        if key not in ("difficulty", "pack"):
+            raise ConfigError(f"filter '{key}' does not exist: {did_you_mean(key, ('difficulty', 'pack', *RANGES))}")
+        names = [str(name) for name in (value if isinstance(value, list | tuple) else [value])]
+        wrong = [name for name in names if key == "difficulty" and name.casefold() not in slots]
+        if wrong:
+            raise ConfigError(f"difficulty={wrong[0]} does not exist: {did_you_mean(wrong[0], DIFFICULTIES)}")
+        filters.append(Filter(key, str(value), names=tuple(slots.get(name.casefold(), name) for name in names)))
+    return filters
 
 
 def parse_range(key: str, text: str) -> tuple[float, float]:
@@ -80,8 +80,8 @@ def parse_range(key: str, text: str) -> tuple[float, float]:
         one, other, unit = ("1:30", "2:00", ", in m:ss or in seconds") if is_time else ("8", "10", "")
         ways = f"{key}={one}-{other}, {key}={one}- (at least), {key}=-{other} or {key}={one}"
         raise ConfigError(f"{key}={text} is no range; write {ways}{unit}")
-    first = _number(low) if low is not None else -math.inf
-    last = _number(high) if high is not None else (math.inf if dash else first)
+    first = -math.inf if low is None else _number(low)
+    last = _number(high) if high is not None else math.inf if dash else first
     if first > last:
         raise ConfigError(f"{key}={text} holds nothing: {low} is above {high}")
     return first, last
@@ -101,13 +101,10 @@ def parse_level(axis: str, text: str) -> float | str:
     """
     if text.lower() in LEVELS:
         return text.lower()
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not np.isfinite(value):
-        raise ConfigError(f"radar.{axis}={text} must be a number, or one of {', '.join(LEVELS)}")
-    return value
+    with suppress(ValueError):
+        if math.isfinite(value := float(text)):
+            return value
+    raise ConfigError(f"radar.{axis}={text} must be a number, or one of {', '.join(LEVELS)}")
 
 
 def candidates(library: EmbeddedLibrary, filters: Sequence[Filter]) -> NDArray[np.bool_]:

@@ -32,14 +32,7 @@ def ratio_intervals(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> list[Interval]:
-    """Return sum(above) / sum(below) over queries with its interval, for each of several pairs, from the same draws.
-
-    Args:
-        ratios: V pairs (above, below), (Q,) each; ones below for a mean.
-        song: (Q,) which song each query is of.
-        draws: how often as many songs are drawn with replacement.
-        seed: of the draws.
-    """
+    """Return sum(above) / sum(below) over queries (Q,) with its interval, for V pairs, from the same draws of songs."""
     if not len(song):
         return [Interval(float("nan")) for _ in ratios]
     names, place = np.unique(song, return_inverse=True)

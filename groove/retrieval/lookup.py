@@ -20,11 +20,7 @@ Forms = Callable[[], list[str]]
 
 def chart_names(library: EmbeddedLibrary) -> list[str]:
     """Return ``Title [Hard 9]`` of every chart."""
-    return [chart_name(*row) for row in _rows(library, "title", "difficulty", "meter")]
-
-
-def _rows(library: EmbeddedLibrary, *columns: str) -> list[tuple]:
-    return list(zip(*map(library.column, columns), strict=True))
+    return list(map(chart_name, *(library.column(name) for name in ("title", "difficulty", "meter"))))
 
 
 def find_chart(library: EmbeddedLibrary, name: str) -> int:
@@ -39,11 +35,21 @@ def find_chart(library: EmbeddedLibrary, name: str) -> int:
     """
     forms = _forms(library)
     found = _search(forms, name)
-    if len(found) == 1:
-        return found[0]
+    if len(found) > 1:
+        raise LibraryError(f"'{name}' means {len(found)} charts; say which: {_named(library, found)}")
     if found:
-        raise LibraryError(f"'{name}' means {_which(library, found)}")
-    raise LibraryError(_unknown(library, forms, name))
+        return found[0]
+    parts = _LEVEL.fullmatch(name.strip())
+    of_song = _search(forms, parts["song"]) if parts else []
+    if parts and len(set(library.song[of_song].tolist())) == 1:
+        raise LibraryError(f"'{parts['song']}' has no chart {parts['level']}; it has {_named(library, of_song)}")
+    titles = {title.casefold(): title for title in library.column("title")}
+    close = difflib.get_close_matches(_plain(name).partition("[")[0].strip(), list(titles), n=3)
+    if close:
+        hint = "did you mean " + " or ".join(f"'{titles[title]}'" for title in close) + "?"
+    else:
+        hint = f"of {len(titles)} titles the first are " + ", ".join(f"'{t}'" for t in sorted(titles.values())[:3])
+    raise LibraryError(f"no chart is called '{name}'; {hint}")
 
 
 def only_chart(library: EmbeddedLibrary) -> int:
@@ -53,7 +59,8 @@ def only_chart(library: EmbeddedLibrary) -> int:
         LibraryError: if it has several, naming them.
     """
     if len(library) > 1:
-        raise LibraryError(f"{library.column('simfile')[0]} holds {_which(library, range(len(library)))}")
+        every = _named(library, range(len(library)))
+        raise LibraryError(f"{library.column('simfile')[0]} holds {len(library)} charts; say which: {every}")
     return 0
 
 
@@ -62,12 +69,27 @@ def _forms(library: EmbeddedLibrary) -> Sequence[Forms]:
 
     They are made when a search first needs them: it mostly ends with the titles.
     """
-    rows = _rows(library, "chart_id", "title", "difficulty", "meter", "pack")
+    columns = (library.column(name) for name in ("chart_id", "title", "difficulty", "meter", "pack"))
+    rows = list(zip(*columns, strict=True))
 
     def texts(names_of: Callable[..., list[str]]) -> Forms:
         return functools.cache(lambda: ["\n" + "\n".join(names_of(*row)) + "\n" for row in rows])
 
     return [texts(_by_title), texts(_by_file), texts(lambda chart_id, *_: [chart_id.casefold()])]
+
+
+def _by_title(chart_id: str, title: str, slot: str, meter: int, pack: str) -> list[str]:
+    title = " ".join(title.split())
+    names = [title, *(f"{title} {level}" for level in (f"[{slot}]", f"[{meter}]", f"[{slot} {meter}]"))]
+    return [form.casefold() for form in (*names, *(f"{form} ({pack})" for form in names))]
+
+
+def _by_file(chart_id: str, title: str, slot: str, meter: int, pack: str) -> list[str]:
+    """Return the same by the names of the simfile and of its folder, where they differ from the title."""
+    *folders, file = chart_id.rpartition("#")[0].split("/")
+    names = {_plain(name): name for name in (*folders[-1:], file.rpartition(".")[0])}
+    own = [name for plain, name in names.items() if plain not in ("", _plain(title))]
+    return [form for name in own for form in _by_title(chart_id, name, slot, meter, pack)]
 
 
 def _search(forms: Sequence[Forms], name: str) -> list[int]:
@@ -85,53 +107,17 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def _by_title(chart_id: str, title: str, slot: str, meter: int, pack: str) -> list[str]:
-    """Return everything that a chart may be called by its title."""
-    title = " ".join(title.split())
-    names = [title, *(f"{title} {level}" for level in (f"[{slot}]", f"[{meter}]", f"[{slot} {meter}]"))]
-    return [form.casefold() for form in (*names, *(f"{form} ({pack})" for form in names))]
-
-
-def _by_file(chart_id: str, title: str, slot: str, meter: int, pack: str) -> list[str]:
-    """Return the same by the names of the simfile and of its folder."""
-    *folders, file = chart_id.rpartition("#")[0].split("/")
-    known = ("", _plain(title))  # whose forms are those of the title
-    names = {_plain(name): name for name in (*folders[-1:], file.rpartition(".")[0])}
-    own = [name for plain, name in names.items() if plain not in known]
-    return [form for name in own for form in _by_title(chart_id, name, slot, meter, pack)]
+def _named(library: EmbeddedLibrary, rows: Sequence[int]) -> str:
+    """Return what to write for each of `rows`, `_SHOWN` at most."""
+    shown = ", ".join(f'chart="{text}"' for text in unambiguous(library, rows)[:_SHOWN])
+    return shown + (f", and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
 
 
 def unambiguous(library: EmbeddedLibrary, rows: Sequence[int]) -> list[str]:
     """Return a name for each of `rows` that no other of them has: with its pack, or its id, where it needs one."""
-    short, packs, ids = chart_names(library), library.column("pack"), library.column("chart_id")
-    named = [short[row] for row in rows]
-    counts = Counter(named)
-    named = [f"{text} ({packs[row]})" if counts[text] > 1 else text for text, row in zip(named, rows, strict=True)]
-    counts = Counter(named)
-    return [ids[row] if counts[text] > 1 else text for text, row in zip(named, rows, strict=True)]
-
-
-def _which(library: EmbeddedLibrary, rows: Sequence[int]) -> str:
-    """Return ``2 charts; say which:`` and what to write for each."""
-    return f"{len(rows)} charts; say which: {_named(library, rows)}"
-
-
-def _named(library: EmbeddedLibrary, rows: Sequence[int]) -> str:
-    shown = unambiguous(library, rows)[:_SHOWN]
-    more = f", and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
-    return ", ".join(f'chart="{text}"' for text in shown) + more
-
-
-def _unknown(library: EmbeddedLibrary, forms: Sequence[Forms], name: str) -> str:
-    """Return that no chart is called `name`: its song has other charts, or no song is called so."""
-    parts = _LEVEL.fullmatch(name.strip())
-    found = _search(forms, parts["song"]) if parts else []
-    if parts and len({int(library.song[row]) for row in found}) == 1:
-        return f"'{parts['song']}' has no chart {parts['level']}; it has {_named(library, found)}"
-    titles = {title.casefold(): title for title in library.column("title")}
-    close = difflib.get_close_matches(_plain(name).partition("[")[0].strip(), list(titles), n=3)
-    if close:
-        hint = "did you mean " + " or ".join(f"'{titles[title]}'" for title in close) + "?"
-    else:
-        hint = f"of {len(titles)} titles the first are " + ", ".join(f"'{t}'" for t in sorted(titles.values())[:3])
-    return f"no chart is called '{name}'; {hint}"
+    names, packs, ids = chart_names(library), library.column("pack"), library.column("chart_id")
+    named = [names[row] for row in rows]
+    for longer in (lambda row: f"{names[row]} ({packs[row]})", ids.__getitem__):
+        counts = Counter(named)
+        named = [longer(row) if counts[text] > 1 else text for text, row in zip(named, rows, strict=True)]
+    return named

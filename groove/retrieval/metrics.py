@@ -1,8 +1,8 @@
 """Does the embedding find charts that feel alike? k-nearest-neighbor retrieval against the true radar neighbors.
 
 A query's candidates are all charts of other songs, within its difficulty class or across all of them. Perfect input
-(the radar itself as the embedding) scores a gain of 1; random neighbors score 0. Dimension letters: N charts, E
-embedding size, R radar axes, K neighbors.
+(the radar itself as the embedding) scores a gain of 1; random neighbors score 0. Dimension letters: N charts, Q
+queries, E embedding size, R radar axes, K neighbors.
 """
 
 from __future__ import annotations
@@ -26,17 +26,11 @@ _MAX_PAIRS = 2_000_000
 
 
 class Truth(NamedTuple):
-    """What the radar says of every chart's candidates, whatever the embedding.
+    """What the radar says of every chart's candidates, whatever the embedding."""
 
-    Attributes:
-        candidates: (N,) how many.
-        random: (N,) their mean radar distance.
-        nearest: (N, K) rows of the nearest in the radar, `NONE` where fewer exist.
-    """
-
-    candidates: NDArray[np.int64]
-    random: NDArray[np.float64]
-    nearest: NDArray[np.intp]
+    candidates: NDArray[np.int64]  # (N,) how many
+    random: NDArray[np.float64]  # (N,) their mean radar distance
+    nearest: NDArray[np.intp]  # (N, K) rows of the nearest in the radar, `NONE` where fewer exist
 
 
 def radar_truth(labels: ChartLabels, within: bool, k: int = RELEVANT) -> Truth:
@@ -66,43 +60,22 @@ def _nearest(vectors: NDArray[np.float64], labels: ChartLabels, within: bool, k:
     return found
 
 
-def retrieval_gain(
-    embedding: NDArray[np.float64], labels: ChartLabels, k: int = NEIGHBORS, within: bool = True
-) -> float:
-    """Return (random - model) / (random - oracle) of the mean radar distance of the `k` nearest neighbors.
-
-    0 is as good as random neighbors, 1 as good as the radar itself, negative is worse than random. NaN where no chart
-    has more than `k` candidates (there is nothing to choose) or all candidates are equally far.
-    """
-    scores = query_scores(embedding, labels, (k,), within)[k]
-    return _gain(scores.random.sum(), scores.model.sum(), scores.oracle.sum())
-
-
-def _gain(random: float, model: float, oracle: float) -> float:
-    """Return the gain of three sums of radar distances."""
-    return float((random - model) / (random - oracle)) if random - oracle > 1e-12 else float("nan")
-
-
 class QueryScores(NamedTuple):
-    """What each of Q queries found; only charts with more than `k` candidates are queries.
+    """What each of Q queries found, (Q,) each; only charts with more than `k` candidates are queries."""
 
-    Attributes:
-        row: (Q,) which chart asks.
-        random: (Q,) mean radar distance of all its candidates.
-        model: (Q,) of the `k` nearest in the embedding.
-        oracle: (Q,) of the `k` nearest in the radar.
-        recall: (Q,) share of its `RELEVANT` nearest in the radar that are among the `k`.
-        precision: (Q,) share of the `k` that are among its `RELEVANT`.
-        ndcg: (Q,) nDCG of the `k`.
-    """
-
-    row: NDArray[np.intp]
-    random: NDArray[np.float64]
-    model: NDArray[np.float64]
-    oracle: NDArray[np.float64]
-    recall: NDArray[np.float64]
-    precision: NDArray[np.float64]
+    row: NDArray[np.intp]  # which chart asks
+    random: NDArray[np.float64]  # mean radar distance of all its candidates
+    model: NDArray[np.float64]  # of the k nearest in the embedding
+    oracle: NDArray[np.float64]  # of the k nearest in the radar
+    recall: NDArray[np.float64]  # share of its `RELEVANT` nearest in the radar that are among the k
+    precision: NDArray[np.float64]  # share of the k that are among its `RELEVANT`
     ndcg: NDArray[np.float64]
+
+    @property
+    def gain(self) -> float:
+        """Return the retrieval gain, (random - model) / (random - oracle); NaN where there is nothing to choose."""
+        random, model, oracle = self.random.sum(), self.model.sum(), self.oracle.sum()
+        return float((random - model) / (random - oracle)) if random - oracle > 1e-12 else float("nan")
 
 
 def query_scores(
@@ -111,61 +84,25 @@ def query_scores(
     """Return what every chart finds in `embedding` (N, E) among its candidates, for each number of neighbors.
 
     The relevant charts of a query are its `RELEVANT` nearest in radar space; nDCG weighs a neighbor by
-    ``max(0, 1 - radar distance / mean radar distance of the query's candidates)``.
-
-    Args:
-        embedding: (N, E).
-        labels: of the same charts.
-        ks: how many neighbors count.
-        within: candidates are of the query's difficulty class only.
-        truth: of these charts, with as many neighbors as the largest of `ks`; made here if it is not given.
+    ``max(0, 1 - radar distance / mean radar distance of the query's candidates)``. `truth` is about the same charts
+    and as many neighbors as the largest of `ks`; it is made here if it is not given.
     """
-    most = max(*ks, RELEVANT)
-    truth = truth if truth is not None and truth.nearest.shape[1] >= most else radar_truth(labels, within, most)
+    truth = truth or radar_truth(labels, within, max(*ks, RELEVANT))
     found = _nearest(embedding, labels, within, max(ks))
-    radar = [_row_distances(labels.radar, rows) for rows in (found, truth.nearest)]
-    return {k: _scores(k, truth, found, radar[0], radar[1]) for k in ks}
-
-
-def _row_distances(radar: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the radar distances of every chart to its `rows` (N, K), infinite where there is none."""
-    squared = np.zeros(rows.shape)
-    for axis in radar.T:
-        squared += (axis[:, None] - axis[rows]) ** 2
-    return np.where(rows == NONE, np.inf, np.sqrt(squared))
-
-
-def _scores(
-    k: int, truth: Truth, found: NDArray[np.intp], reached: NDArray[np.float64], best: NDArray[np.float64]
-) -> QueryScores:
-    """Return the scores of the first `k` of `found` (N, K), given radar distances of those and of the nearest."""
-    row = np.flatnonzero(truth.candidates > k)
-    relevant = truth.nearest[row, None, :RELEVANT]
-    hits = (found[row, :k, None] == relevant).any(axis=2).sum(axis=1)
-    random, reached, best = truth.random[row], reached[row, :k], best[row, :k]
-    return QueryScores(
-        row,
-        random,
-        reached.mean(axis=1),
-        best.mean(axis=1),
-        hits / np.minimum(truth.candidates[row], RELEVANT),
-        hits / k,
-        _ndcg(random, reached, best),
+    reached, best = (
+        np.where(rows == NONE, np.inf, np.linalg.norm(labels.radar[:, None] - labels.radar[rows], axis=2))
+        for rows in (found, truth.nearest)
     )
-
-
-def retrieval_metrics(
-    embedding: NDArray[np.float64], labels: ChartLabels, k: int = NEIGHBORS, within: bool = True
-) -> dict[str, float]:
-    """Return gain, recall@k, precision@k, nDCG@k and Spearman correlations (all axes together, and each)."""
-    scores = query_scores(embedding, labels, (k,), within)[k]
-    means = {f"{name}_at_{k}": _mean(getattr(scores, name)) for name in ("recall", "precision", "ndcg")}
-    gain = _gain(scores.random.sum(), scores.model.sum(), scores.oracle.sum())
-    return {"gain": gain} | means | spearman(embedding, labels, within)
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if len(values) else float("nan")
+    scores = {}
+    for k in ks:
+        row = np.flatnonzero(truth.candidates > k)
+        relevant = truth.nearest[row, None, :RELEVANT]
+        hits = (found[row, :k, None] == relevant).any(axis=2).sum(axis=1)
+        random, model, oracle = truth.random[row], reached[row, :k], best[row, :k]
+        recall = hits / np.minimum(truth.candidates[row], RELEVANT)
+        ndcg = _ndcg(random, model, oracle)
+        scores[k] = QueryScores(row, random, model.mean(axis=1), oracle.mean(axis=1), recall, hits / k, ndcg)
+    return scores
 
 
 def _ndcg(random: NDArray[np.float64], reached: NDArray[np.float64], best: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -174,6 +111,28 @@ def _ndcg(random: NDArray[np.float64], reached: NDArray[np.float64], best: NDArr
     scale = np.maximum(random, 1e-12)[:, None]
     gains, ideal = ((np.maximum(0.0, 1.0 - x / scale) * discount).sum(axis=1) for x in (reached, best))
     return np.where(ideal > 0, gains / np.maximum(ideal, 1e-12), 1.0)
+
+
+def retrieval_gain(
+    embedding: NDArray[np.float64], labels: ChartLabels, k: int = NEIGHBORS, within: bool = True
+) -> float:
+    """Return (random - model) / (random - oracle) of the mean radar distance of the `k` nearest neighbors.
+
+    0 is as good as random neighbors, 1 as good as the radar itself, negative is worse than random. NaN where no chart
+    has more than `k` candidates (there is nothing to choose) or all candidates are equally far.
+    """
+    return query_scores(embedding, labels, (k,), within)[k].gain
+
+
+def retrieval_metrics(
+    embedding: NDArray[np.float64], labels: ChartLabels, k: int = NEIGHBORS, within: bool = True
+) -> dict[str, float]:
+    """Return gain, recall@k, precision@k, nDCG@k and Spearman correlations (all axes together, and each)."""
+    scores = query_scores(embedding, labels, (k,), within)[k]
+    found = {"gain": scores.gain}
+    for name in ("recall", "precision", "ndcg"):
+        found[f"{name}_at_{k}"] = float(getattr(scores, name).mean()) if len(scores.row) else float("nan")
+    return found | spearman(embedding, labels, within)
 
 
 def spearman(embedding: NDArray[np.float64], labels: ChartLabels, within: bool) -> dict[str, float]:

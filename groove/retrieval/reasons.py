@@ -6,7 +6,7 @@ show the values that players know. Dimension letter: R radar axes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,47 +39,24 @@ def reason(
     axes: Sequence[int] = range(len(RADAR_AXES)),
     family: str = "konami",
 ) -> Reason:
-    """Compare the chart `found` with `query` over `axes`.
+    """Compare the chart `found` with `query`, their radars (R,) as players know them and in scaled units.
 
-    Args:
-        query: (R,) its radar as players know it.
-        found: (R,) likewise.
-        query_scaled: (R,) its radar in scaled units.
-        found_scaled: (R,) likewise.
-        axes: which axes count (a query by radar may name only some).
-        family: whose radar it is, for how values are written.
+    Only `axes` count (a query by radar may name only some); `family` says how values are written. The text is like
+    ``both much stream, little air; alike in freeze; more chaos (+31)``.
     """
     difference = found_scaled - query_scaled
     alike = sorted((a for a in axes if abs(difference[a]) <= ALIKE), key=lambda a: -abs(query_scaled[a]))
     differing = sorted((a for a in axes if abs(difference[a]) >= DIFFERENT), key=lambda a: -abs(difference[a]))
     more = [a for a in differing if difference[a] > 0]
     less = [a for a in differing if difference[a] < 0]
-    text = "; ".join([*_alike_texts(alike, query_scaled), *_differing_texts(more, less, found - query, family)])
-    return Reason(_names(alike), _names(more), _names(less), text or "somewhat different in every axis")
-
-
-def _names(axes: Sequence[int]) -> tuple[str, ...]:
-    return tuple(RADAR_AXES[a] for a in axes)
-
-
-def _differing_texts(
-    more: Sequence[int], less: Sequence[int], change: NDArray[np.float64], family: str
-) -> Iterator[str]:
-    """Yield ``more air (+24), chaos (+31)`` and ``less freeze (-12)``."""
-    for word, axes in (("more", more), ("less", less)):
-        if axes:
-            yield f"{word} " + ", ".join(f"{RADAR_AXES[a]} ({shown(change[a], family, '+')})" for a in axes)
-
-
-def _alike_texts(alike: Sequence[int], query_scaled: NDArray[np.float64]) -> Iterator[str]:
-    """Yield ``both much stream, little air`` and ``alike in freeze``: axes far from the middle say which way."""
-    marked = [f"{_much(query_scaled[a])} {RADAR_AXES[a]}" for a in alike if abs(query_scaled[a]) >= _MARKED]
-    plain = [RADAR_AXES[a] for a in alike if abs(query_scaled[a]) < _MARKED]
-    if marked:
-        yield f"both {', '.join(marked)}"
-    if plain:
-        yield f"alike in {', '.join(plain)}"
-
-
-def _much(scaled: float) -> str:
-    return "much" if scaled > 0 else "little"
+    changed = {a: f"{RADAR_AXES[a]} ({shown(found[a] - query[a], family, '+')})" for a in differing}
+    marked = [a for a in alike if abs(query_scaled[a]) >= _MARKED]
+    parts = {
+        "both": [f"{'much' if query_scaled[a] > 0 else 'little'} {RADAR_AXES[a]}" for a in marked],
+        "alike in": [RADAR_AXES[a] for a in alike if a not in marked],
+        "more": [changed[a] for a in more],
+        "less": [changed[a] for a in less],
+    }
+    text = "; ".join(f"{word} {', '.join(names)}" for word, names in parts.items() if names)
+    named = [tuple(RADAR_AXES[a] for a in group) for group in (alike, more, less)]
+    return Reason(named[0], named[1], named[2], text or "somewhat different in every axis")

@@ -36,15 +36,10 @@ _FLOAT32_ABOVE = 4096
 
 
 class Neighbors(NamedTuple):
-    """The nearest references of each query, nearest first.
+    """The nearest references of each query, nearest first, (Q, K)."""
 
-    Attributes:
-        rows: (Q, K), `NONE` where there is none.
-        distance: (Q, K), Euclidean, infinite where there is none.
-    """
-
-    rows: NDArray[np.intp]
-    distance: NDArray[np.float64]
+    rows: NDArray[np.intp]  # `NONE` where there is none
+    distance: NDArray[np.float64]  # Euclidean, infinite where there is none
 
 
 def nearest_of_other_songs(vectors: Vectors, song: Songs, k: int, threads: int = 1) -> Neighbors:
@@ -55,14 +50,9 @@ def nearest_of_other_songs(vectors: Vectors, song: Songs, k: int, threads: int =
 def nearest(
     queries: Vectors, references: Vectors, k: int, songs: tuple[Songs, Songs] | None = None, threads: int = 1
 ) -> Neighbors:
-    """Return the `k` nearest of `references` (M, E) of each of `queries` (Q, E), ties by row.
+    """Return the `k` nearest of `references` (M, E) of each of `queries` (Q, E), ties by row, with `threads` of faiss.
 
-    Args:
-        queries: (Q, E).
-        references: (M, E).
-        k: how many; where fewer exist, the rest are `NONE`.
-        songs: numbers of the queries' (Q,) and references' (M,) songs: none of its own song is a query's neighbor.
-        threads: of faiss.
+    `songs` are numbers of the queries' (Q,) and references' (M,) songs: none of its own song is a query's neighbor.
     """
     found = Neighbors(np.full((len(queries), k), NONE, dtype=np.intp), np.full((len(queries), k), np.inf))
     unsure = np.ones(len(queries), dtype=bool)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from groove.embedding.embedded import load, save
-from groove.retrieval.answers import query_by_row, recommend
+from groove.retrieval.answers import query_by_chart, recommend
 from groove.retrieval.lookup import find_chart
 from groove.retrieval.search import nearest
 from tests.embedding.libraries import embedded_library
@@ -43,7 +43,7 @@ def test_50_000_charts(benchmark, tmp_path):
     loaded = load(path)
     name_s = best(3, lambda: find_chart(loaded, "Song 777 [Hard]"))
     everything = np.ones(len(loaded), dtype=bool)
-    query = query_by_row(loaded, 3887, "projection", "")
+    query = query_by_chart(loaded, loaded, 3887, "projection")
     plain_s = best(5, lambda: by_numpy(vectors, query.vector, 10))
     found = benchmark(recommend, loaded, query, 10, everything)
     allowed = loaded.song != loaded.song[3887]

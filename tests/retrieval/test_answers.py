@@ -9,7 +9,6 @@ from groove.retrieval.answers import (
     answer_table,
     query_by_chart,
     query_by_radar,
-    query_by_row,
     recommend,
 )
 from tests.embedding.libraries import embedded_library
@@ -25,7 +24,7 @@ def nearest_by_hand(row, allowed, k):
 
 
 def test_the_nearest_of_other_songs_are_recommended():
-    query = query_by_row(LIBRARY, 7, "pooled", "Song 1")
+    query = query_by_chart(LIBRARY, LIBRARY, 7, "pooled")
     found = recommend(LIBRARY, query, 5, EVERYTHING)
     allowed = [LIBRARY.song[i] != LIBRARY.song[7] for i in range(60)]
     assert [answer.row for answer in found] == nearest_by_hand(7, allowed, 5)
@@ -35,7 +34,7 @@ def test_the_nearest_of_other_songs_are_recommended():
 
 
 def test_its_own_song_may_be_allowed_but_never_the_chart_itself():
-    query = query_by_row(LIBRARY, 7, "pooled", "")
+    query = query_by_chart(LIBRARY, LIBRARY, 7, "pooled")
     found = recommend(LIBRARY, query, 59, EVERYTHING, own_song=True)
     assert [answer.row for answer in found] == nearest_by_hand(7, [i != 7 for i in range(60)], 59)
 
@@ -43,22 +42,22 @@ def test_its_own_song_may_be_allowed_but_never_the_chart_itself():
 def test_only_allowed_charts_are_named_even_if_they_are_few():
     allowed = np.zeros(60, dtype=bool)
     allowed[[5, 7, 8, 30]] = True
-    found = recommend(LIBRARY, query_by_row(LIBRARY, 7, "pooled", ""), 10, allowed)
+    found = recommend(LIBRARY, query_by_chart(LIBRARY, LIBRARY, 7, "pooled"), 10, allowed)
     assert [answer.row for answer in found] == [30]
 
 
 def test_nothing_but_the_own_song_is_said():
     allowed = LIBRARY.song == LIBRARY.song[7]
     with pytest.raises(LibraryError, match="same_song=true"):
-        recommend(LIBRARY, query_by_row(LIBRARY, 7, "pooled", ""), 3, allowed)
+        recommend(LIBRARY, query_by_chart(LIBRARY, LIBRARY, 7, "pooled"), 3, allowed)
     with pytest.raises(ConfigError, match="k must be 1 or more, got 0"):
-        recommend(LIBRARY, query_by_row(LIBRARY, 7, "pooled", ""), 0, EVERYTHING)
+        recommend(LIBRARY, query_by_chart(LIBRARY, LIBRARY, 7, "pooled"), 0, EVERYTHING)
 
 
 def test_a_chart_from_outside_finds_what_its_copy_inside_finds():
     other = LIBRARY.take(np.array([7]))
-    inside = recommend(LIBRARY, query_by_row(LIBRARY, 7, "pooled", ""), 5, EVERYTHING)
-    outside = recommend(LIBRARY, query_by_chart(LIBRARY, other, 0, "pooled", ""), 5, EVERYTHING)
+    inside = recommend(LIBRARY, query_by_chart(LIBRARY, LIBRARY, 7, "pooled"), 5, EVERYTHING)
+    outside = recommend(LIBRARY, query_by_chart(LIBRARY, other, 0, "pooled"), 5, EVERYTHING)
     assert outside == inside
 
 
@@ -93,7 +92,7 @@ def test_a_radar_without_an_axis_is_refused():
 
 
 def test_the_table_of_answers_holds_both_radars_and_the_reason():
-    query = query_by_row(LIBRARY, 7, "pooled", "")
+    query = query_by_chart(LIBRARY, LIBRARY, 7, "pooled")
     found = recommend(LIBRARY, query, 3, EVERYTHING)
     rows = answer_table(LIBRARY, query, found).to_pylist()
     assert [row["rank"] for row in rows] == [1, 2, 3]

@@ -18,7 +18,7 @@ from groove.retrieval.course import (
 )
 from tests.embedding.libraries import embedded_library
 
-PLAIN = CourseEntry("Pack/Song", "Hard", 9, "Song")
+PLAIN = CourseEntry("Pack/Song", "Hard", 9)
 
 
 def game_song(path: str) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ def game_preferred(text: str) -> list[tuple[str, list[tuple[str, ...]]]]:
 
 
 def test_a_course_by_hand():
-    charts = [PLAIN, CourseEntry("Pack/Other", "Edit", 12, "Other"), CourseEntry("Pack/Odd", "Freestyle", 7)]
+    charts = [PLAIN, CourseEntry("Pack/Other", "Edit", 12), CourseEntry("Pack/Odd", "Freestyle", 7)]
     assert course_text("Like Song", charts).splitlines() == [
         "#COURSE:Like Song;",
         "#SONG:Pack/Song:Hard;",
@@ -158,7 +158,7 @@ def test_preferred_songs_are_in_order_and_each_once_a_section():
 
 def test_an_entry_is_made_of_a_librarys_row():
     row = embedded_library(20).table.to_pylist()[7]
-    assert course_entry(row) == CourseEntry("Pack 1/Song 1", "Hard", 8, "Song 1")
+    assert course_entry(row) == CourseEntry("Pack 1/Song 1", "Hard", 8)
     deep = row | {"simfile": "More/Pack 1/Song 1/song.ssc"}
     assert course_entry(deep).folder == "Pack 1/Song 1"  # what the game sees below its own Songs
     alone = row | {"simfile": "Song 1/song.ssc", "pack": "Pack"}  # the library is a pack: its name is the pack

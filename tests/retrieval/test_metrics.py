@@ -158,10 +158,10 @@ def test_several_numbers_of_neighbors_are_those_of_each_alone():
             np.testing.assert_array_equal(one, other)
 
 
-def test_a_truth_serves_every_embedding_and_one_that_is_too_short_is_made_again():
+def test_a_truth_serves_every_embedding():
     charts = labels(70, classes=2, songs=30, seed=4)
     truth = radar_truth(charts, True)
-    for k in (5, 12):
+    for k in (5, 10):
         given = query_scores(embedding_of(70), charts, (k,), True, truth)[k]
         own = query_scores(embedding_of(70), charts, (k,), True)[k]
         for one, other in zip(given, own, strict=True):
