@@ -56,22 +56,18 @@ def embed_charts(
 ) -> EmbeddedLibrary:
     """Return charts as `model` sees them: ``.vectors`` (``pooled`` and ``projection``), ``.radar``, ``.table``.
 
-    Args:
-        model: of `load_run`.
-        songs: a folder of packs, a simfile, or the folder of one song; None is the library of the model's training.
-        store: folder that keeps the features of the charts.
-        workers: processes that compute features.
+    `songs` is a folder of packs, a simfile, or the folder of one song; None is the library of the model's training.
+    Features of the charts are kept in `store` and computed by `workers` processes.
 
     Raises:
-        GrooveError: if there are no such songs, or none of their charts can be used.
+        GrooveError: if a setting cannot be, there are no such songs, or none of their charts can be used.
     """
     from groove.config.schema import EmbedConfig, checked
     from groove.embedding.library import catalogue_of, embedded_catalogue, embedded_simfile
     from groove.embedding.outside import is_of_one_song
 
     where = None if songs is None else str(songs)
-    settings = {"run": str(model.path), "songs": where, "store": str(store), "workers": workers}
-    cfg = checked(settings, EmbedConfig)
+    cfg = checked({"run": str(model.path), "songs": where, "store": str(store), "workers": workers}, EmbedConfig)
     if songs is not None and is_of_one_song(Path(songs)):
         return embedded_simfile(cfg, Path(songs), model)
     return embedded_catalogue(model, *catalogue_of(model.known, cfg))[0]
@@ -122,16 +118,15 @@ def chart_radars(simfile: str | Path) -> list[dict[str, Any]]:
     from groove.charts.simfile.music import audio_seconds
     from groove.charts.simfile.reader import read_simfile
     from groove.embedding.outside import the_simfile
-    from groove.errors import SimfileError
 
     path = the_simfile(Path(simfile)).resolve()
     charts, left_out = read_simfile(path, path.parent)
     if not charts:
-        raise SimfileError(f"no chart of {path} can be used: {'; '.join(entry.reason for entry in left_out)}")
+        raise GrooveError(f"no chart of {path} can be used: {'; '.join(entry.reason for entry in left_out)}")
     found = []
     for chart in charts:
         radar = groove_radar(chart, audio_seconds(path.parent / chart.music) if chart.music else None)
         about = {name: getattr(chart, name) for name in ("title", "artist", "steps_type", "difficulty", "meter")}
-        konami, stepmania = (dict(zip(RADAR_AXES, x.tolist(), strict=True)) for x in (radar.konami, radar.stepmania))
-        found.append(about | {"konami": konami, "stepmania": stepmania})
+        both = {"konami": radar.konami, "stepmania": radar.stepmania}
+        found.append(about | {name: dict(zip(RADAR_AXES, x.tolist(), strict=True)) for name, x in both.items()})
     return found

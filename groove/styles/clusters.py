@@ -71,45 +71,47 @@ def partition(
     vectors: NDArray[np.floating],
     seed: int = 0,
     largest: int = LARGEST,
-    on_step: Callable[[], None] = lambda: None,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> Partition:
-    """Return the clusters of `vectors` (N, E), N at least 1.
+    """Return the clusters of `vectors` (N, E), one per chart of a class; at most `largest` are tried.
 
-    Args:
-        vectors: one per chart, all of one class.
-        seed: of everything random.
-        largest: the largest number of clusters that is tried.
-        on_step: called after each number of clusters.
+    `on_step` is told how many numbers of clusters are done, and of how many at most.
 
     Raises:
         RunError: if a vector is not finite.
     """
-    if not np.isfinite(vectors).all():
-        broken = int((~np.isfinite(vectors).all(axis=1)).sum())
-        raise RunError(f"{broken} of {len(vectors)} embeddings hold NaN or infinity: nothing can be near them")
     order = np.lexsort(vectors.T[::-1])  # makes the result that of the set: equal vectors are interchangeable
-    ordered = vectors[order].astype(np.float64)
-    points, explained = principal_coordinates(ordered)
+    back = np.argsort(order)
+    points, explained = principal_coordinates(vectors[order])
     cuts = []
     for k in range(2, 1 + min(largest, len(points) // SMALLEST, len(np.unique(points, axis=0)))):
-        cuts.append(cut(points, k, seed))
-        on_step()
+        found = cut(points, k, seed)
+        cuts.append(replace(found, labels=found.labels[back]))
+        on_step(k - 1, largest - 1)
     chosen, structure, reason = choose(cuts, len(points))
     labels = chosen.labels if chosen else np.zeros(len(points), dtype=np.int64)
-    distance = center_distances(ordered, labels)
-    back = np.argsort(order)
-    cuts = [replace(one, labels=one.labels[back]) for one in cuts]
-    chosen = cuts[chosen.k - 2] if chosen else None
-    return Partition(structure, reason, labels[back], distance[back], points[back], explained, cuts, chosen)
+    distance = np.zeros(len(points))
+    for cluster in np.unique(labels):
+        inside = order[labels[order] == cluster]
+        apart = vectors[inside].astype(np.float64)
+        distance[inside] = np.linalg.norm(apart - apart.mean(axis=0), axis=1)
+    return Partition(structure, reason, labels, distance, points[back], explained, cuts, chosen)
 
 
-def principal_coordinates(vectors: Points) -> tuple[Points, NDArray[np.float64]]:
+def principal_coordinates(vectors: NDArray[np.floating]) -> tuple[Points, NDArray[np.float64]]:
     """Return `vectors` (N, E) along their principal axes, (N, P), and each axis's share of the variance, (P,).
 
     As many axes as hold `KEPT_SHARE` of it, at least two: an embedding of 64 numbers has about five that matter, and
     k-means on them is faster and gives the same clusters.
+
+    Raises:
+        RunError: if a vector is not finite.
     """
-    spread = np.sqrt(((vectors - vectors.mean(axis=0)) ** 2).sum())
+    broken = int((~np.isfinite(vectors)).any(axis=1).sum())
+    if broken:
+        raise RunError(f"{broken} of {len(vectors)} charts have vectors that are not finite: the model has diverged")
+    vectors = vectors.astype(np.float64)
+    spread = np.linalg.norm(vectors - vectors.mean(axis=0)) if len(vectors) else 0.0
     if spread <= 1e-6 * np.linalg.norm(vectors):  # all equal: what is left is rounding
         return np.zeros((len(vectors), 2)), np.zeros(2)
     wide = np.pad(vectors, ((0, 0), (0, max(0, 2 - vectors.shape[1]))))
@@ -117,12 +119,6 @@ def principal_coordinates(vectors: Points) -> tuple[Points, NDArray[np.float64]]
     shares = found.explained_variance_ratio_
     axes = max(int(np.searchsorted(np.cumsum(shares), KEPT_SHARE)) + 1, 2)
     return found.transform(wide)[:, :axes], shares[:axes]
-
-
-def center_distances(vectors: Points, labels: Labels) -> NDArray[np.float64]:
-    """Return the distance of each of `vectors` (N, E) to the mean of its cluster, (N,)."""
-    means = np.stack([vectors[labels == cluster].mean(axis=0) for cluster in range(labels.max() + 1)])
-    return np.linalg.norm(vectors - means[labels], axis=1)
 
 
 def choose(cuts: Sequence[Cut], charts: int) -> tuple[Cut | None, str, str]:
@@ -136,7 +132,8 @@ def choose(cuts: Sequence[Cut], charts: int) -> tuple[Cut | None, str, str]:
         best = stable[-1]
         return best, CONTINUUM, f"one cloud, cut into {best.k} regions that are the same each time; borders are soft"
     if charts < FEWEST:
-        return None, UNDIVIDED, f"too few charts ({charts}; at least {FEWEST} are needed)"
+        few = f"too few charts ({charts}; at least {FEWEST} are needed)"
+        return None, UNDIVIDED, few if charts else "no chart"
     if not cuts:
         return None, UNDIVIDED, "all charts have the same embedding"
     return None, UNDIVIDED, "one cloud, and no way to cut it that other seeds and subsamples repeat"

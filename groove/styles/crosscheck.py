@@ -25,18 +25,10 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far sub-styles and one kind of label agree.
+    """How far sub-styles and one kind of label agree, on `charts` charts that have a label.
 
-    Attributes:
-        label: what the labels are.
-        measure: what `value` is: ``same`` (share of same-label pairs in one sub-style) or ``eta2``.
-        charts: charts that have a label.
-        pairs: pairs with the same label; 0 for the meter.
-        value: the share found.
-        chance: its mean over permutations.
-        p: share of permutations (and the value itself) that reach it.
-        mutual_information: normalised, 0 to 1; None for the meter.
-        chance_information: its mean over all permutations.
+    `value` is the share of same-label pairs (`pairs` of them) in one sub-style where `measure` is ``same``, or the
+    meter's ``eta2``, which has neither pairs nor mutual information. `p` counts the value itself, too.
     """
 
     label: str
@@ -50,27 +42,21 @@ class Agreement:
     chance_information: float | None = None
 
 
-def one_chart_a_song(song: Labels) -> NDArray[np.intp]:
-    """Return the first place of each song."""
-    return np.sort(np.unique(song, return_index=True)[1])
-
-
 def name_agreement(label: str, names: Sequence[str], styles: Labels, seed: int) -> Agreement | None:
     """Return how `names` and `styles` agree, one of each per chart; None without two charts of one name.
 
     Charts without a name are left aside.
     """
-    named = np.array([bool(name.strip()) for name in names], dtype=bool)
-    styles = styles[named]
-    of_name = np.unique([name for name, is_named in zip(names, named, strict=True) if is_named], return_inverse=True)[1]
-    pairs = int(_pairs(np.bincount(of_name))) if len(of_name) else 0
+    named = [name for name in names if name.strip()]
+    styles = styles[[bool(name.strip()) for name in names]]
+    of_name = np.unique(named, return_inverse=True)[1]
+    pairs = int(_pairs(np.bincount(of_name))) if named else 0
     if pairs == 0:
         return None
-    counts = table(of_name, styles)
-
     value, chance, p = _permuted(lambda order: same_share(table(of_name, order)), styles, seed)
     information = float(normalized_mutual_info_score(of_name, styles))
-    return Agreement(label, "same", len(styles), pairs, value, chance, p, information, expected_information(counts))
+    by_chance = expected_information(table(of_name, styles))
+    return Agreement(label, "same", len(styles), pairs, value, chance, p, information, by_chance)
 
 
 def meter_agreement(meters: Sequence[int], styles: Labels, seed: int) -> Agreement | None:

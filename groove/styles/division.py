@@ -18,22 +18,20 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from groove.embedding.embedded import EmbeddedLibrary
-from groove.styles.clusters import LARGEST, UNDIVIDED, Partition, partition
-from groove.styles.crosscheck import NAMES, Agreement, meter_agreement, name_agreement, one_chart_a_song
-from groove.styles.names import differences, style_names, trait_name, trait_values
+from groove.styles.clusters import LARGEST, Partition, partition
+from groove.styles.crosscheck import NAMES, Agreement, meter_agreement, name_agreement
+from groove.styles.names import differences, style_names, trait_values
 from groove.styles.stability import STARTS, fit
 
 EXAMPLES = 5
 COLUMN = "substyle"
-OnStep = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class SubStyle:
-    """One part of a class.
+    """One part of a class, named by what its charts have and the rest of the class has not.
 
     Attributes:
-        name: what its charts have and the rest of the class has not.
         rows: its charts, rows of the library.
         examples: those nearest to its center, of different songs.
         z: difference from the rest of the class of every trait, in robust spreads.
@@ -49,33 +47,23 @@ class SubStyle:
 
 @dataclass(frozen=True)
 class ClassStyles:
-    """The sub-styles of one class.
+    """The sub-styles of one class, none where it is undivided.
 
     Attributes:
         name: of the class.
         rows: its charts, rows of the library; what `partition` holds is in this order.
         partition: the clusters and how well they hold.
-        styles: one per cluster, the largest first; none where the class is undivided.
+        styles: one per cluster, the largest first.
         checks: agreement with labels that no training saw.
         ari_radar: adjusted Rand index with k-means of as many clusters on the scaled radar; None where undivided.
     """
 
     name: str
     rows: NDArray[np.intp]
-    partition: Partition | None
+    partition: Partition
     styles: Sequence[SubStyle]
     checks: Sequence[Agreement]
     ari_radar: float | None
-
-    @property
-    def structure(self) -> str:
-        """Return clusters, continuum or undivided."""
-        return self.partition.structure if self.partition else UNDIVIDED
-
-    @property
-    def reason(self) -> str:
-        """Return why the class is divided as it is."""
-        return self.partition.reason if self.partition else "no chart"
 
 
 def substyles(
@@ -83,7 +71,7 @@ def substyles(
     space: str = "projection",
     seed: int = 0,
     largest: int = LARGEST,
-    on_step: OnStep = lambda class_name: None,
+    on_step: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> list[ClassStyles]:
     """Return the sub-styles of every class of `library`, in order of difficulty.
 
@@ -92,7 +80,7 @@ def substyles(
         space: which of its vectors to cluster.
         seed: of everything random.
         largest: most sub-styles of a class.
-        on_step: called with the class after each number of clusters.
+        on_step: told of progress.
 
     Raises:
         RunError: if there is no such space, or it holds vectors that are not finite.
@@ -103,22 +91,21 @@ def substyles(
     for index, name in enumerate(library.classes):
         rows = np.flatnonzero(library.label == index)
         rows = rows[np.argsort(ids[rows], kind="stable")]  # ties do not depend on the library's order
-        parts = partition(vectors[rows], seed, largest, partial(on_step, name)) if len(rows) else None
-        if parts is None or parts.chosen is None:
-            found.append(ClassStyles(name, rows, parts, [], [], None))
-            continue
-        on_radar = fit(library.scaled_radar[rows], parts.k, STARTS, seed).labels_
-        ari = float(adjusted_rand_score(parts.labels, on_radar))
-        charts = library.take(rows)
-        checks = _checks(charts, parts.labels, seed)
-        found.append(ClassStyles(name, rows, parts, _styles(charts, rows, parts, name), checks, ari))
+        parts = partition(vectors[rows], seed, largest, partial(on_step, f"clusters of {name}"))
+        styles, checks, ari = [], [], None
+        if parts.chosen is not None:
+            charts = library.take(rows)
+            styles, checks = _styles(charts, rows, parts, name), _checks(charts, parts.labels, seed)
+            on_radar = fit(charts.scaled_radar, parts.k, STARTS, seed).labels_
+            ari = float(adjusted_rand_score(parts.labels, on_radar))
+        found.append(ClassStyles(name, rows, parts, styles, checks, ari))
     return found
 
 
 def _styles(charts: EmbeddedLibrary, rows: NDArray[np.intp], found: Partition, of_class: str) -> list[SubStyle]:
     traits, values = trait_values(charts)
     differ = differences(traits, values, found.labels)
-    columns = [trait_name(trait) for trait in traits]
+    columns = [trait.name for trait in traits]
     return [
         SubStyle(
             name=name,
@@ -134,16 +121,15 @@ def _styles(charts: EmbeddedLibrary, rows: NDArray[np.intp], found: Partition, o
 def nearest_of_songs(found: Partition, cluster: int, song: NDArray[np.int64]) -> list[int]:
     """Return the charts of `cluster` nearest to its center, one of each `song`, at most `EXAMPLES`."""
     members = np.flatnonzero(found.labels == cluster)
-    nearest: dict[int, int] = {}
-    for place in members[np.argsort(found.distance[members], kind="stable")].tolist():
-        nearest.setdefault(int(song[place]), place)
-    return list(nearest.values())[:EXAMPLES]
+    members = members[np.argsort(found.distance[members], kind="stable")]
+    first = np.unique(song[members], return_index=True)[1]
+    return members[np.sort(first)[:EXAMPLES]].tolist()
 
 
 def _checks(charts: EmbeddedLibrary, labels: NDArray[np.int64], seed: int) -> list[Agreement]:
-    """Return the agreement of `labels` with names and meters, of one chart a song."""
-    some = one_chart_a_song(charts.song)
-    part, styles = charts.take(some), labels[some]
+    """Return the agreement of `labels` with names and meters, of the first chart of each song."""
+    first = np.sort(np.unique(charts.song, return_index=True)[1])
+    part, styles = charts.take(first), labels[first]
     found = [name_agreement(label, part.column(column), styles, seed) for column, label in NAMES.items()]
     return [check for check in [*found, meter_agreement(part.column("meter"), styles, seed)] if check is not None]
 
@@ -161,11 +147,13 @@ def style_column(library: EmbeddedLibrary, classes: Sequence[ClassStyles]) -> li
 def disambiguated(classes: Sequence[ClassStyles]) -> list[ClassStyles]:
     """Return `classes` with the class before each name that several of them have."""
     counts = Counter(style.name for found in classes for style in found.styles)
-
-    def named(style: SubStyle, of_class: str) -> SubStyle:
-        return replace(style, name=f"{of_class}: {style.name}") if counts[style.name] > 1 else style
-
-    return [replace(found, styles=[named(style, found.name) for style in found.styles]) for found in classes]
+    return [
+        replace(
+            found,
+            styles=[replace(x, name=f"{found.name}: {x.name}") if counts[x.name] > 1 else x for x in found.styles],
+        )
+        for found in classes
+    ]
 
 
 def with_substyles(library: EmbeddedLibrary, space: str = "projection", seed: int = 0) -> EmbeddedLibrary:

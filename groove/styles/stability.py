@@ -30,9 +30,8 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 SEEDS, SUBSAMPLES, FOLDS = 10, 20, 5
 SUBSAMPLE_SHARE = 0.8
-STARTS = 10
-"""Starts of every fit, of which the best counts; a subsample's fit has `SUBSAMPLE_STARTS`."""
-SUBSAMPLE_STARTS = 4
+STARTS, SUBSAMPLE_STARTS = 10, 4
+"""Starts of every fit and of a subsample's fit, of which the best counts."""
 STABLE_ARI = 0.8
 STABLE_JACCARD = 0.75  # Hennig's bound for "a valid, stable cluster"
 SMALLEST = 10
@@ -49,22 +48,12 @@ Labels = NDArray[np.int64]
 class Cut:
     """K-means with `k` clusters, and how well it holds; the module says what the numbers are.
 
-    Attributes:
-        k: number of clusters.
-        labels: cluster of each point, (N,).
-        centers: mean of each cluster, (K, P).
-        silhouette: mean silhouette width (Rousseeuw 1987), of at most 2,000 points.
-        ari_seeds: agreement over `SEEDS` seeds.
-        ari_subsamples: agreement over `SUBSAMPLES` subsamples.
-        weakest_jaccard: of the cluster that subsamples find least well.
-        valley: points in the middle of the least separated pair, over those at its emptier center; 1 and more: none.
-        valley_p: largest p-value, over pairs, of a middle as empty as that in a density with one peak.
-        smallest: number of points of the smallest cluster.
+    `labels` (N,) begin with the largest cluster, `smallest` counts the points of the last one. `valley` is that of the
+    least separated pair: points in the middle over those at the emptier center, 1 and more: none.
     """
 
     k: int
     labels: Labels
-    centers: Points
     silhouette: float
     ari_seeds: float
     ari_subsamples: float
@@ -88,20 +77,21 @@ class Cut:
 def cut(points: Points, k: int, seed: int) -> Cut:
     """Return k-means with `k` clusters of `points` (N, P) and its numbers; clusters are in order of size."""
     fits = [fit(points, k, STARTS, seed + number) for number in range(SEEDS)]
-    labels, centers = _by_size(fits[0].labels_.astype(np.int64), fits[0].cluster_centers_)
+    centers, counts = fits[0].cluster_centers_, np.bincount(fits[0].labels_, minlength=k)
+    order = sorted(range(k), key=lambda cluster: (-counts[cluster], *centers[cluster]))
+    labels = np.argsort(order)[fits[0].labels_]
     parts = subsample_labels(points, k, seed)
-    valley, valley_p = widest_bridge(window_counts(points, centers, seed))
+    valley, valley_p = widest_bridge(window_counts(points, centers[order], seed))
     return Cut(
         k=k,
         labels=labels,
-        centers=centers,
         silhouette=silhouette(points, labels, seed),
         ari_seeds=mean_ari([found.labels_ for found in fits]),
         ari_subsamples=mean_ari(parts),
         weakest_jaccard=float(np.mean([best_jaccard(labels, part, k) for part in parts], axis=0).min()),
         valley=valley,
         valley_p=valley_p,
-        smallest=int(np.bincount(labels, minlength=k).min()),
+        smallest=int(counts.min()),
     )
 
 
@@ -120,22 +110,12 @@ def fit(points: Points, k: int, starts: int, seed: int, init: Points | str = "k-
         return KMeans(k, init=init, n_init=starts, random_state=seed).fit(points)
 
 
-def _by_size(labels: Labels, centers: Points) -> tuple[Labels, Points]:
-    """Return labels and centers with the largest cluster first, equal ones by their coordinates."""
-    counts = np.bincount(labels, minlength=len(centers))
-    order = sorted(range(len(centers)), key=lambda cluster: (-counts[cluster], *centers[cluster]))
-    return np.argsort(order)[labels].astype(np.int64), centers[order]
-
-
 def subsample_labels(points: Points, k: int, seed: int) -> list[Labels]:
     """Return the labels (N,) that k-means of each of `SUBSAMPLES` random parts gives all `points`."""
     random = np.random.default_rng((seed, k))
     size = max(int(SUBSAMPLE_SHARE * len(points)), k)
-    found = []
-    for number in range(SUBSAMPLES):
-        rows = np.sort(random.choice(len(points), size, replace=False))
-        found.append(fit(points[rows], k, SUBSAMPLE_STARTS, seed + number).predict(points))
-    return found
+    rows = [np.sort(random.choice(len(points), size, replace=False)) for _ in range(SUBSAMPLES)]
+    return [fit(points[part], k, SUBSAMPLE_STARTS, seed + i).predict(points) for i, part in enumerate(rows)]
 
 
 def mean_ari(partitions: Sequence[Labels]) -> float:
@@ -164,17 +144,12 @@ def window_counts(points: Points, centers: Points, seed: int) -> NDArray[np.int6
         kept_out = points[fold == number]
         label = rest.predict(kept_out)
         for row, pair in enumerate(pairs):
-            counts[row] += _windows(kept_out[np.isin(label, pair)], *rest.cluster_centers_[list(pair)])
+            first, second = rest.cluster_centers_[list(pair)]
+            line = (second - first) / 2
+            if line.any():
+                place = (kept_out[np.isin(label, pair)] - (first + second) / 2) @ line / (line @ line)
+                counts[row] += [int((np.abs(place - at) < WINDOW).sum()) for at in (-1, 0, 1)]
     return counts
-
-
-def _windows(points: Points, first: Points, second: Points) -> list[int]:
-    """Return how many of `points` lie in the windows around `first`, the middle and `second`, along their line."""
-    line = (second - first) / 2
-    if not line.any():
-        return [0, 0, 0]
-    place = (points - (first + second) / 2) @ line / (line @ line)
-    return [int((np.abs(place - at) < WINDOW).sum()) for at in (-1, 0, 1)]
 
 
 def widest_bridge(counts: NDArray[np.int64]) -> tuple[float, float]:
@@ -183,9 +158,6 @@ def widest_bridge(counts: NDArray[np.int64]) -> tuple[float, float]:
     The p-value is that of a fair coin: under one peak a point of the middle and the emptier side is in the middle with
     a probability of at least one half.
     """
-    ratios, p_values = [], []
-    for first, middle, second in counts.tolist():
-        side = min(first, second)
-        ratios.append(middle / max(side, 1) if middle + side else 1.0)
-        p_values.append(float(binom.cdf(middle, middle + side, 0.5)))
-    return max(ratios), max(p_values)
+    middle, side = counts[:, 1], np.minimum(counts[:, 0], counts[:, 2])
+    ratios = np.where(middle + side > 0, middle / np.maximum(side, 1), 1.0)
+    return float(ratios.max()), float(binom.cdf(middle, middle + side, 0.5).max())
