@@ -45,7 +45,8 @@ def load_embeddings(path: str | Path) -> EmbeddedLibrary:
     Raises:
         GrooveError: if there is no such file, or it is not one of groove's.
     """
-    from groove.embedding.embedded import EMBEDDINGS_FILE, load
+    from groove.embedding.embedded import load
+    from groove.runs.layout import EMBEDDINGS_FILE
 
     path = Path(path)
     return load(path / EMBEDDINGS_FILE if path.is_dir() else path)
@@ -86,6 +87,8 @@ def find_neighbors(
 ) -> list[dict[str, Any]]:
     """Return the `k` charts of `library` nearest to a query, nearest first, as ``python -m groove.recommend`` does.
 
+    Of each chart: what it is, its distance and radar, and the reason.
+
     Args:
         library: of `embed_charts` or `load_embeddings`.
         chart: the query, a chart of the library: ``Title [Hard]``; of `simfile` where that is given.
@@ -95,9 +98,6 @@ def find_neighbors(
         space: `projection` or `pooled`.
         same_song: whether other charts of the query's own song may be named.
         filters: `difficulty` ("same" by default, "any", names of slots), `meter`, `bpm`, `length`, `pack`.
-
-    Returns:
-        What each chart is, its distance and radar, and the reason.
 
     Raises:
         GrooveError: if there is no such chart or filter, or no chart passes the filters.

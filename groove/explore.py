@@ -18,15 +18,14 @@ from groove.io.files import write_bytes, writing
 
 SLOW = 10_000
 """Charts from which on t-SNE takes a minute or more of one core (20,000: two)."""
-log = logging.getLogger(__name__)
+log = logging.getLogger("groove.explore")
 
 
 def run(cfg: ExploreConfig) -> None:
     """Embed the library, lay it out, find every chart's neighbors, write the page and say where.
 
     Raises:
-        ConfigError: if the page cannot be written.
-        GrooveError: if the run or the library cannot be used.
+        GrooveError: if the run, the library or `out` cannot be used.
     """
     start = time.perf_counter()
     out = Path(cfg.out)

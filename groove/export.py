@@ -38,15 +38,14 @@ _ABOUT = {
     ONNX_FILE: "frames -> pooled, embedding, logits",
     CARD_FILE: "the card: inputs, classes, scaler, results, checksums",
 }
-log = logging.getLogger(__name__)
+log = logging.getLogger("groove.export")
 
 
 def run(cfg: ExportConfig) -> None:
     """Make every file that `cfg` asks for, write them, and say what they are.
 
     Raises:
-        ConfigError: if `what` or `out` cannot be used.
-        GrooveError: if there is no such run or library, or the ONNX file does not compute the same.
+        GrooveError: if the run, the library, `what` or `out` cannot be used, or the ONNX file does not compute the same.
     """
     start = time.perf_counter()
     what, out = wanted(cfg.what), Path(cfg.out)

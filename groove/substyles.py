@@ -16,15 +16,14 @@ from groove.cli.entry import run_main
 from groove.config.schema import SubstylesConfig
 from groove.embedding.library import about, embedded
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("groove.substyles")
 
 
 def run(cfg: SubstylesConfig) -> None:
     """Find the sub-styles, print them, and write table, numbers, songs and figure.
 
     Raises:
-        ConfigError: if `out` cannot be written.
-        GrooveError: if there is no such run or library, or one of them cannot be used.
+        GrooveError: if the run, the library or `out` cannot be used.
     """
     library, _ = embedded(cfg)
     start = time.perf_counter()

@@ -60,7 +60,7 @@ def page_data(
     orders: dict[str, Iterable[str]] = {
         "difficulty": [slot for slots in library.classes.values() for slot in slots],
         "split": SEEN,
-        SUBSTYLE: [style for _, style in sorted(zip(library.label, texts.get(SUBSTYLE, []), strict=False))],
+        SUBSTYLE: [style for _, style in sorted(zip(library.label, texts.get(SUBSTYLE, []), strict=False)) if style],
     }
     count, k = neighbors.rows.shape
     none = int(np.iinfo(_unsigned(count + 1)).max)  # no row has this number

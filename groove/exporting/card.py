@@ -25,9 +25,7 @@ from groove.features.frames import CHART_FEATURES
 from groove.runs import columns
 from groove.runs.layout import CARD_FILE, INFO_FILE, LAST, METRICS_FILE, RETRIEVAL_FILE, VERDICT_FILE
 
-LICENSE_NOTE = (
-    "left to who passes this on: say here under which terms, and whether the songs it was trained on allow it"
-)
+LICENSE_NOTE = "left to who passes this on: say under which terms, and whether the songs it was trained on allow it"
 HOW_TO_LOAD = "import groove; model = groove.load_run('FOLDER')  # no pickle; or python -m groove.embed run=FOLDER"
 _LOGITS = {
     "classification": "one logit per class",
@@ -38,8 +36,8 @@ _LOGITS = {
 
 def model_card(trained: TrainedModel, files: Mapping[str, bytes], check: OnnxCheck | None) -> dict[str, Any]:
     """Return the card of `trained`, exported as `files` (name -> content), as plain containers."""
-    data, stride = trained.settings.data, trained.settings.features.frames_per_beat
-    sizes = {"classes": len(trained.classes), "frames_per_beat": stride}
+    data, network = trained.settings.data, trained.settings.model
+    sizes = {"classes": len(trained.classes), "frames_per_beat": trained.settings.features.frames_per_beat}
     return {
         "format": FORMAT,
         "how_to_load": HOW_TO_LOAD,
@@ -47,11 +45,16 @@ def model_card(trained: TrainedModel, files: Mapping[str, bytes], check: OnnxChe
         "license_note": LICENSE_NOTE,
         "experiment": trained.settings.experiment.name,
         "weights_digest": trained.digest,
-        "arguments": trained.settings.model.arguments | sizes,
+        "arguments": network.arguments | sizes,
         "classes": {name: list(slots) for name, slots in data.classes.items()},
         "radar": {"family": data.radar, "axes": list(RADAR_AXES), "scaler": trained.scaler.state()},
         "inputs": _inputs(trained),
-        "outputs": _outputs(trained),
+        "outputs": {
+            "pooled": trained.model.pooling.out_dim,
+            "embedding": f"{network.projection_dim} numbers, not normalised; called projection in {EMBEDDINGS_FILE}",
+            "logits": _LOGITS[network.head],
+            "compare_by": "Euclidean distance",
+        },
         **_of_training(trained),
         "onnx": None if check is None else _onnx(check),
         "config": plain(trained.settings),
@@ -71,16 +74,6 @@ def _inputs(trained: TrainedModel) -> dict[str, Any]:
         "radar": "scaled: (value - center) / scale" if trained.model.radar_mlp is not None else "not read",
         "max_frames": trained.model.max_frames,
         "features": trained.settings.features.model_dump(),
-    }
-
-
-def _outputs(trained: TrainedModel) -> dict[str, Any]:
-    model = trained.settings.model
-    return {
-        "pooled": trained.model.pooling.out_dim,
-        "embedding": f"{model.projection_dim} numbers, not normalised; called projection in {EMBEDDINGS_FILE}",
-        "logits": _LOGITS[model.head],
-        "compare_by": "Euclidean distance",
     }
 
 

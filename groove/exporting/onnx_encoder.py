@@ -144,16 +144,14 @@ def check_onnx(content: bytes, model: LateFusionClassifier, batches: Iterable[Ch
     """
     session, names = session_of(content), input_names(model)
     difference, largest = np.zeros(len(OUTPUTS)), np.zeros(len(OUTPUTS))
-    charts: set[int] = set()
-    lengths: list[int] = []
+    frames: dict[int, int] = {}
     for batch in batches:
         output, found = model(batch), session.run(list(OUTPUTS), feed(batch, names))
         for i, (name, array) in enumerate(zip(OUTPUTS, found, strict=True)):
             expected = getattr(output, name).numpy()
             difference[i] = np.maximum(difference[i], np.abs(expected - array).max())  # a NaN stays one
             largest[i] = np.maximum(largest[i], np.abs(expected).max())
-        charts |= set(batch.index.tolist())
-        lengths += batch.lengths.tolist()
+        frames |= zip(batch.index.tolist(), batch.lengths.tolist(), strict=True)
     relative = dict(zip(OUTPUTS, (difference / np.maximum(largest, 1e-12)).tolist(), strict=True))
     wrong = [f"{name} by {value:.1e}" for name, value in relative.items() if not value <= TOLERANCE]
     if wrong:
@@ -162,7 +160,7 @@ def check_onnx(content: bytes, model: LateFusionClassifier, batches: Iterable[Ch
             f"must be <= {TOLERANCE:.0e}; nothing was written"
         )
     absolute = dict(zip(OUTPUTS, difference.tolist(), strict=True))
-    return OnnxCheck(len(charts), (min(lengths), max(lengths)), absolute, relative)
+    return OnnxCheck(len(frames), (min(frames.values()), max(frames.values())), absolute, relative)
 
 
 def session_of(content: bytes) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -41,9 +41,8 @@ local radar = {{}}
 def embeddings_npz(library: EmbeddedLibrary) -> bytes:
     """Return a ``.npz`` file of `library`: ``numpy.load(path, allow_pickle=False)`` reads it.
 
-    Arrays: ``pooled`` (N, D), ``projection`` (N, E), ``radar`` (N, R) of the family that the model learned, both
-    families as ``konami`` and ``stepmania``, ``radar_scaled`` in the scaler's units, ``radar_axes`` (R,), and one array
-    (N,) per column of metadata.
+    Arrays: ``pooled`` (N, D), ``projection`` (N, E), ``konami``, ``stepmania`` and ``radar`` (N, R), the one that the
+    model learned, ``radar_scaled`` in the scaler's units, ``radar_axes`` (R,), and one (N,) per column of metadata.
     """
     arrays: dict[str, NDArray[Any]] = dict(library.vectors)
     arrays["radar"], arrays["radar_scaled"] = library.radar, library.scaled_radar
@@ -83,7 +82,7 @@ def radar_lua(library: EmbeddedLibrary) -> bytes:
     for start in range(0, len(folders), _SONGS_PER_BLOCK):
         lines.append("do local function add()")
         for folder in folders[start : start + _SONGS_PER_BLOCK]:
-            kinds = {kind: _lua_table(slots, _difficulty) for kind, slots in charts[folder].items()}
+            kinds = {kind: _lua_table(slots) for kind, slots in charts[folder].items()}
             lines.append(f"radar[{lua_string(folder)}]={_lua_table(kinds)}")
         lines.append("end add() end")
     header = _HEADER.format(family=library.family, charts=len(library), songs=len(charts))
@@ -107,13 +106,11 @@ def charts_by_folder(library: EmbeddedLibrary) -> dict[str, dict[str, dict[str, 
     return charts
 
 
-def _difficulty(slot: str) -> tuple[int, str]:
-    name = slot.split(" ")[0]
-    return DIFFICULTIES.index(name) if name in DIFFICULTIES else len(DIFFICULTIES), slot
-
-
-def _lua_table(content: Mapping[str, str], order: Callable[[str], Any] | None = None) -> str:
-    return "{" + ",".join(f"[{lua_string(name)}]={content[name]}" for name in sorted(content, key=order)) + "}"
+def _lua_table(content: Mapping[str, str]) -> str:
+    """Return a Lua table by name, slots in order of difficulty."""
+    order = {name: index for index, name in enumerate(DIFFICULTIES)}
+    names = sorted(content, key=lambda name: (order.get(name.split(" ")[0], len(order)), name))
+    return "{" + ",".join(f"[{lua_string(name)}]={content[name]}" for name in names) + "}"
 
 
 def lua_string(text: str) -> str:

@@ -18,9 +18,10 @@ from scipy.stats import entropy
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.cluster import expected_mutual_information
 
+from groove.styles.clusters import Labels
+
 PERMUTATIONS = 999
 NAMES = {"pack": "pack", "description": "step artist", "artist": "artist"}
-Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

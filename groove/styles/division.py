@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from groove.embedding.embedded import EmbeddedLibrary
-from groove.styles.clusters import LARGEST, Partition, partition
+from groove.styles.clusters import LARGEST, STARTS, Partition, fit, partition
 from groove.styles.crosscheck import NAMES, Agreement, meter_agreement, name_agreement
 from groove.styles.names import differences, style_names, trait_values
-from groove.styles.stability import STARTS, fit
 
 EXAMPLES = 5
 COLUMN = "substyle"
@@ -73,14 +72,9 @@ def substyles(
     largest: int = LARGEST,
     on_step: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> list[ClassStyles]:
-    """Return the sub-styles of every class of `library`, in order of difficulty.
+    """Return the sub-styles of every class of `library`, at most `largest` each, in order of difficulty.
 
-    Args:
-        library: the charts.
-        space: which of its vectors to cluster.
-        seed: of everything random.
-        largest: most sub-styles of a class.
-        on_step: told of progress.
+    The vectors called `space` are clustered; `on_step` is told of progress.
 
     Raises:
         RunError: if there is no such space, or it holds vectors that are not finite.
@@ -136,30 +130,23 @@ def _checks(charts: EmbeddedLibrary, labels: NDArray[np.int64], seed: int) -> li
 
 def style_column(library: EmbeddedLibrary, classes: Sequence[ClassStyles]) -> list[str]:
     """Return the name of each chart's sub-style, empty for charts that have none, (N,)."""
-    column = [""] * len(library)
-    for found in classes:
-        for style in found.styles:
-            for row in style.rows.tolist():
-                column[row] = style.name
-    return column
+    names = {row: style.name for found in classes for style in found.styles for row in style.rows.tolist()}
+    return [names.get(row, "") for row in range(len(library))]
 
 
 def disambiguated(classes: Sequence[ClassStyles]) -> list[ClassStyles]:
-    """Return `classes` with the class before each name that several of them have."""
+    """Return `classes` with the class before each name that several of them have: ``Hard: many freezes``."""
     counts = Counter(style.name for found in classes for style in found.styles)
-    return [
-        replace(
-            found,
-            styles=[replace(x, name=f"{found.name}: {x.name}") if counts[x.name] > 1 else x for x in found.styles],
-        )
-        for found in classes
-    ]
+    unique = []
+    for found in classes:
+        names = [f"{found.name}: {x.name}" if counts[x.name] > 1 else x.name for x in found.styles]
+        styles = [replace(style, name=name) for style, name in zip(found.styles, names, strict=True)]
+        unique.append(replace(found, styles=styles))
+    return unique
 
 
 def with_substyles(library: EmbeddedLibrary, space: str = "projection", seed: int = 0) -> EmbeddedLibrary:
-    """Return `library` with the column ``substyle``: a name, unique in the library, or an empty text.
-
-    A name that several classes have stands behind the class: ``Hard: many freezes``.
+    """Return `library` with the column ``substyle``: a name, unique in the library (`disambiguated`), or an empty text.
 
     Raises:
         RunError: as `substyles` does.

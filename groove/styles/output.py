@@ -30,10 +30,6 @@ CSV_COLUMNS = (*SHOWN, "class", "substyle", "distance")
 CSV_FILE, JSON_FILE, PREFERRED_FILE = "substyles.csv", "substyles.json", "substyles.txt"
 SHOWN_EXAMPLES = 3
 _LEAST_COLUMNS = 150
-_CUT_NUMBERS = (
-    *("k", "silhouette", "ari_seeds", "ari_subsamples", "weakest_jaccard"),
-    *("valley", "valley_p", "smallest", "stable", "separated"),
-)
 log = logging.getLogger(__name__)
 
 
@@ -138,7 +134,7 @@ def as_json(library: EmbeddedLibrary, classes: Sequence[ClassStyles], settings: 
             "structure": found.partition.structure,
             "reason": found.partition.reason,
             "k": found.partition.k,
-            "tried": [{name: getattr(one, name) for name in _CUT_NUMBERS} for one in found.partition.cuts],
+            "tried": [one.numbers for one in found.partition.cuts],
             "ari_radar": found.ari_radar,
             "substyles": [_style_json(library, style) for style in found.styles],
             "checks": [asdict(check) for check in found.checks],
@@ -150,7 +146,6 @@ def as_json(library: EmbeddedLibrary, classes: Sequence[ClassStyles], settings: 
 
 def _style_json(library: EmbeddedLibrary, style: SubStyle) -> dict[str, Any]:
     radar = library.radar[style.rows].mean(axis=0).tolist()
-    ids = library.column("chart_id")
     mean, deviation = _meter_of(library, style)
     return {
         "name": style.name,
@@ -159,14 +154,13 @@ def _style_json(library: EmbeddedLibrary, style: SubStyle) -> dict[str, Any]:
         "radar": {f"{library.family}_{axis}": value for axis, value in zip(RADAR_AXES, radar, strict=True)},
         "z": dict(style.z),
         "p": dict(style.p),
-        "examples": [ids[row] for row in style.examples],
+        "examples": library.table["chart_id"].take(style.examples).to_pylist(),
     }
 
 
 def _meter_of(library: EmbeddedLibrary, style: SubStyle) -> tuple[float, float]:
-    """Return mean and standard deviation of the meters of a sub-style."""
     meters = library.table["meter"].to_numpy()[style.rows]
-    return float(np.mean(meters)), float(np.std(meters))
+    return float(meters.mean()), float(meters.std())
 
 
 def preferred(library: EmbeddedLibrary, classes: Sequence[ClassStyles]) -> tuple[str, list[str]]:

@@ -9,7 +9,6 @@ from groove.styles.crosscheck import (
     expected_information,
     meter_agreement,
     name_agreement,
-    one_chart_a_song,
     same_share,
     table,
 )
@@ -77,7 +76,3 @@ def test_the_meter():
     assert found.mutual_information is None
     assert meter_agreement([4] * 40, styles, seed=0) is None
     assert meter_agreement([], np.zeros(0, dtype=int), seed=0) is None
-
-
-def test_one_chart_of_each_song():
-    assert one_chart_a_song(np.array([7, 7, 3, 7, 3, 9])).tolist() == [0, 2, 5]

@@ -45,7 +45,7 @@ def test_planted_styles_are_found_named_and_compared():
     assert checks["artist"].value == pytest.approx(checks["artist"].chance)  # one artist: every pair
     assert "step artist" not in checks  # no chart has one
     assert easy.ari_radar == 1.0
-    assert (medium.styles, medium.partition, medium.reason) == ([], None, "no chart")
+    assert (medium.styles, medium.partition.k, medium.partition.reason) == ([], 1, "no chart")
     assert hard.ari_radar is None
 
 
@@ -64,6 +64,7 @@ def test_examples_are_nearest_to_the_center_and_of_different_songs():
                 expected.append(row)
         assert style.examples == expected[:EXAMPLES]
     found, song = easy.partition, library.song
+    assert {check.charts for check in easy.checks} == {15}  # one of each song
     assert len(nearest_of_songs(found, 0, song)) == EXAMPLES
     assert len(nearest_of_songs(found, 0, np.zeros(90, dtype=int))) == 1
 
