@@ -45,7 +45,7 @@ def run(cfg: ExportConfig) -> None:
     """Make every file that `cfg` asks for, write them, and say what they are.
 
     Raises:
-        GrooveError: if the run, the library, `what` or `out` cannot be used, or the ONNX file does not compute the same.
+        GrooveError: if the run, the library, `what` or `out` cannot be used, or the ONNX file computes something else.
     """
     start = time.perf_counter()
     what, out = wanted(cfg.what), Path(cfg.out)

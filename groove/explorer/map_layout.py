@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from groove.retrieval.search import nearest, nearest_of_other_songs
 from groove.styles.clusters import principal_coordinates
@@ -35,8 +37,6 @@ def map_of(
     Raises:
         RunError: if a vector is not finite, as those of a diverged model are.
     """
-    from threadpoolctl import threadpool_limits
-
     how = "the two largest principal components (PCA)"
     with threadpool_limits(threads):
         xy = principal_coordinates(vectors)[0][:, :2]
@@ -51,10 +51,7 @@ def map_of(
 
 
 def neighbors_kept(vectors: Vectors, xy: Places, threads: int = 1) -> float:
-    """Return the share of the `COUNTED` nearest of each of `vectors` (N, E) that are so on the map `xy` (N, 2) too.
-
-    It is the mean over charts, 0 to 1; NaN for a single chart.
-    """
+    """Return the mean share of the `COUNTED` nearest of `vectors` (N, E) kept so by `xy` (N, 2); NaN for one chart."""
     k = min(COUNTED, len(vectors) - 1)
     if k < 1:
         return float("nan")
@@ -65,8 +62,6 @@ def neighbors_kept(vectors: Vectors, xy: Places, threads: int = 1) -> float:
 
 def _tsne(vectors: Vectors, start: Places, seed: int, threads: int, sample: int) -> tuple[Places, str]:
     """Return places by t-SNE from `start` on; of more than `sample` charts the rest lies between their nearest ones."""
-    from sklearn.manifold import TSNE
-
     how = "t-SNE: near on the map is near for the model, far apart says little"
     rows = np.arange(len(vectors))
     if len(vectors) > sample:

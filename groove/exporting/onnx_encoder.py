@@ -88,11 +88,7 @@ def input_names(model: LateFusionClassifier) -> tuple[str, ...]:
 
 
 def checked_onnx(trained: TrainedModel, catalogue: Catalogue) -> tuple[bytes, OnnxCheck]:
-    """Return the ONNX file of `trained`, and how it differs from torch on charts of `catalogue`.
-
-    Raises:
-        RunError: if an output differs by more than `TOLERANCE`, relatively.
-    """
+    """Return the ONNX file of `trained`, and how it differs from torch on charts of `catalogue` (`check_onnx`)."""
     content = onnx_bytes(trained.model, {"weights_digest": trained.digest, "classes": trained.classes})
     table = scaled_table(trained, catalogue.table)
     batches = sample_batches(trained.model, table, catalogue.store, CHECKED_CHARTS)

@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
+import faiss
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -59,8 +60,6 @@ def embeddings_npz(library: EmbeddedLibrary) -> bytes:
 
 def exact_index(vectors: NDArray[np.float32]) -> bytes:
     """Return an exact Euclidean index of `vectors` (N, E), rows as in the table, for ``faiss.read_index(path)``."""
-    import faiss
-
     index: Any = faiss.IndexFlatL2(vectors.shape[1])
     index.add(np.ascontiguousarray(vectors))
     return faiss.serialize_index(index).tobytes()
