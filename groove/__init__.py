@@ -100,11 +100,14 @@ def find_neighbors(
         filters: `difficulty` ("same" by default, "any", names of slots), `meter`, `bpm`, `length`, `pack`.
 
     Raises:
-        GrooveError: if there is no such chart or filter, or no chart passes the filters.
+        GrooveError: if a setting cannot be, there is no such chart, or no chart passes the filters.
     """
+    from groove.config.schema import RecommendConfig, checked
     from groove.retrieval.answers import answer_table, find_query, recommend
 
-    query, among = find_query(library, chart, simfile, radar or {}, space, filters)
+    given = {"chart": chart, "k": k, "space": space, "same_song": same_song, "radar": dict(radar or {}), **filters}
+    cfg = checked({"run": ".", **given}, RecommendConfig)
+    query, among = find_query(library, chart, simfile, cfg.radar.model_dump(exclude_none=True), space, filters)
     return answer_table(library, query, recommend(library, query, k, among, same_song)).to_pylist()
 
 
