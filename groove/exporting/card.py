@@ -117,8 +117,8 @@ def _last_epoch(path: Path) -> dict[str, float] | None:
     if not path.is_file():
         return None
     try:
-        last = pd.read_csv(path, float_precision="round_trip").iloc[-1]
-        held_out = {name: float(x) for name, x in last.items() if str(name).startswith(columns.HELD_OUT)}
+        last = pd.read_csv(path, dtype=str, keep_default_na=False).iloc[-1]
+        held_out = {name: float(x) for name, x in last.items() if str(name).startswith(columns.HELD_OUT) and x}
         return {"epoch": float(last[columns.EPOCH])} | {name: x for name, x in held_out.items() if math.isfinite(x)}
     except (IndexError, KeyError, ValueError, TypeError) as error:
         raise RunError(f"{path} cannot be read ({type(error).__name__}): cut short, or of another version") from error
