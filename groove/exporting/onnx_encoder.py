@@ -23,7 +23,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groove.data.dataset import BatchRequest, ChartBatch, ChartTable
-from groove.embedding.apply import scaled_table
 from groove.embedding.encode import charts_of
 from groove.embedding.trained import TrainedModel
 from groove.errors import RunError
@@ -89,6 +88,8 @@ def input_names(model: LateFusionClassifier) -> tuple[str, ...]:
 
 def checked_onnx(trained: TrainedModel, catalogue: Catalogue) -> tuple[bytes, OnnxCheck]:
     """Return the ONNX file of `trained`, and how it differs from torch on charts of `catalogue` (`check_onnx`)."""
+    from groove.embedding.apply import scaled_table  # brings Lightning along
+
     content = onnx_bytes(trained.model, {"weights_digest": trained.digest, "classes": trained.classes})
     table = scaled_table(trained, catalogue.table)
     batches = sample_batches(trained.model, table, catalogue.store, CHECKED_CHARTS)
