@@ -45,7 +45,8 @@ def load_embeddings(path: str | Path) -> EmbeddedLibrary:
     Raises:
         GrooveError: if there is no such file, or it is not one of groove's.
     """
-    from groove.embedding.embedded import EMBEDDINGS_FILE, load
+    from groove.embedding.embedded import load
+    from groove.runs.layout import EMBEDDINGS_FILE
 
     path = Path(path)
     return load(path / EMBEDDINGS_FILE if path.is_dir() else path)
@@ -56,22 +57,18 @@ def embed_charts(
 ) -> EmbeddedLibrary:
     """Return charts as `model` sees them: ``.vectors`` (``pooled`` and ``projection``), ``.radar``, ``.table``.
 
-    Args:
-        model: of `load_run`.
-        songs: a folder of packs, a simfile, or the folder of one song; None is the library of the model's training.
-        store: folder that keeps the features of the charts.
-        workers: processes that compute features.
+    `songs` is a folder of packs, a simfile, or the folder of one song; None is the library of the model's training.
+    Features of the charts are kept in `store` and computed by `workers` processes.
 
     Raises:
-        GrooveError: if there are no such songs, or none of their charts can be used.
+        GrooveError: if a setting cannot be, there are no such songs, or none of their charts can be used.
     """
     from groove.config.schema import EmbedConfig, checked
     from groove.embedding.library import catalogue_of, embedded_catalogue, embedded_simfile
     from groove.embedding.outside import is_of_one_song
 
     where = None if songs is None else str(songs)
-    settings = {"run": str(model.path), "songs": where, "store": str(store), "workers": workers}
-    cfg = checked(settings, EmbedConfig)
+    cfg = checked({"run": str(model.path), "songs": where, "store": str(store), "workers": workers}, EmbedConfig)
     if songs is not None and is_of_one_song(Path(songs)):
         return embedded_simfile(cfg, Path(songs), model)
     return embedded_catalogue(model, *catalogue_of(model.settings, cfg))[0]
@@ -90,6 +87,8 @@ def find_neighbors(
 ) -> list[dict[str, Any]]:
     """Return the `k` charts of `library` nearest to a query, nearest first, as ``python -m groove.recommend`` does.
 
+    Of each chart: what it is, its distance and radar, and the reason.
+
     Args:
         library: of `embed_charts` or `load_embeddings`.
         chart: the query, a chart of the library: ``Title [Hard]``; of `simfile` where that is given.
@@ -100,15 +99,15 @@ def find_neighbors(
         same_song: whether other charts of the query's own song may be named.
         filters: `difficulty` ("same" by default, "any", names of slots), `meter`, `bpm`, `length`, `pack`.
 
-    Returns:
-        What each chart is, its distance and radar, and the reason.
-
     Raises:
-        GrooveError: if there is no such chart or filter, or no chart passes the filters.
+        GrooveError: if a setting cannot be, there is no such chart, or no chart passes the filters.
     """
+    from groove.config.schema import RecommendConfig, checked
     from groove.retrieval.answers import answer_table, find_query, recommend
 
-    query, among = find_query(library, chart, simfile, radar or {}, space, filters)
+    given = {"chart": chart, "k": k, "space": space, "same_song": same_song, "radar": dict(radar or {}), **filters}
+    cfg = checked({"run": ".", **given}, RecommendConfig)
+    query, among = find_query(library, chart, simfile, cfg.radar.model_dump(exclude_none=True), space, filters)
     return answer_table(library, query, recommend(library, query, k, among, same_song)).to_pylist()
 
 
@@ -122,16 +121,15 @@ def chart_radars(simfile: str | Path) -> list[dict[str, Any]]:
     from groove.charts.simfile.music import audio_seconds
     from groove.charts.simfile.reader import read_simfile
     from groove.embedding.outside import the_simfile
-    from groove.errors import SimfileError
 
     path = the_simfile(Path(simfile)).resolve()
     charts, left_out = read_simfile(path, path.parent)
     if not charts:
-        raise SimfileError(f"no chart of {path} can be used: {'; '.join(entry.reason for entry in left_out)}")
+        raise GrooveError(f"no chart of {path} can be used: {'; '.join(entry.reason for entry in left_out)}")
     found = []
     for chart in charts:
         radar = groove_radar(chart, audio_seconds(path.parent / chart.music) if chart.music else None)
         about = {name: getattr(chart, name) for name in ("title", "artist", "steps_type", "difficulty", "meter")}
-        konami, stepmania = (dict(zip(RADAR_AXES, x.tolist(), strict=True)) for x in (radar.konami, radar.stepmania))
-        found.append(about | {"konami": konami, "stepmania": stepmania})
+        both = {"konami": radar.konami, "stepmania": radar.stepmania}
+        found.append(about | {name: dict(zip(RADAR_AXES, x.tolist(), strict=True)) for name, x in both.items()})
     return found

@@ -6,6 +6,7 @@ search and filters. Without ``songs=`` it is the library that the run was traine
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
@@ -17,43 +18,42 @@ from groove.io.files import write_bytes, writing
 
 SLOW = 10_000
 """Charts from which on t-SNE takes a minute or more of one core (20,000: two)."""
+log = logging.getLogger("groove.explore")
 
 
 def run(cfg: ExploreConfig) -> None:
     """Embed the library, lay it out, find every chart's neighbors, write the page and say where.
 
     Raises:
-        ConfigError: if the page cannot be written.
-        GrooveError: if the run or the library cannot be used.
+        GrooveError: if the run, the library or `out` cannot be used.
     """
     start = time.perf_counter()
     out = Path(cfg.out)
     if out.is_dir():
         raise ConfigError(f"out={out} is a folder; give the name of a file, as {out / 'explore.html'}")
     library, _ = embedded(cfg)
-    print(about(library))
+    log.info(about(library))
     from threadpoolctl import threadpool_limits
 
-    from groove.explorer.content import library_page
-    from groove.explorer.layout import map_of
-    from groove.explorer.page import html
+    from groove.explorer.map_layout import map_of
+    from groove.explorer.page import html, page_data
     from groove.retrieval.search import nearest_of_other_songs
     from groove.styles.division import with_substyles
 
-    vectors = library.space(cfg.space)
     if cfg.substyles and len(library) <= SLOW:
         with threadpool_limits(cfg.threads):
             library = with_substyles(library, cfg.space, cfg.seed)
+    vectors = library.space(cfg.space)
     slow = cfg.method == "tsne" and len(library) > SLOW
     warning = "; this takes minutes, method=pca a second" if slow else ""
-    print(f"laying out {len(library)} charts by {cfg.method}{warning}", flush=True)
-    places = map_of(vectors, cfg.method, cfg.seed, cfg.threads)
+    log.info(f"laying out {len(library)} charts by {cfg.method}{warning}")
+    xy, how = map_of(vectors, cfg.method, cfg.seed, cfg.threads)
     neighbors = nearest_of_other_songs(vectors, library.song, cfg.neighbors, cfg.threads)
-    page = html(library_page(library, cfg.space, places, neighbors)).encode()
+    page = html(page_data(library, cfg.space, xy, how, neighbors)).encode()
     with writing(out):
         write_bytes(out, page)
-    print(f"map: {places.how}")
-    print(f"{len(page) / 1e6:.1f} MB, {time.perf_counter() - start:.1f} s; open it in a browser: {cfg.out}")
+    log.info(f"map: {how}")
+    print(f"{len(page) / 1e6:.1f} MB, {time.perf_counter() - start:.1f} s; open it in a browser: {out}")
 
 
 if __name__ == "__main__":

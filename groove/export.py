@@ -11,24 +11,17 @@ Every file is written whole or not at all, and none before all of them are made.
 from __future__ import annotations
 
 import importlib.util
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from groove.cli.entry import run_main
 from groove.config.schema import ExportConfig
-from groove.embedding.library import about, embedded, embedded_catalogue, trained_and_catalogue
+from groove.embedding.library import about, embedded, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError
 from groove.io.files import json_bytes, write_bytes, writing
 from groove.runs.layout import CARD_FILE, CHECKPOINTS, EMBEDDINGS_FILE, WEIGHTS_FILE
-
-if TYPE_CHECKING:
-    from groove.embedding.trained import TrainedModel
-    from groove.exporting.onnx_encoder import OnnxCheck
-    from groove.features.catalogue import Catalogue
-
-    Source = tuple[TrainedModel, Catalogue, Path]  # what `trained_and_catalogue` returns
 
 WHAT = ("embeddings", "radar", "model", "onnx")
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -45,24 +38,26 @@ _ABOUT = {
     ONNX_FILE: "frames -> pooled, embedding, logits",
     CARD_FILE: "the card: inputs, classes, scaler, results, checksums",
 }
+log = logging.getLogger("groove.export")
 
 
 def run(cfg: ExportConfig) -> None:
     """Make every file that `cfg` asks for, write them, and say what they are.
 
     Raises:
-        ConfigError: if `what` or `out` cannot be used.
-        GrooveError: if there is no such run or library, or the ONNX file does not compute the same.
+        GrooveError: if the run, the library, `what` or `out` cannot be used, or the ONNX file computes something else.
     """
     start = time.perf_counter()
-    what, out = wanted(cfg.what), _usable(Path(cfg.out))
+    what, out = wanted(cfg.what), Path(cfg.out)
+    if (out / CHECKPOINTS).is_dir():  # its embeddings are those of what the run was trained on
+        raise ConfigError(f"out={out} is a run folder, whose own files would be replaced; give another folder")
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"out={out} is a file; it must be a folder")
     files: dict[str, bytes] = {}
-    source = None
     if {"embeddings", "radar"} & set(what):
-        source = trained_and_catalogue(cfg) if cfg.songs is not None else None  # read once, also for ONNX
-        files |= _library_files(cfg, what, source)
+        files |= _library_files(cfg, what)
     if {"model", "onnx"} & set(what):
-        files |= _model_files(cfg, what, source)
+        files |= _model_files(cfg, what)
     with writing(out):
         for name, content in files.items():
             write_bytes(out / name, content)
@@ -86,25 +81,16 @@ def wanted(what: Sequence[str] | None) -> list[str]:
     lack = f"{ONNX_FILE} needs {', '.join(missing)}, not installed here: {INSTALL}"
     if what is not None:
         raise ConfigError(f"what=[onnx]: {lack}")
-    print(f"left out: {lack}")
+    log.info(f"left out: {lack}")
     return chosen[:-1]
 
 
-def _usable(out: Path) -> Path:
-    """Return `out`, which must not be a run folder: its embeddings are what the run was trained on."""
-    if (out / CHECKPOINTS).is_dir():
-        raise ConfigError(f"out={out} is a run folder, whose own files would be replaced; give another folder")
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"out={out} is a file; it must be a folder")
-    return out
-
-
-def _library_files(cfg: ExportConfig, what: Sequence[str], source: Source | None) -> dict[str, bytes]:
-    """Return the files that hold the library's embeddings and radar; without `source` it is the run's own."""
+def _library_files(cfg: ExportConfig, what: Sequence[str]) -> dict[str, bytes]:
+    """Return the files that hold the library's embeddings and radar."""
     from groove.exporting.tables import embeddings_npz, exact_index, radar_csv, radar_lua
 
-    library, path = embedded(cfg) if source is None else embedded_catalogue(*source)
-    print(about(library))
+    library, path = embedded(cfg)
+    log.info(about(library))
     files: dict[str, bytes] = {}
     if "embeddings" in what:
         files |= {EMBEDDINGS_FILE: path.read_bytes(), NPZ_FILE: embeddings_npz(library)}
@@ -114,48 +100,27 @@ def _library_files(cfg: ExportConfig, what: Sequence[str], source: Source | None
     return files
 
 
-def _model_files(cfg: ExportConfig, what: Sequence[str], source: Source | None) -> dict[str, bytes]:
-    """Return the weights, the ONNX file if wanted, and the card of both."""
+def _model_files(cfg: ExportConfig, what: Sequence[str]) -> dict[str, bytes]:
+    """Return the weights, the ONNX file, as wanted, and the card of both; ONNX is checked on charts of the library."""
     from groove.embedding.trained import load_trained, weights_bytes
     from groove.exporting.card import model_card
+    from groove.exporting.onnx_encoder import checked_onnx
 
-    trained, content, check = _onnx(cfg, source) if "onnx" in what else (load_trained(Path(cfg.run)), None, None)
+    content = check = None
+    if "onnx" in what:
+        try:
+            trained, catalogue, _ = trained_and_catalogue(cfg)
+        except LibraryError as error:
+            rest = ",".join(name for name in WHAT if name != "onnx")
+            hint = f"({ONNX_FILE} is checked on the library's charts; what=[{rest}] does not)"
+            raise LibraryError(f"{error} {hint}") from error
+        content, check = checked_onnx(trained, catalogue)
+        log.info(f"{ONNX_FILE} against torch on {check}")
+    else:
+        trained = load_trained(Path(cfg.run))
     files = {WEIGHTS_FILE: weights_bytes(trained.model)} if "model" in what else {}
-    if content is not None:
-        files[ONNX_FILE] = content
+    files |= {} if content is None else {ONNX_FILE: content}
     return files | {CARD_FILE: json_bytes(model_card(trained, files, check))}
-
-
-def _onnx(cfg: ExportConfig, source: Source | None) -> tuple[TrainedModel, bytes, OnnxCheck]:
-    """Return the model, its ONNX file, and how that differs from torch on charts of the library."""
-    from groove.embedding.apply import scaled_table
-    from groove.exporting.onnx_encoder import CHECKED_CHARTS, check_onnx, onnx_bytes, sample_batches
-
-    try:
-        trained, catalogue, _ = source or trained_and_catalogue(cfg)
-    except LibraryError as error:
-        rest = ",".join(name for name in WHAT if name != "onnx")
-        raise LibraryError(
-            f"{error} ({ONNX_FILE} is checked on the library's charts; what=[{rest}] does not)"
-        ) from error
-    content = onnx_bytes(trained.model, {"weights_digest": trained.digest, "classes": trained.classes})
-    table = scaled_table(trained, catalogue.table)
-    batches = sample_batches(trained.model, table, catalogue.store, CHECKED_CHARTS)
-    check = check_onnx(content, trained.model, batches)
-    print(_agreement(check))
-    return trained, content, check
-
-
-def _agreement(check: OnnxCheck) -> str:
-    """Return how near the ONNX file is to torch: the number that is checked, then each output's own."""
-    from groove.exporting.onnx_encoder import TOLERANCE
-
-    absolute = ", ".join(f"{name} {value:.1e}" for name, value in check.max_abs_difference.items())
-    charts = f"{check.charts} charts of {check.frames[0]:,} to {check.frames[1]:,} frames"
-    relative = (
-        f"relative to the output's largest number {max(check.relative.values()):.1e} (must be <= {TOLERANCE:.0e})"
-    )
-    return f"{ONNX_FILE} against torch on {charts}, largest difference: {relative}; absolute: {absolute}"
 
 
 if __name__ == "__main__":

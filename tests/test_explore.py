@@ -16,11 +16,11 @@ import pytest
 from groove.embedding.embedded import EmbeddedLibrary, save
 from groove.errors import ConfigError, RunError
 from groove.explore import ExploreConfig, run
-from groove.explorer.content import RINGS, SEEN, easiest_first, library_page
-from groove.explorer.layout import map_of
+from groove.explorer.map_layout import map_of
+from groove.explorer.page import RINGS, SEEN, page_data
 from groove.retrieval.search import nearest_of_other_songs
 from tests.embedding.libraries import embedded_library
-from tests.explorer.test_page import EVIL, data_of, unpacked
+from tests.explorer.test_page import EVIL, data_of, texts_of, unpacked
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 EVIL_ROW = 7
@@ -66,19 +66,31 @@ def test_run_as_a_user(tmp_path) -> None:
 def test_the_page_shows_what_the_library_says() -> None:
     library = library_of(30)
     vectors = library.space("pooled")
-    page = library_page(library, "pooled", map_of(vectors, "pca"), nearest_of_other_songs(vectors, library.song, 4))
-    assert page.texts["title"] == library.column("title") and page.texts["substyle"] == library.column("substyle")
-    assert page.texts["author"] == library.column("description") and set(page.texts["split"]) <= set(SEEN)
-    assert page.orders["difficulty"] == ["Easy", "Medium", "Hard", "Challenge"]
-    for index, axis in enumerate(page.axes):
-        np.testing.assert_array_equal(page.numbers[axis], library.radar[:, index])
-    assert "pooled" in page.about[1] and "10 nearest" in page.how
+    xy, how = map_of(vectors, "pca")
+    data = page_data(library, "pooled", xy, how, nearest_of_other_songs(vectors, library.song, 4))
+    for name in ("title", "substyle", "artist", "pack", "difficulty", "simfile", "split"):
+        assert texts_of(data, name) == library.column(name)
+    assert texts_of(data, "author") == library.column("description") and set(texts_of(data, "split")) <= set(SEEN)
+    columns = {"meter": "meter", "bpm": "bpm", "length": "length_s", "steps": "steps"}
+    numbers = {name: library.column(column) for name, column in columns.items()}
+    numbers |= {axis: library.radar[:, index] for index, axis in enumerate(data["axes"])} | {
+        "x": xy[:, 0],
+        "y": xy[:, 1],
+    }
+    for name, values in numbers.items():
+        np.testing.assert_allclose(unpacked(data["numbers"][name]), values, rtol=1e-6)
+    assert unpacked(data["song"]).tolist() == library.song.tolist()
+    assert "pooled" in data["about"][1] and "10 nearest" in data["how"] == how
 
 
-def test_styles_stand_in_the_order_of_their_classes() -> None:
-    styles = ["b", "a", "", "Hard: x", "Easy: x", "b"]
-    assert easiest_first(styles, np.array([2, 1, 0, 2, 0, 1])) == ["Easy: x", "a", "b", "Hard: x"]
-    assert easiest_first([], np.array([])) == []
+def test_names_stand_in_the_order_of_difficulty() -> None:
+    library = embedded_library(6)  # Easy, Medium, Hard, Challenge, Edit, Easy
+    styles = pa.array(["b", "a", "b", "Hard: x", "", "Easy: x"])
+    library = replace(library, table=library.table.append_column("substyle", styles))
+    vectors = library.space("pooled")
+    data = page_data(library, "pooled", vectors[:, :2], "", nearest_of_other_songs(vectors, library.song, 1))
+    assert data["texts"]["substyle"]["names"] == ["Easy: x", "b", "a", "Hard: x", ""]
+    assert data["texts"]["difficulty"]["names"] == ["Easy", "Medium", "Hard", "Challenge", "Edit"]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +276,7 @@ def test_a_chart_its_radar_and_its_neighbours(tab, written) -> None:
 
 def test_a_click_on_the_map_opens_the_chart_there(tab, written) -> None:
     library = written[1]
-    places = map_of(library.space("projection"), "pca").xy
+    places = map_of(library.space("projection"), "pca")[0]
     alone = int(np.argmax([np.sort(np.linalg.norm(places - place, axis=1))[1] for place in places]))
     box = tab.locator("#marks").bounding_box()
     size = min(box["width"], box["height"]) - 56

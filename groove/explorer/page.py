@@ -13,69 +13,91 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
+
+from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.embedding.embedded import EmbeddedLibrary
+from groove.embedding.library import about
+from groove.retrieval.search import Neighbors
+from groove.styles.division import COLUMN as SUBSTYLE
 
 PROGRAM = (
     *("data.js", "scales.js", "frame.js", "map.js", "pointer.js"),
     *("radar.js", "search.js", "filters.js", "details.js", "main.js"),
 )
 """The parts of the program, in their order; together they are one script."""
-_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+RINGS = {"konami": (50.0, 100.0, 150.0, 200.0), "stepmania": (0.25, 0.5, 0.75, 1.0)}
+"""Where the pentagon of each radar has its rings: the games' own pentagons end at the last one."""
+SEEN = {
+    "train": "the model was trained on it",
+    "val": "held out: the model was not trained on it",
+    "unseen": "never seen by the model's training",
+    "unknown": "cannot tell whether the model was trained on it",
+}
+TEXTS = {name: name for name in ("title", "artist", "pack", "difficulty", "simfile", "split")} | {
+    "author": "description"
+}
+NUMBERS = {"meter": "meter", "bpm": "bpm", "length": "length_s", "steps": "steps"}
+"""What the page calls the library's columns."""
+_UNSAFE = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
-@dataclass(frozen=True)
-class LibraryPage:
-    """What the page shows of N charts.
+def page_data(
+    library: EmbeddedLibrary, space: str, xy: NDArray[np.float64], how: str, neighbors: Neighbors
+) -> dict[str, Any]:
+    """Return what the page's program reads of N charts; a column of sub-styles is shown where there is one.
 
-    Attributes:
-        about: lines for the head of the page: whose embeddings, of which library.
-        how: how the map was made.
-        axes: names of the radar's axes, also names of `numbers`.
-        rings: values at which the radar has its rings, ascending; larger values are drawn on the last one.
-        texts: `title`, `artist`, `pack`, `difficulty`, `author`, `simfile`, `split` and what else there is, N each.
-        numbers: `x`, `y` (0 to 1), `meter`, `bpm`, `length` (s), `steps` and the axes, N each.
-        song: a number per chart, equal for the charts of one song.
-        neighbors: rows of the nearest charts, (N, K), -1 where there is none.
-        distances: how far they are, (N, K).
-        orders: the names of a text in the order to show them, where it is not the alphabet's.
-        meanings: what the names of `split` mean.
+    In `space` the charts have their `neighbors` and their places `xy` (N, 2), 0 to 1, which were made as `how` says.
     """
+    names = TEXTS | ({SUBSTYLE: SUBSTYLE} if SUBSTYLE in library.table.column_names else {})
+    texts = {name: [value or "" for value in library.column(column)] for name, column in names.items()}
+    numbers = {name: library.table[column].to_numpy() for name, column in NUMBERS.items()}
+    numbers |= {"x": xy[:, 0], "y": xy[:, 1], **dict(zip(RADAR_AXES, library.radar.T, strict=True))}
+    orders: dict[str, Iterable[str]] = {
+        "difficulty": [slot for slots in library.classes.values() for slot in slots],
+        "split": SEEN,
+        SUBSTYLE: [style for _, style in sorted(zip(library.label, texts.get(SUBSTYLE, []), strict=False)) if style],
+    }
+    count, k = neighbors.rows.shape
+    none = int(np.iinfo(_unsigned(count + 1)).max)  # no row has this number
+    distances = np.where(np.isfinite(neighbors.distance), neighbors.distance, 0.0)
+    return {
+        "count": count,
+        "about": [about(library), f"{library.family} radar; distances in the {space} space of the model"],
+        "how": how,
+        "axes": RADAR_AXES,
+        "rings": RINGS[library.family],
+        "meanings": SEEN,
+        "texts": {name: _coded(values, orders.get(name, ())) for name, values in texts.items()},
+        "numbers": {name: packed(values, "f4") for name, values in numbers.items()},
+        "song": packed(library.song, _unsigned(count)),
+        "neighbors": {
+            "k": k,
+            "none": none,
+            "rows": packed(np.where(neighbors.rows < 0, none, neighbors.rows), _unsigned(count + 1)),
+            "distances": packed(distances, "f4"),
+        },
+    }
 
-    about: Sequence[str]
-    how: str
-    axes: Sequence[str]
-    rings: Sequence[float]
-    texts: Mapping[str, Sequence[str]]
-    numbers: Mapping[str, ArrayLike]
-    song: ArrayLike
-    neighbors: ArrayLike
-    distances: ArrayLike
-    orders: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    meanings: Mapping[str, str] = field(default_factory=dict)
 
-
-def html(page: LibraryPage) -> str:
-    """Return the whole file; ASCII but for the page's own text."""
-    style, program = _part("page.css"), _program()
+def html(data: Mapping[str, Any]) -> str:
+    """Return the whole file that shows `data` (of `page_data`); ASCII but for the page's own text."""
+    style = _part("page.css")
+    program = '"use strict";\n(() => {\n' + "\n".join(map(_part, PROGRAM)) + "})();\n"
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(program)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    parts = {"policy": policy, "style": style, "data": as_json(_content(page)), "program": program}
+    parts = {"policy": policy, "style": style, "data": as_json(data), "program": program}
     return re.sub(r"\{\{(\w+)\}\}", lambda hole: parts[hole[1]], _part("page.html"))  # once: a part may hold braces
 
 
 def _part(name: str) -> str:
     return (files("groove.explorer") / "static" / name).read_text(encoding="utf-8")
-
-
-def _program() -> str:
-    return '"use strict";\n(() => {\n' + "\n".join(_part(name) for name in PROGRAM) + "})();\n"
 
 
 def _digest(text: str) -> str:
@@ -84,34 +106,8 @@ def _digest(text: str) -> str:
 
 
 def as_json(content: Any) -> str:
-    """Return strict JSON that may stand in a script element whatever text it holds."""
-    text = json.dumps(content, allow_nan=False, separators=(",", ":"))  # ASCII: also U+2028 is escaped
-    for letter, escaped in _UNSAFE.items():  # which stand in strings only
-        text = text.replace(letter, escaped)
-    return text
-
-
-def _content(page: LibraryPage) -> dict[str, Any]:
-    neighbors = np.asarray(page.neighbors)
-    count, k = neighbors.shape
-    none = np.iinfo(_unsigned(count + 1)).max  # no row has this number
-    return {
-        "count": count,
-        "about": list(page.about),
-        "how": page.how,
-        "axes": list(page.axes),
-        "rings": list(page.rings),
-        "meanings": dict(page.meanings),
-        "texts": {name: _coded(values, page.orders.get(name, ())) for name, values in page.texts.items()},
-        "numbers": {name: packed(np.asarray(values), "f4") for name, values in page.numbers.items()},
-        "song": packed(np.asarray(page.song), _unsigned(count)),
-        "neighbors": {
-            "k": k,
-            "none": int(none),
-            "rows": packed(np.where(neighbors < 0, none, neighbors), _unsigned(count + 1)),
-            "distances": packed(np.asarray(page.distances), "f4"),
-        },
-    }
+    """Return strict JSON in ASCII that may stand in a script element whatever text it holds."""
+    return json.dumps(content, allow_nan=False, separators=(",", ":")).translate(_UNSAFE)  # they stand in strings only
 
 
 def _coded(values: Sequence[str], order: Iterable[str]) -> dict[str, Any]:
@@ -123,7 +119,7 @@ def _coded(values: Sequence[str], order: Iterable[str]) -> dict[str, Any]:
     return {"names": names, "codes": packed(np.array([place[value] for value in values]), _unsigned(len(names)))}
 
 
-def packed(values: np.ndarray, kind: str) -> dict[str, str]:
+def packed(values: NDArray[Any], kind: str) -> dict[str, str]:
     """Return `values`, flattened, in base64 as `kind`: ``u2``, ``u4`` or ``f4``."""
     return {"kind": kind, "data": base64.b64encode(values.astype(f"<{kind}").tobytes()).decode()}
 

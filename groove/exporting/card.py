@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
@@ -12,6 +11,8 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import plain
@@ -24,9 +25,7 @@ from groove.features.frames import CHART_FEATURES
 from groove.runs import metric_columns as columns
 from groove.runs.layout import CARD_FILE, INFO_FILE, LAST, METRICS_FILE, RETRIEVAL_FILE, VERDICT_FILE
 
-LICENSE_NOTE = (
-    "left to who passes this on: say here under which terms, and whether the songs it was trained on allow it"
-)
+LICENSE_NOTE = "left to who passes this on: say under which terms, and whether the songs it was trained on allow it"
 HOW_TO_LOAD = "import groove; model = groove.load_run('FOLDER')  # no pickle; or python -m groove.embed run=FOLDER"
 _LOGITS = {
     "classification": "one logit per class",
@@ -37,7 +36,8 @@ _LOGITS = {
 
 def model_card(trained: TrainedModel, files: Mapping[str, bytes], check: OnnxCheck | None) -> dict[str, Any]:
     """Return the card of `trained`, exported as `files` (name -> content), as plain containers."""
-    data = trained.settings.data
+    data, network = trained.settings.data, trained.settings.model
+    sizes = {"classes": len(trained.classes), "frames_per_beat": trained.settings.features.frames_per_beat}
     return {
         "format": FORMAT,
         "how_to_load": HOW_TO_LOAD,
@@ -45,23 +45,22 @@ def model_card(trained: TrainedModel, files: Mapping[str, bytes], check: OnnxChe
         "license_note": LICENSE_NOTE,
         "experiment": trained.settings.experiment.name,
         "weights_digest": trained.digest,
-        "arguments": constructor_arguments(trained),
+        "arguments": network.arguments | sizes,
         "classes": {name: list(slots) for name, slots in data.classes.items()},
         "radar": {"family": data.radar, "axes": list(RADAR_AXES), "scaler": trained.scaler.state()},
         "inputs": _inputs(trained),
-        "outputs": _outputs(trained),
+        "outputs": {
+            "pooled": trained.model.pooling.out_dim,
+            "embedding": f"{network.projection_dim} numbers, not normalised; called projection in {EMBEDDINGS_FILE}",
+            "logits": _LOGITS[network.head],
+            "compare_by": "Euclidean distance",
+        },
         **_of_training(trained),
-        "onnx": None if check is None else _onnx(check, trained),
+        "onnx": None if check is None else _onnx(check),
         "config": plain(trained.settings),
         "versions": _versions(),
         "files": {name: {"bytes": len(x), "sha256": hashlib.sha256(x).hexdigest()} for name, x in files.items()},
     }
-
-
-def constructor_arguments(trained: TrainedModel) -> dict[str, Any]:
-    """Return the arguments that build the network of `trained`."""
-    stride = trained.settings.features.frames_per_beat
-    return trained.settings.model.arguments | {"classes": len(trained.classes), "frames_per_beat": stride}
 
 
 def _inputs(trained: TrainedModel) -> dict[str, Any]:
@@ -78,71 +77,49 @@ def _inputs(trained: TrainedModel) -> dict[str, Any]:
     }
 
 
-def _outputs(trained: TrainedModel) -> dict[str, Any]:
-    model = trained.settings.model
-    return {
-        "pooled": trained.model.pooling.out_dim,
-        "embedding": f"{model.projection_dim} numbers, not normalised; called projection in {EMBEDDINGS_FILE}",
-        "logits": _LOGITS[model.head],
-        "compare_by": "Euclidean distance",
-    }
-
-
-def _onnx(check: OnnxCheck, trained: TrainedModel) -> dict[str, Any]:
+def _onnx(check: OnnxCheck) -> dict[str, Any]:
     batch = "each alone, and in padded batches of mixed lengths, against torch"
     about = {"checked_on": batch, "allowed_relative": TOLERANCE, "onnxruntime": version("onnxruntime")}
     return asdict(check) | {"frames": list(check.frames), "onnx": version("onnx")} | about
 
 
 def _of_training(trained: TrainedModel) -> dict[str, Any]:
-    """Return ``data`` (library and split) and ``results`` of the run; an exported model's come from its own card."""
-    folder = trained.folder
+    """Return checkpoint, data (library, split) and results of the run, null where its folder lacks them.
+
+    Those of an exported model come from its own card.
+    """
+    folder, settings = trained.folder, trained.settings.data
     if (folder / CARD_FILE).is_file() and trained.path.suffix != ".ckpt":
         card = read_card(folder)
         return {key: card.get(key) for key in ("checkpoint", "data", "results")}
-    of_last = trained.path.name == LAST
-    results = _results(folder) if of_last else {"note": "not the run's last epoch: it has no results of its own"}
-    return {"checkpoint": trained.path.name, "data": _data(trained, folder), "results": results}
-
-
-def _data(trained: TrainedModel, folder: Path) -> dict[str, Any]:
-    settings = trained.settings.data
-    split = {"seed": settings.split_seed, "val_fraction": settings.val_fraction, "fold": settings.fold}
     counts = (_json(folder / INFO_FILE) or {}).get("data") or {}
-    return {
+    embeddings = folder / EMBEDDINGS_FILE
+    data = {
         "songs": settings.songs or settings.generated.root,
-        "fingerprint": _fingerprint(folder / EMBEDDINGS_FILE),
-        "split": split,
+        "fingerprint": load(embeddings).provenance.trained_on if embeddings.is_file() else None,
+        "split": {"seed": settings.split_seed, "val_fraction": settings.val_fraction, "fold": settings.fold},
         "charts": {name: counts.get(name) for name in ("train", "val")},
         "songs_in_split": {name: counts.get(f"{name}_songs") for name in ("train", "val")},
     }
+    results: dict[str, Any] = {"note": "not the run's last epoch: it has no results of its own"}
+    if trained.path.name == LAST:
+        verdict = _json(folder / VERDICT_FILE)
+        results = {
+            "last_epoch": _last_epoch(folder / METRICS_FILE),
+            "retrieval": _json(folder / RETRIEVAL_FILE),
+            "verdict": verdict and {key: verdict.get(key) for key in ("state", "passed", "summary")},
+        }
+    return {"checkpoint": trained.path.name, "data": data, "results": results}
 
 
-def _fingerprint(path: Path) -> str | None:
-    """Return the fingerprint of the library trained on, or None where the run keeps no embeddings."""
-    return load(path).provenance.trained_on if path.is_file() else None
-
-
-def _results(folder: Path) -> dict[str, Any]:
-    """Return the held-out numbers of the last epoch and the verdict; what the run folder lacks is null."""
-    retrieval = _json(folder / RETRIEVAL_FILE)
-    verdict = _json(folder / VERDICT_FILE)
-    return {
-        "last_epoch": _last_row(folder / METRICS_FILE),
-        "retrieval": retrieval,
-        "verdict": verdict and {key: verdict.get(key) for key in ("state", "passed", "summary")},
-    }
-
-
-def _last_row(path: Path) -> dict[str, float] | None:
-    """Return the held-out numbers of the last row of a ``metrics.csv``, or None if there is none."""
+def _last_epoch(path: Path) -> dict[str, float] | None:
+    """Return the finite held-out numbers of the last row of a ``metrics.csv``, or None if there is none."""
     if not path.is_file():
         return None
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     try:
-        last = {key: float(text) for key, text in rows[-1].items() if key.startswith(columns.HELD_OUT) and text}
-        return {"epoch": float(rows[-1][columns.EPOCH])} | {key: x for key, x in last.items() if math.isfinite(x)}
+        last = pd.read_csv(path, dtype=str, keep_default_na=False).iloc[-1]
+        held_out = {name: float(x) for name, x in last.items() if str(name).startswith(columns.HELD_OUT) and x}
+        return {"epoch": float(last[columns.EPOCH])} | {name: x for name, x in held_out.items() if math.isfinite(x)}
     except (IndexError, KeyError, ValueError, TypeError) as error:
         raise RunError(f"{path} cannot be read ({type(error).__name__}): cut short, or of another version") from error
 

@@ -24,8 +24,10 @@ from torch.nn import functional
 
 from groove.data.dataset import BatchRequest, ChartBatch, ChartTable
 from groove.embedding.encode import charts_of
+from groove.embedding.trained import TrainedModel
 from groove.errors import RunError
 from groove.features.audio import AUDIO_FEATURES
+from groove.features.catalogue import Catalogue
 from groove.features.frames import CHART_FEATURES
 from groove.model.fusion import RADAR_DIM, LateFusionClassifier
 
@@ -35,18 +37,13 @@ TOLERANCE = 1e-4
 """Largest difference from torch, relative to the largest number of the output."""
 CHECKED_CHARTS = 50
 _TOGETHER = 8
-_METADATA = "groove"
 
 
 @dataclass(frozen=True)
 class OnnxCheck:
-    """How far onnxruntime is from torch on real charts, each alone and in padded batches.
+    """How far onnxruntime is from torch on `charts` charts, the shortest and longest of which have `frames` frames.
 
-    Attributes:
-        charts: how many.
-        frames: the shortest and the longest of them.
-        max_abs_difference: per output.
-        relative: the same, relative to the largest number of the output.
+    The largest difference of each output is absolute, and relative to the output's largest number, which is checked.
     """
 
     charts: int
@@ -54,12 +51,20 @@ class OnnxCheck:
     max_abs_difference: dict[str, float]
     relative: dict[str, float]
 
+    def __str__(self) -> str:
+        absolute = ", ".join(f"{name} {value:.1e}" for name, value in self.max_abs_difference.items())
+        worst = f"{max(self.relative.values()):.1e} (must be <= {TOLERANCE:.0e})"
+        return (
+            f"{self.charts} charts of {self.frames[0]:,} to {self.frames[1]:,} frames, largest difference: relative to "
+            f"the output's largest number {worst}; absolute: {absolute}"
+        )
+
 
 class FrameInput(nn.Module):
     """The model on plain tensors and a whole batch at once, instead of a `ChartBatch` in chunks of similar length."""
 
     def __init__(self, model: LateFusionClassifier) -> None:
-        """Wrap `model`; nothing is copied."""
+        """Wrap `model`."""
         super().__init__()
         self.model = model
 
@@ -81,15 +86,28 @@ def input_names(model: LateFusionClassifier) -> tuple[str, ...]:
     return INPUTS if model.radar_mlp is None else (*INPUTS, "radar")
 
 
+def checked_onnx(trained: TrainedModel, catalogue: Catalogue) -> tuple[bytes, OnnxCheck]:
+    """Return the ONNX file of `trained`, and how it differs from torch on charts of `catalogue` (`check_onnx`)."""
+    from groove.embedding.apply import scaled_table  # brings Lightning along
+
+    content = onnx_bytes(trained.model, {"weights_digest": trained.digest, "classes": trained.classes})
+    table = scaled_table(trained, catalogue.table)
+    batches = sample_batches(trained.model, table, catalogue.store, CHECKED_CHARTS)
+    return content, check_onnx(content, trained.model, batches)
+
+
 def onnx_bytes(model: LateFusionClassifier, about: dict[str, Any]) -> bytes:
     """Return `model` as an ONNX file whose batch and length are free; `about` goes into its metadata as JSON."""
     names = input_names(model)
+    chart, audio = (torch.zeros(2, 101, len(features)) for features in (CHART_FEATURES, AUDIO_FEATURES))
+    example = (chart, audio, torch.ones(2), torch.tensor([101, 55]), torch.zeros(2, RADAR_DIM))[: len(names)]
     batch, frames = torch.export.Dim("batch"), torch.export.Dim("frames")
     shapes = ({0: batch, 1: frames}, {0: batch, 1: frames}, *[{0: batch}] * (len(names) - 2))
-    with _quiet():
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of optional packages that it does not find
+    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
         program: Any = torch.onnx.export(
             FrameInput(model.eval()),
-            _example(names),
+            example,
             input_names=names,
             output_names=OUTPUTS,
             dynamic_shapes=shapes,
@@ -100,30 +118,8 @@ def onnx_bytes(model: LateFusionClassifier, about: dict[str, Any]) -> bytes:
     for node in (*proto.graph.node, *proto.graph.value_info):
         del node.metadata_props[:]  # where each operation stands in the source, on the machine that exports
     entry = proto.metadata_props.add()
-    entry.key, entry.value = _METADATA, json.dumps(about)
+    entry.key, entry.value = "groove", json.dumps(about)
     return proto.SerializeToString(deterministic=True)
-
-
-def _example(names: Sequence[str]) -> tuple[Tensor, ...]:
-    """Return inputs of 2 charts and an uneven number of frames; all values are free in the export."""
-    lengths = torch.tensor([101, 55])
-    chart, audio = (torch.zeros(2, 101, len(features)) for features in (CHART_FEATURES, AUDIO_FEATURES))
-    inputs = {"chart": chart, "audio": audio, "has_audio": torch.ones(2), "lengths": lengths}
-    return tuple((inputs | {"radar": torch.zeros(2, RADAR_DIM)})[name] for name in names)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what the exporter says of itself (deprecations inside torch, optional packages it does not find)."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def sample_batches(model: LateFusionClassifier, table: ChartTable, store: Path, charts: int) -> Iterator[ChartBatch]:
@@ -143,19 +139,16 @@ def check_onnx(content: bytes, model: LateFusionClassifier, batches: Iterable[Ch
     Raises:
         RunError: if an output differs by more than `TOLERANCE`, relatively.
     """
-    session = session_of(content)
+    session, names = session_of(content), input_names(model)
     difference, largest = np.zeros(len(OUTPUTS)), np.zeros(len(OUTPUTS))
-    charts: set[int] = set()
-    lengths: list[int] = []
+    frames: dict[int, int] = {}
     for batch in batches:
-        output = model(batch)
-        found = session.run(list(OUTPUTS), feed(batch, input_names(model)))
+        output, found = model(batch), session.run(list(OUTPUTS), feed(batch, names))
         for i, (name, array) in enumerate(zip(OUTPUTS, found, strict=True)):
             expected = getattr(output, name).numpy()
             difference[i] = np.maximum(difference[i], np.abs(expected - array).max())  # a NaN stays one
             largest[i] = np.maximum(largest[i], np.abs(expected).max())
-        charts |= set(batch.index.tolist())
-        lengths += batch.lengths.tolist()
+        frames |= zip(batch.index.tolist(), batch.lengths.tolist(), strict=True)
     relative = dict(zip(OUTPUTS, (difference / np.maximum(largest, 1e-12)).tolist(), strict=True))
     wrong = [f"{name} by {value:.1e}" for name, value in relative.items() if not value <= TOLERANCE]
     if wrong:
@@ -164,15 +157,15 @@ def check_onnx(content: bytes, model: LateFusionClassifier, batches: Iterable[Ch
             f"must be <= {TOLERANCE:.0e}; nothing was written"
         )
     absolute = dict(zip(OUTPUTS, difference.tolist(), strict=True))
-    return OnnxCheck(len(charts), (min(lengths), max(lengths)), absolute, relative)
+    return OnnxCheck(len(frames), (min(frames.values()), max(frames.values())), absolute, relative)
 
 
-def session_of(content: bytes, threads: int = 1) -> Any:
+def session_of(content: bytes) -> Any:
     """Return an onnxruntime session of the ONNX file `content`."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 

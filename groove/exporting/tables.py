@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import faiss
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -36,16 +37,13 @@ _HEADER = """\
 --   local chart = song and song[kind] and song[kind][ToEnumShortString(steps:GetDifficulty())]
 local radar = {{}}
 """
-Charts = dict[str, dict[str, dict[str, Sequence[float]]]]
-"""The five numbers by song folder, steps type and slot."""
 
 
 def embeddings_npz(library: EmbeddedLibrary) -> bytes:
     """Return a ``.npz`` file of `library`: ``numpy.load(path, allow_pickle=False)`` reads it.
 
-    Arrays: ``pooled`` (N, D), ``projection`` (N, E), ``radar`` (N, R) of the family that the model learned, both
-    families as ``konami`` and ``stepmania``, ``radar_scaled`` in the scaler's units, ``radar_axes`` (R,), and one array
-    (N,) per column of metadata.
+    Arrays: ``pooled`` (N, D), ``projection`` (N, E), ``konami``, ``stepmania`` and ``radar`` (N, R), the one that the
+    model learned, ``radar_scaled`` in the scaler's units, ``radar_axes`` (R,), and one (N,) per column of metadata.
     """
     arrays: dict[str, NDArray[Any]] = dict(library.vectors)
     arrays["radar"], arrays["radar_scaled"] = library.radar, library.scaled_radar
@@ -62,8 +60,6 @@ def embeddings_npz(library: EmbeddedLibrary) -> bytes:
 
 def exact_index(vectors: NDArray[np.float32]) -> bytes:
     """Return an exact Euclidean index of `vectors` (N, E), rows as in the table, for ``faiss.read_index(path)``."""
-    import faiss
-
     index: Any = faiss.IndexFlatL2(vectors.shape[1])
     index.add(np.ascontiguousarray(vectors))
     return faiss.serialize_index(index).tobytes()
@@ -80,47 +76,40 @@ def radar_csv(library: EmbeddedLibrary) -> bytes:
 def radar_lua(library: EmbeddedLibrary) -> bytes:
     """Return a Lua file that returns the radar (of the family that the model learned) of every chart, in pure ASCII."""
     charts = charts_by_folder(library)
-    header = _HEADER.format(family=library.family, charts=len(library), songs=len(charts))
     folders = sorted(charts)
-    blocks = [folders[start : start + _SONGS_PER_BLOCK] for start in range(0, len(folders), _SONGS_PER_BLOCK)]
-    lines = [line for block in blocks for line in _block(block, charts)]
+    lines = []
+    for start in range(0, len(folders), _SONGS_PER_BLOCK):
+        lines.append("do local function add()")
+        for folder in folders[start : start + _SONGS_PER_BLOCK]:
+            kinds = {kind: _lua_table(slots) for kind, slots in charts[folder].items()}
+            lines.append(f"radar[{lua_string(folder)}]={_lua_table(kinds)}")
+        lines.append("end add() end")
+    header = _HEADER.format(family=library.family, charts=len(library), songs=len(charts))
     return (header + "".join(f"{line}\n" for line in lines) + "return radar\n").encode("ascii")
 
 
-def charts_by_folder(library: EmbeddedLibrary) -> Charts:
-    """Return the radar of every chart; the first of a slot (by `chart_id`) has its name, others the description too."""
+def charts_by_folder(library: EmbeddedLibrary) -> dict[str, dict[str, dict[str, str]]]:
+    """Return the radar of every chart in Lua by song folder, steps type and slot.
+
+    The first chart of a slot (by `chart_id`) has its name, others the description too.
+    """
     names = ("pack", "simfile", "steps_type", "difficulty", "description")
-    charts: Charts = {}
+    charts: dict[str, dict[str, dict[str, str]]] = {}
     for values, *facts in zip(library.radar.tolist(), *map(library.column, names), strict=True):
         pack, simfile, steps_type, difficulty, description = facts
         slots = charts.setdefault(song_folder(pack, simfile), {}).setdefault(steps_type, {})
-        slots[_free_slot(slots, difficulty, description)] = values
+        longer = f"{difficulty} {description}".rstrip()
+        free = itertools.chain((difficulty, longer), (f"{longer} {number}" for number in itertools.count(2)))
+        numbers = (f"{axis}={round(x, DECIMALS)!r}" for axis, x in zip(RADAR_AXES, values, strict=True))
+        slots[next(name for name in free if name not in slots)] = "{" + ",".join(numbers) + "}"
     return charts
 
 
-def _free_slot(slots: Mapping[str, Any], difficulty: str, description: str) -> str:
-    name = f"{difficulty} {description}".rstrip()
-    free = itertools.chain((difficulty, name), (f"{name} {number}" for number in itertools.count(2)))
-    return next(name for name in free if name not in slots)
-
-
-def _block(folders: Sequence[str], charts: Charts) -> Iterator[str]:
-    """Yield the lines that add `folders` in a function of their own."""
-    yield "do local function add()"
-    for folder in folders:
-        kinds = ",".join(f"[{lua_string(kind)}]={_slots(charts[folder][kind])}" for kind in sorted(charts[folder]))
-        yield f"radar[{lua_string(folder)}]={{{kinds}}}"
-    yield "end add() end"
-
-
-def _slots(slots: Mapping[str, Sequence[float]]) -> str:
+def _lua_table(content: Mapping[str, str]) -> str:
+    """Return a Lua table by name, slots in order of difficulty."""
     order = {name: index for index, name in enumerate(DIFFICULTIES)}
-    names = sorted(slots, key=lambda name: (order.get(name.split(" ")[0], len(order)), name))
-    return "{" + ",".join(f"[{lua_string(name)}]={_numbers(slots[name])}" for name in names) + "}"
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return "{" + ",".join(f"{axis}={round(x, DECIMALS)!r}" for axis, x in zip(RADAR_AXES, values, strict=True)) + "}"
+    names = sorted(content, key=lambda name: (order.get(name.split(" ")[0], len(order)), name))
+    return "{" + ",".join(f"[{lua_string(name)}]={content[name]}" for name in names) + "}"
 
 
 def lua_string(text: str) -> str:

@@ -36,6 +36,11 @@ class Trait(NamedTuple):
     less: str
     per_step: bool = False
 
+    @property
+    def name(self) -> str:
+        """Return what the number is called in a table."""
+        return f"{self.column}_per_step" if self.per_step else self.column
+
 
 TRAITS = (
     Trait("stream", "dense streams", "sparse streams"),
@@ -54,13 +59,10 @@ TRAITS = (
 
 
 class Differences(NamedTuple):
-    """How K sub-styles differ from the rest of their class in F traits.
+    """How K sub-styles differ from the rest of their class in F traits, (K, F) each.
 
-    Attributes:
-        traits: the traits, F of them.
-        z: their median less that of the rest, in robust spreads of the class, (K, F).
-        from_class: their median less that of the class, in the same spreads, (K, F).
-        p: p-values of the rank tests, (K, F).
+    `z` is their median less that of the rest, `from_class` their median less that of the class, both in robust spreads
+    of the class; `p` are the p-values of the rank tests.
     """
 
     traits: Sequence[Trait]
@@ -69,24 +71,15 @@ class Differences(NamedTuple):
     p: NDArray[np.float64]
 
 
-def trait_name(trait: Trait) -> str:
-    """Return what the number is called in a table."""
-    return f"{trait.column}_per_step" if trait.per_step else trait.column
-
-
 def trait_values(library: EmbeddedLibrary) -> tuple[list[Trait], NDArray[np.float64]]:
     """Return the traits that the library's table has, and their values, (N, F)."""
-    columns = set(library.table.column_names)
-    known = [trait for trait in TRAITS if trait.column in RADAR_AXES or trait.column in columns]
-    values = [_values(library, trait) for trait in known]
-    return known, np.stack(values, axis=1)
-
-
-def _values(library: EmbeddedLibrary, trait: Trait) -> NDArray[np.float64]:
-    if trait.column in RADAR_AXES:
-        return library.radar[:, RADAR_AXES.index(trait.column)]
-    values = library.table[trait.column].to_numpy().astype(np.float64)
-    return values / np.maximum(library.table["steps"].to_numpy(), 1.0) if trait.per_step else values
+    numbers: dict[str, NDArray[np.float64]] = dict(zip(RADAR_AXES, library.radar.T, strict=True))
+    for trait in TRAITS:
+        if trait.column in library.table.column_names:
+            numbers[trait.column] = library.table[trait.column].to_numpy().astype(np.float64)
+    known = [trait for trait in TRAITS if trait.column in numbers]
+    steps = np.maximum(library.table["steps"].to_numpy(), 1.0)
+    return known, np.stack([numbers[x.column] / steps if x.per_step else numbers[x.column] for x in known], axis=1)
 
 
 def differences(traits: Sequence[Trait], values: NDArray[np.float64], labels: NDArray[np.int64]) -> Differences:
@@ -131,26 +124,12 @@ def style_names(found: Differences, of_class: str) -> list[str]:
     A sub-style without a difference that may be named is ``typical <class>``. Names that would be the same get further
     differences, as far as there are any, then a number.
     """
-    said = [phrases(found, cluster) for cluster in range(len(found.z))]
-    words = [WORDS] * len(said)
-    while True:
-        names = [_name(phrase[:count], of_class) for phrase, count in zip(said, words, strict=True)]
+    said = [phrases(found, cluster) or [f"typical {of_class}"] for cluster in range(len(found.z))]
+    words, longer = [WORDS] * len(said), [True]
+    while any(longer):
+        names = [", ".join(phrase[:count]) for phrase, count in zip(said, words, strict=True)]
         counts = Counter(names)
         longer = [counts[name] > 1 and count < len(s) for name, count, s in zip(names, words, said, strict=True)]
-        if not any(longer):
-            return _numbered(names)
         words = [count + more for count, more in zip(words, longer, strict=True)]
-
-
-def _name(said: Sequence[str], of_class: str) -> str:
-    return ", ".join(said) if said else f"typical {of_class}"
-
-
-def _numbered(names: Sequence[str]) -> list[str]:
-    """Return `names` with 2, 3, ... after those that came before."""
-    seen: Counter[str] = Counter()
-    numbered = []
-    for name in names:
-        seen[name] += 1
-        numbered.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return numbered
+    times = [names[: place + 1].count(name) for place, name in enumerate(names)]
+    return [name if number == 1 else f"{name} ({number})" for name, number in zip(names, times, strict=True)]

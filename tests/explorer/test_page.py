@@ -6,12 +6,16 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from groove.explorer.page import LibraryPage, as_json, html, packed
+from groove.explorer.page import as_json, html, packed, page_data
+from groove.retrieval.search import Neighbors
+from tests.embedding.libraries import embedded_library
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'\u2028`${alert(3)}`"
 TYPES = {"u2": "<u2", "u4": "<u4", "f4": "<f4"}
@@ -39,23 +43,13 @@ class Elements(HTMLParser):
             self.texts.append((*self.tags[-1], data))
 
 
-def page_of(titles: list[str], **changes) -> LibraryPage:
-    n = len(titles)
-    names = ("artist", "pack", "author", "simfile")
-    settings = {
-        "about": ["about"],
-        "how": "by hand",
-        "axes": ["stream", "voltage", "air", "freeze", "chaos"],
-        "rings": [50, 100],
-        "texts": {name: ["x"] * n for name in names}
-        | {"title": titles, "difficulty": ["Hard", "Easy", "Edit"] * (n // 3), "split": ["val"] * n},
-        "numbers": {name: np.arange(n) + i / 7 for i, name in enumerate(("x", "y", "meter", "bpm", "length", "steps"))},
-        "song": np.arange(n),
-        "neighbors": np.tile([1, -1], (n, 1)),
-        "distances": np.tile([0.5, 0.0], (n, 1)),
-        "orders": {"difficulty": ["Easy", "Medium", "Hard"]},
-    }
-    return LibraryPage(**(settings | changes))
+def data_with(title: str, charts: int = 5, k: int = 2) -> dict:
+    """Return what a page of `charts` charts holds, all of this title; their neighbor is the last one."""
+    library = embedded_library(5).take(np.arange(charts) % 5)
+    table = library.table.set_column(library.table.column_names.index("title"), "title", pa.array([title] * charts))
+    rows = np.tile([charts - 1, -1][:k], (charts, 1))
+    neighbors = Neighbors(rows, np.where(rows < 0, np.inf, 0.5))
+    return page_data(replace(library, table=table), "pooled", np.zeros((charts, 2)), "by hand", neighbors)
 
 
 def data_of(text: str) -> dict:
@@ -67,40 +61,31 @@ def unpacked(column: dict) -> np.ndarray:
     return np.frombuffer(base64.b64decode(column["data"]), TYPES[column["kind"]])
 
 
+def texts_of(data: dict, name: str) -> list[str]:
+    coded = data["texts"][name]
+    return [coded["names"][code] for code in unpacked(coded["codes"])]
+
+
 def test_the_data_are_those_given():
-    page = page_of(["b", "a", "b", "c", "ä 譜面", "d"])
-    data = data_of(html(page))
-    assert data["count"] == 6 and data["axes"] == page.axes and data["how"] == "by hand"
-    for name, values in page.texts.items():
-        coded = data["texts"][name]
-        assert [coded["names"][code] for code in unpacked(coded["codes"])] == values
-    for name, values in page.numbers.items():
-        np.testing.assert_allclose(unpacked(data["numbers"][name]), values, rtol=1e-6)
-    assert data["texts"]["difficulty"]["names"] == [
-        "Easy",
-        "Hard",
-        "Edit",
-    ]  # in order, what there is; the rest after it
-    assert unpacked(data["song"]).tolist() == list(range(6))
-    rows = unpacked(data["neighbors"]["rows"]).reshape(6, data["neighbors"]["k"])
-    assert rows.tolist() == [[1, data["neighbors"]["none"]]] * 6 and data["neighbors"]["none"] >= 6
-    assert unpacked(data["neighbors"]["distances"]).tolist() == [0.5, 0.0] * 6
+    given = data_with("ä 譜面")
+    data = data_of(html(given))
+    assert data == json.loads(json.dumps(given)) and data["count"] == 5 and data["how"] == "by hand"
+    assert texts_of(data, "title") == ["ä 譜面"] * 5
+    rows = unpacked(data["neighbors"]["rows"]).reshape(5, data["neighbors"]["k"])
+    assert rows.tolist() == [[4, data["neighbors"]["none"]]] * 5 and data["neighbors"]["none"] >= 5
+    assert unpacked(data["neighbors"]["distances"]).tolist() == [0.5, 0.0] * 5
 
 
 @pytest.mark.parametrize("count", [3, 65535, 65538])
 def test_numbers_of_charts_fit_their_kind(count):
-    neighbors = np.full((count, 1), count - 1)
-    page = page_of(["t"] * count, neighbors=neighbors, distances=np.zeros((count, 1)))
-    found = data_of(html(page))["neighbors"]
+    found = data_with("t", count, k=1)["neighbors"]
     assert (unpacked(found["rows"]) == count - 1).all() and found["none"] != count - 1
 
 
-@pytest.mark.parametrize(
-    "title", [EVIL, "<!--<script>", "{{program}}", "{{data}}", "\u2028\u2029 \\ \" ' &lt;", "\udc80"]
-)
+@pytest.mark.parametrize("title", [EVIL, "<!--<script>", "{{program}}", "{{data}}", "\u2028\u2029 \\ \" ' &lt;"])
 def test_a_title_is_only_ever_data(title):
-    plain = Elements(html(page_of(["plain"] * 3)))
-    text = html(page_of([title] * 3))
+    plain = Elements(html(data_with("plain")))
+    text = html(data_with(title))
     text.encode()
     found = Elements(text)
     assert [tag for tag, _ in found.tags] == [tag for tag, _ in plain.tags]
@@ -109,7 +94,7 @@ def test_a_title_is_only_ever_data(title):
 
 
 def test_the_page_loads_nothing():
-    text = html(page_of(["t"] * 3))
+    text = html(data_with("t"))
     found = Elements(text)
     for tag, attributes in found.tags:
         assert tag not in ("link", "img", "iframe", "object", "embed", "base", "form"), tag
@@ -122,7 +107,7 @@ def test_the_page_loads_nothing():
 
 
 def test_the_policy_names_the_page_s_own_script_and_style_and_nothing_else():
-    found = Elements(html(page_of(["t"] * 3)))
+    found = Elements(html(data_with("t")))
     (policy,) = [a["content"] for tag, a in found.tags if tag == "meta" and a.get("http-equiv")]
     sources = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert sources["default-src"] == "'none'"
@@ -133,6 +118,10 @@ def test_the_policy_names_the_page_s_own_script_and_style_and_nothing_else():
     for rule, (body,) in bodies.items():
         digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
         assert sources[rule] == f"'sha256-{digest}'"
+
+
+def test_half_a_character_of_a_file_name_is_data_too():
+    assert json.loads(as_json(["\udc80 <"])) == ["\udc80 <"] and as_json("\udc80").isascii()
 
 
 def test_a_number_that_is_none_survives():

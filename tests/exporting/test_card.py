@@ -10,7 +10,7 @@ import torch
 from groove.config.schema import plain
 from groove.embedding.trained import load_trained
 from groove.errors import RunError
-from groove.exporting.card import constructor_arguments, model_card
+from groove.exporting.card import model_card
 from groove.exporting.onnx_encoder import OnnxCheck
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES
@@ -41,8 +41,9 @@ def test_the_card_says_what_the_model_takes_gives_and_knows(run):
 def test_the_arguments_are_the_checkpoints_own(run):
     trained = load_trained(run)
     stored = torch.load(trained.path, weights_only=True)["hyper_parameters"]["model"]
-    assert constructor_arguments(trained) == stored | {"frames_per_beat": 4}
-    LateFusionClassifier(**constructor_arguments(trained)).load_state_dict(trained.model.state_dict())
+    arguments = model_card(trained, {}, None)["arguments"]
+    assert arguments == stored | {"frames_per_beat": 4}
+    LateFusionClassifier(**arguments).load_state_dict(trained.model.state_dict())
 
 
 def test_split_and_results_are_the_runs(run):

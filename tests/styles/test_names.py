@@ -14,7 +14,6 @@ from groove.styles.names import (
     phrases,
     spreads,
     style_names,
-    trait_name,
     trait_values,
 )
 from tests.embedding.libraries import embedded_library
@@ -125,7 +124,7 @@ def test_values_are_those_of_the_table_a_step_where_they_are_counts():
     steps = [0.0, *library.column("steps")[1:]]  # a chart without steps divides by 1
     table = table.set_column(table.column_names.index("steps"), "steps", pa.array(steps))
     traits, values = trait_values(replace(library, table=table))
-    names = [trait_name(trait) for trait in traits]
+    names = [trait.name for trait in traits]
     assert names == [*RADAR_AXES, "bpm", "length_s", "jumps_per_step"]
     np.testing.assert_allclose(values[:, :5], library.radar)
     np.testing.assert_allclose(values[:, names.index("bpm")], library.column("bpm"))
