@@ -1,13 +1,12 @@
-"""What every group of settings has in common: typed, in range, read-only, no unknown key; and the kinds of values.
-
-Nothing heavy is imported here, so that a mistake costs a fraction of a second.
-"""
+"""What every group of settings has in common: typed, in range, read-only, no unknown key; and the kinds of values."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class Settings(BaseModel):
@@ -22,6 +21,28 @@ class Settings(BaseModel):
             ValidationError: for a value that cannot be.
         """
         return self.model_validate(self.model_dump() | values)
+
+    def _mistakes(self) -> Iterator[str]:
+        """Yield what the values must be together and are not, each line beginning with a key."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        for mistake in self._mistakes():
+            raise ValueError(mistake)
+        return self
+
+
+def one_of(names: Iterable[str]) -> AfterValidator:
+    """Return a check that a text is one of `names`, as of a Literal that is not written out."""
+    expected = " or ".join(map(repr, names))
+
+    def check(value: str) -> str:
+        if value not in names:
+            raise PydanticCustomError("literal_error", "{expected}", {"expected": expected})
+        return value
+
+    return AfterValidator(check)
 
 
 def _number_as_text(value: Any) -> Any:
