@@ -13,9 +13,8 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from groove.config.base import NAME, PATH, PathText
 from groove.config.messages import kind_of, options, unknown_key
-from groove.config.schema import CONF_DIR
+from groove.config.schema import CONF_DIR, NAME, PATH, PathText
 from groove.errors import ConfigError
 
 _FOLDERS_OF_HYDRA = ("hydra.run.dir", "hydra.sweep.dir")

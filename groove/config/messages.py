@@ -171,18 +171,13 @@ def explain(error: Exception, schema: type[BaseModel]) -> str:
     if isinstance(error, MissingMandatoryValue) and where:
         return _not_given(where)
     text = str(error)
-    several = re.match(r"Ambiguous value for argument '\+*(?P<key>[^=']+)=(?P<value>.*)'", text)
+    several = re.match(r"Ambiguous value for argument '\+*([^=']+)=(.*)'", text)
     if several:
-        return _not_a_sweep(several["key"], several["value"], schema)
+        key, value = several.groups()
+        kinds = options(kind_of(key, schema))
+        if any(typing.get_origin(kind) is list for kind in kinds) and "[" not in value:
+            return f"{key}={value} is several values; a list is written {key}=[{value}]"
+        as_text = f"; as one text '{key}=\"{value}\"'" if str in kinds and '"' not in value else ""
+        return f"{key}={value} is several values: for one run after the other write -m before it{as_text}"
     line = next(iter(text.strip().splitlines()), f"these overrides cannot be used ({type(error).__name__})")
     return f"{where}: {line}" if where else line
-
-
-def _not_a_sweep(key: str, value: str, schema: type[BaseModel]) -> str:
-    """Return the line for several values without ``-m``."""
-    kinds = options(kind_of(key, schema))
-    line = f"{key}={value} is several values"
-    if any(typing.get_origin(kind) is list for kind in kinds) and "[" not in value:
-        return f"{line}; a list is written {key}=[{value}]"
-    as_text = f"; as one text '{key}=\"{value}\"'" if str in kinds and '"' not in value else ""
-    return f"{line}: for one run after the other write -m before it{as_text}"

@@ -7,38 +7,23 @@ once, before any work. Every function below a command takes the typed object: wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from groove.charts.chart import DIFFICULTIES, PANELS
 from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.config.base import (
-    Epochs,
-    NameText,
-    PathText,
-    Percentile,
-    Processes,
-    Rate,
-    Seed,
-    Settings,
-    Share,
-    Text,
-    Weight,
-    Width,
-    one_of,
-)
 from groove.config.messages import explain, line_of
 from groove.config.modules import MODULES
 from groove.errors import ConfigError, did_you_mean
 
-_PACKAGE = Path(__file__).resolve().parent.parent
-CONF_DIR = next((path for path in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if path.is_dir()), _PACKAGE / "conf")
+CONF_DIR = next(path for parent in Path(__file__).resolve().parents if (path := parent / "conf").is_dir())
 """Inside the package where it is installed, beside it in the repository."""
 NO_EFFECT = (
     *("ckpt_path", "data.store", "data.workers", "data.generated.root", "pretrain.root"),
@@ -51,27 +36,73 @@ LOWEST_BAND_HZ = 200
 TEMPO_WINDOW_S = 8.0
 """Width of the window in which the local tempo is found; it must hold two hops."""
 
+
+# --- what every group of settings has in common, and the kinds of values
+
+
+class Settings(BaseModel):
+    """A group of settings. Numbers are finite, nothing is converted (but whole numbers to floats)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, serialize_by_alias=True)
+
+    def changed(self, **values: Any) -> Self:
+        """Return a copy with other `values`, checked again: a ValidationError for those that cannot be."""
+        return self.model_validate(self.model_dump() | values)
+
+    def _mistakes(self) -> Iterator[str]:
+        """Yield what the values must be together and are not, each line beginning with a key."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        for mistake in self._mistakes():
+            raise ValueError(mistake)
+        return self
+
+
+def one_of(names: Collection[str]) -> AfterValidator:
+    """Return a check that a text is one of `names`, as of a Literal that is not written out."""
+    expected = " or ".join(map(repr, names))
+
+    def check(value: str) -> str:
+        if value not in names:
+            raise PydanticCustomError("literal_error", "{expected}", {"expected": expected})
+        return value
+
+    return AfterValidator(check)
+
+
+PATH, NAME = "path", "name"
+"""Marks of text that the command line takes as it is written, brackets, commas and all."""
+Text = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) in (int, float) else value)]
+"""Text, in which a number may stand: a folder may be called 5."""
+PathText = Annotated[Text, PATH]
+NameText = Annotated[Text, NAME]
+
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Processes = Annotated[int, Field(ge=1, le=1024)]
+Width = Annotated[int, Field(ge=1, le=8192)]
+"""Channels of a layer: wider ones have more weights than a machine has memory."""
+Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+Rate = Annotated[float, Field(gt=0, le=10)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Percentile = Annotated[float, Field(gt=0, lt=100)]
 Family = Literal["konami", "stepmania"]
 Space = Literal["projection", "pooled"]
 VerdictKind = Literal["a", "b", "c", "baseline", "pretrain", "control"]
 What = Literal["embeddings", "radar", "model", "onnx"]
+ListOfWhat = Annotated[list[What], Field(min_length=1), BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]
 Slot = Annotated[str, one_of(DIFFICULTIES)]
 StepsType = Annotated[str, one_of(PANELS)]
 LayoutSeed = Annotated[int, Field(ge=0, le=2**31 - 1)]
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
 
 
 # --- features and data
 
 
 class AudioConfig(Settings):
-    """Settings of the audio features; all of them enter the store's key.
-
-    Spectral contrast has 6 octaves from 200 Hz, the last of which must begin below half the sample rate.
-    """
+    """Settings of the audio features; the last of contrast's 6 octaves from 200 Hz begins below half the rate."""
 
     sample_rate: int = Field(22050, ge=12_801, le=384_000)
     n_fft: int = Field(2048, ge=256, le=65_536)
@@ -186,10 +217,7 @@ class ModelConfig(Settings):
 
 
 class LossConfig(Settings):
-    """The contrastive loss; a setting that the class of `_target_` does not have is not used (null: its default).
-
-    `triplet_margin` is also what the verdict's triplet margin is measured against, whatever the loss.
-    """
+    """The contrastive loss; what the class of `_target_` does not have is not used (but the verdict's margin)."""
 
     target: str = Field("groove.model.losses.AdaptiveTripletLoss", alias="_target_")
     triplet_margin: Weight = 2.0
@@ -250,10 +278,7 @@ class PhaseConfig(Settings):
 
 
 class ExperimentConfig(Settings):
-    """What an experiment is: its phases, and the verdict it is judged by.
-
-    `warmup_epochs` and `classification_weight` are names for what phases use of them (null: none does).
-    """
+    """Phases and the verdict they are judged by; `warmup_epochs` and `classification_weight` are for phases to use."""
 
     name: str
     verdict: VerdictKind
@@ -442,7 +467,7 @@ class ExportConfig(EmbedConfig):
     """Schema of `conf/export.yaml`; `what` is a name, a list of names, or None for all that can be made."""
 
     out: PathText
-    what: Annotated[list[What] | None, Field(min_length=1), BeforeValidator(_as_list)] = None
+    what: ListOfWhat | None = None
 
 
 class ReportConfig(Settings):
@@ -450,9 +475,6 @@ class ReportConfig(Settings):
 
     runs: PathText | list[PathText] = "outputs"
     out: PathText = "outputs"
-
-
-# --- from what Hydra composed
 
 
 S = TypeVar("S", bound=Settings)

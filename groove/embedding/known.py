@@ -11,8 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from groove.config.base import Settings
-from groove.config.schema import DataConfig, FeaturesConfig
+from groove.config.schema import DataConfig, FeaturesConfig, Settings
 from groove.embedding.embedded import EmbeddedLibrary, load
 from groove.features.catalogue import Catalogue
 from groove.io.files import write_bytes

@@ -12,16 +12,18 @@ import pytest
 from pydantic import Field, ValidationError
 
 from groove import evaluate, explore, recommend, substyles
-from groove.config.base import PathText, Settings, Weight
 from groove.config.schema import (
     DataConfig,
     ExperimentConfig,
     ExploreConfig,
     ModelConfig,
+    PathText,
     PrepareConfig,
     RadarConfig,
+    Settings,
     TrainConfig,
     TrainerConfig,
+    Weight,
     checked,
 )
 from groove.errors import ConfigError
