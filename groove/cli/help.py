@@ -15,7 +15,7 @@ from groove.config.schema import CONF_DIR
 HELP = ("--help", "-h")
 _HOW = """\
 How to write them:
-  key=value             one setting; dots lead down, as in data.songs=DIR
+  key=value             one setting; dots lead down: group.key=value
   key=[a,b]             a list
   key=null              none, where the settings say so
   'key="x, y"'          a text with commas or brackets (paths and names of charts and packs need no such quotes)

@@ -38,6 +38,7 @@ def prepared_arguments(arguments: Sequence[str], schema: type[BaseModel]) -> lis
 
     parser = get_args_parser()
     parser.allow_abbrev = False  # --experiment is none of Hydra's --experimental-rerun
+    parser.exit_on_error = False  # with its usage: `run_main` prints one line
     given, unknown = parser.parse_known_intermixed_args(arguments)
     for option in unknown:
         name, _, value = option.partition("=")

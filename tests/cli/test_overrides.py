@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentError
 from pathlib import Path
 from typing import Any
 
@@ -227,3 +228,10 @@ def test_a_key_of_the_schema_needs_no_plus(argument, expected):
 def test_a_key_that_does_not_exist_is_refused_before_hydra_starts():
     with pytest.raises(ConfigError, match=r"no 'trainr' at the top level; did you mean 'trainer\.devices'"):
         prepared_arguments(["trainr.devices=1"], TrainConfig)
+
+
+@pytest.mark.parametrize("words", [["--info=zzz"], ["-m=3"], ["--cfg"]])
+def test_a_wrong_use_of_an_option_is_not_a_page_of_usage(words, capsys):
+    with pytest.raises(ArgumentError):
+        prepared_arguments(words, TrainConfig)
+    assert capsys.readouterr().err == ""
