@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 
+from groove.charts.display import SHOWN
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import ExperimentConfig, LossConfig, TrainConfig, flat, plain
 from groove.data.datamodule import GrooveDataModule
@@ -33,8 +34,6 @@ from groove.training.phases import ResolvedPhase
 
 _PANELS = {"groove": {title: ["Multiline", names] for title, names in columns.TENSORBOARD_PANELS.items()}}
 """TensorBoard's page of custom scalars: the panels of the figure."""
-_PROJECTOR = ("title", "difficulty", "meter", "pack", "chart_id")
-"""What TensorBoard's projector knows of a chart, beside its radar."""
 
 
 def write_run_json(
@@ -216,11 +215,11 @@ def log_results(
 def _add_projector(data: GrooveDataModule, vectors: Vectors, writer: Any, epoch: int) -> None:
     """Add the held-out embeddings to TensorBoard's projector, with what each chart is."""
     table = data.val
-    known = {row["chart_id"]: row for row in data.catalogue.select(_PROJECTOR).to_pylist()}
+    known = {row["chart_id"]: row for row in data.catalogue.select(SHOWN).to_pylist()}
     metadata = [
-        [*(" ".join(str(known[chart_id][name]).split()) for name in _PROJECTOR), *(f"{value:.0f}" for value in radar)]
+        [*(" ".join(str(known[chart_id][name]).split()) for name in SHOWN), *(f"{value:.0f}" for value in radar)]
         for chart_id, radar in zip(table.chart_id, table.radar, strict=True)
     ]
-    header = [*_PROJECTOR, *RADAR_AXES]
+    header = [*SHOWN, *RADAR_AXES]
     for name, matrix in vectors.items():
         writer.add_embedding(matrix.astype(np.float32), metadata, None, epoch, name, header)
