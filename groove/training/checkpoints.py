@@ -16,7 +16,7 @@ from lightning.fabric.plugins.io import CheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from groove.io.files import write_bytes
-from groove.runs import columns
+from groove.runs import metric_columns as columns
 
 BEST = {
     "best_accuracy": columns.ACCURACY,

@@ -27,7 +27,7 @@ from groove.features.store import finite_array
 from groove.model.chart_counts import chart_counts
 from groove.model.fusion import LateFusionClassifier
 from groove.model.heads import CountedHead
-from groove.runs import columns
+from groove.runs import metric_columns as columns
 from groove.runs.layout import CHECKPOINTS, EPOCH_0, TENSORBOARD
 from groove.training.checkpoints import AtomicCheckpointIO, checkpoint_callbacks
 from groove.training.distributed import Ranks, check_world, first_rank

@@ -24,7 +24,7 @@ from groove.io.files import write_csv
 from groove.model.fusion import ModelOutput
 from groove.model.losses import ContrastiveTargets
 from groove.retrieval.metrics import retrieval_gain
-from groove.runs import columns
+from groove.runs import metric_columns as columns
 from groove.runs.layout import METRICS_FILE
 from groove.training.diagnostics import (
     cross_validated,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,8 @@ from groove.embedding.trained import weights_digest
 from groove.io.files import write_json
 from groove.model.fusion import LateFusionClassifier
 from groove.retrieval.metrics import retrieval_metrics
-from groove.runs import columns
-from groove.runs.folder import Run
-from groove.runs.info import RunInfo
+from groove.runs import metric_columns as columns
+from groove.runs.folder import Run, RunInfo
 from groove.runs.layout import CHECKPOINTS, INFO_FILE, LAST, RETRIEVAL_FILE
 from groove.runs.verdict.indicator import Verdict
 from groove.training.module import GrooveModule
@@ -205,7 +205,7 @@ def log_results(
     rows = "\n".join(f"| {i.name} | {i.value} | {i.bound} | {i.passed} | {i.hint} |" for i in verdict.indicators)
     writer.add_text("verdict", f"| indicator | value | bound | passed | hint |\n|---|---|---|---|---|\n{rows}", epochs)
     shown = (columns.ACCURACY, columns.gain("pooled"), columns.COSINE)
-    final = {f"final/{name}": value for name in shown if (value := run.final(name)) is not None}
+    final = {f"final/{name}": value for name in shown if not math.isnan(value := run.final(name))}
     settings = {key: str(value) if isinstance(value, list) else value for key, value in flat(plain(cfg)).items()}
     logger.log_hyperparams(settings, final)
     logger.save()
