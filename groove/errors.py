@@ -1,16 +1,14 @@
 """Errors that a person can act on: the value found, where it was found, what it must be.
 
-Every error that a user's input can cause derives from `GrooveError`. Entry points print its text as one line on
-standard error and exit with status 1 (see `groove.cli.entry.run_main`); anything else is a bug and keeps its traceback.
+What a user's input can cause derives from `GrooveError`, which commands print as one line and end with status 1
+(`groove.cli.entry.run_main`); anything else is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
 
 class GrooveError(Exception):
@@ -44,28 +42,15 @@ class RunError(GrooveError):
 class NonFiniteLossError(GrooveError):
     """The loss, a gradient or an output on held-out charts became NaN or infinite.
 
-    Attributes:
-        charts: rows, in the split's table, of the batch's charts.
-        split: train or val.
-        bad_inputs: those of `charts` whose frames in the store are not finite.
+    `charts` are the rows of the batch in the table of `split` (train, val), `bad_inputs` those with bad frames.
     """
 
-    def __init__(
-        self,
-        text: str,
-        charts: list[int] | None = None,
-        split: str = "train",
-        bad_inputs: list[int] | None = None,
-    ) -> None:
+    def __init__(self, text: str, charts: Sequence[int] = (), split: str = "train", bad_inputs: Sequence[int] = ()):
         super().__init__(text)
-        self.charts = charts or []
-        self.split = split
-        self.bad_inputs = bad_inputs or []
+        self.charts, self.split, self.bad_inputs = charts, split, bad_inputs
 
 
-_DISK_ERRNOS = {
-    getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO")
-} - {None}
+_DISK_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 """A full disk, a quota, a limit on a file's size, a disk or folder that is read-only, a disk that fails."""
 
 
@@ -74,16 +59,6 @@ def disk_error(error: OSError) -> str | None:
     if error.errno not in _DISK_ERRNOS:
         return None
     return f"'{error.filename or 'a file'}' cannot be written or read: {error.strerror}"
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Give errors of the disk `path` as their file name (a full disk by itself names none)."""
-    try:
-        yield
-    except OSError as error:
-        error.filename, error.filename2 = str(path), None
-        raise
 
 
 def one_line(cause: object) -> str:

@@ -11,8 +11,10 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from groove.charts.library.walk import check_folder
 from groove.cli.entry import run_main
 from groove.config.schema import TrainConfig
+from groove.runs.layout import check_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +44,12 @@ def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None
 
     `overrides` are the command line's words, of which those that change nothing are named.
     """
-    from groove.config.files import check_files
     from groove.training.distributed import Ranks, quiet, run_log
 
-    check_files(cfg)  # before torch is imported
+    check_checkpoint("pretrained", cfg.pretrained)  # before torch is imported
+    check_checkpoint("ckpt_path", cfg.ckpt_path)
+    if cfg.data.songs:
+        check_folder(Path(cfg.data.songs))
 
     with quiet(), run_log(folder):
         from groove.training.pipeline import (

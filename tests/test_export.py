@@ -102,7 +102,7 @@ def test_nothing_is_written_where_something_cannot_be_made(trained, tmp_path, mo
         (["run=run", "out=x", "what=[modl]"], "got 'modl'; did you mean 'model'?"),
         (["run=run", "out=x", "what=3"], "what must be a list: what=[3]"),
         (["run=run", "out=x", "what=[3]"], "what.0 must be"),
-        (["run=run", "out=x", "what=[]"], "what must be null (all) or name something"),
+        (["run=run", "out=x", "what=[]"], "what must be a list of 1 or more, got []"),
         (["run=run", "out=run"], "out=run is a run folder"),
         (["run=run", "out=run/metrics.csv"], "is a file; it must be a folder"),
         (["run=run", "out=x", "wat=1"], "did you mean 'what'"),

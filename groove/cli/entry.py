@@ -1,7 +1,4 @@
-"""How an entry point runs: `run_main` is what every ``python -m groove.X`` calls.
-
-Errors of the user become one line, whatever raised them.
-"""
+"""How an entry point runs: `run_main` is what every ``python -m groove.X`` calls."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import os
 import select
 import sys
 from collections.abc import Callable
-from typing import NoReturn
 
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -28,25 +24,27 @@ def run_main(task: Callable[[S], None], config_name: str, schema: type[S]) -> No
     A user's mistake is printed as one line on standard error, with exit status 1; Ctrl-C exits with 130. In a sweep the
     other jobs still run. A reader of the output that has gone (``| head``) ends it quietly.
     """
-    failures: list[str] = []
-    composing = [True]
+    failed, composing = False, True
 
     def attempt(work: Callable[[], object]) -> None:
+        nonlocal failed
         try:
             work()
         except Exception as error:
-            if _stdout_closed(error):
-                _end_quietly()
-            line = _line(error, bool(composing), schema)
+            if isinstance(error, BrokenPipeError) and _stdout_closed():
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the rest of the output goes
+                sys.exit(128 + 13)  # as a program does that SIGPIPE has ended
+            line = _line(error, composing, schema)
             if line is None:
                 raise
             print(f"groove: {one_line(line)}", file=sys.stderr, flush=True)
-            failures.append(line)
+            failed = True
 
     def job(cfg: DictConfig) -> None:
-        composing.clear()
+        nonlocal composing
+        composing = False
         attempt(lambda: task(checked(cfg, schema)))  # here, since Hydra writes a line of its own when a job raises
-        composing.append(True)
+        composing = True
 
     if any(word in HELP for word in sys.argv[1:]):
         attempt(lambda: print(help_text(config_name, sys.modules[task.__module__].__doc__ or "", schema), flush=True))
@@ -57,7 +55,7 @@ def run_main(task: Callable[[S], None], config_name: str, schema: type[S]) -> No
     except KeyboardInterrupt:
         print("groove: interrupted", file=sys.stderr)
         sys.exit(130)
-    if failures:
+    if failed:
         sys.exit(1)
 
 
@@ -78,27 +76,16 @@ def _line(error: Exception, composing: bool, schema: type[S]) -> str | None:
         return str(error)
     if isinstance(error, HydraException | OmegaConfBaseException):  # of which one is an OSError
         return explain(error, schema)
-    if isinstance(error, OSError):
-        return _line_of_folder(error) if composing else disk_error(error)
-    return explain(error, schema) if composing else None  # Hydra asserts what some overrides are, as data=-1
+    if not composing:
+        return disk_error(error) if isinstance(error, OSError) else None
+    if isinstance(error, OSError):  # of a folder of Hydra's own, which it makes before and after a job
+        where = f"'{error.filename or 'a file'}' cannot be made: {error.strerror}"
+        return f"{where}; the folder of a run is what hydra.run.dir= (of a sweep hydra.sweep.dir=) names"
+    return explain(error, schema)  # Hydra asserts what some overrides are, as data=-1
 
 
-def _line_of_folder(error: OSError) -> str:
-    """Return the line for a folder or file of Hydra's own, which it makes before and after a job."""
-    where = f"'{error.filename or 'a file'}' cannot be made: {error.strerror}"
-    return f"{where}; the folder of a run is what hydra.run.dir= (of a sweep hydra.sweep.dir=) names"
-
-
-def _stdout_closed(error: Exception) -> bool:
-    """Return whether `error` is that nobody reads standard output any more: of another pipe it is a bug."""
-    if not isinstance(error, BrokenPipeError):
-        return False
+def _stdout_closed() -> bool:
+    """Return whether nobody reads standard output any more: a broken pipe to somebody else is a bug."""
     output = select.poll()
     output.register(sys.stdout.fileno(), select.POLLERR)
     return bool(output.poll(0))
-
-
-def _end_quietly() -> NoReturn:
-    """Exit as a program does that SIGPIPE has ended; the rest of the output goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(128 + 13)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 from pydantic import BaseModel
@@ -13,30 +13,28 @@ from groove.config.messages import keys_of, kind_of
 from groove.config.schema import CONF_DIR
 
 HELP = ("--help", "-h")
-_OF_HYDRA = ("defaults:", "hydra:")
 _HOW = """\
 How to write them:
-  key=value             one setting{nested}
+  key=value             one setting; dots lead down: group.key=value
   key=[a,b]             a list
   key=null              none, where the settings say so
   'key="x, y"'          a text with commas or brackets (paths and names of charts and packs need no such quotes)
   --cfg job             show the settings and do nothing"""
 _SWEEP = """
   -m key=a,b            one run after the other, for each value"""
-_GROUP = """
-  {choice:<20}  another file of conf/{group}"""
 
 
 def help_text(config_name: str, about: str, schema: type[BaseModel]) -> str:
     """Return the help of the command of `conf/<config_name>.yaml` and `schema`; `about` is its module's docstring."""
     path = CONF_DIR / f"{config_name}.yaml"
     groups = sorted(groups_of(path), key=lambda group: group[0] != "experiment")
-    parts = [about.replace("``", "`").strip()]
     command = f"groove {config_name}, or python -m groove.{config_name}"
-    parts.append(f"Settings of {command} (??? must be given):\n{_indented(settings_of(path))}")
-    parts += [_of_group(group, name, schema) for group, name in groups]
-    parts.append(_how(path, groups))
-    return "\n\n".join(parts)
+    return "\n\n".join([
+        about.replace("``", "`").strip(),
+        "\n  ".join([f"Settings of {command} (??? must be given):", *settings_of(path)]),
+        *(_of_group(group, name, schema) for group, name in groups),
+        _HOW + (_SWEEP if OmegaConf.load(path).hydra.get("sweep") else ""),
+    ])  # fmt: skip
 
 
 def settings_of(path: Path) -> list[str]:
@@ -45,7 +43,7 @@ def settings_of(path: Path) -> list[str]:
     for_hydra = False
     for line in path.read_text(encoding="utf-8").splitlines():
         if line[:1] not in (" ", "-", ""):
-            for_hydra = line.startswith(_OF_HYDRA)
+            for_hydra = line.startswith(("defaults:", "hydra:"))
         if not for_hydra and line and not (line.startswith("#") and not kept):
             kept.append(line)
     return kept
@@ -53,37 +51,27 @@ def settings_of(path: Path) -> list[str]:
 
 def groups_of(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the groups of a primary configuration file, each with the file of it that is taken by default."""
-    for entry in _content(path).get("defaults", []):
+    for entry in OmegaConf.select(OmegaConf.load(path), "defaults", default=[]):
         if not isinstance(entry, str):
             yield from ((group, name) for group, name in entry.items() if not group.startswith("override"))
 
 
-def _content(path: Path) -> dict[str, Any]:
-    content: Any = OmegaConf.to_container(OmegaConf.load(path))
-    return content
-
-
-def options_of(group: str) -> dict[str, str]:
-    """Return the names of the files of a `group`, each with the comment that it begins with."""
-    return {path.stem: _comment(path) for path in sorted((CONF_DIR / group).glob("*.yaml"))}
-
-
-def _comment(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    comments = (line.removeprefix("# ") for line in lines if line.startswith("# ") and "@package" not in line)
-    return next(comments, "")
-
-
 def _of_group(group: str, name: str, schema: type[BaseModel]) -> str:
-    options = options_of(group)
-    widest = max(len(option) for option in options)
-    named = [f"{group}={option:<{widest}}  {comment}".rstrip() for option, comment in options.items()]
+    """Return the files of a `group` with the comment that each begins with, and the settings of its file `name`."""
+    options = sorted((CONF_DIR / group).glob("*.yaml"))
+    widest = max(len(option.stem) for option in options)
+    named = [f"{group}={option.stem:<{widest}}  {_comment(option)}".rstrip() for option in options]
     head = f"{group}={name}:" if len(options) == 1 else "\n".join([*named, f"{group}={name}, the default:"])
     lines = _own(group, name)
     known = (key for key, _ in keys_of(kind_of(group, schema)) if "." not in key and not key.startswith("_"))
     more = [key for key in known if not any(line.startswith(f"{key}:") for line in lines)]
     lines += [f"# and {', '.join(more)}: see the other files"] if more else []
-    return f"{head}\n{_indented([f'{group}:', *(f'  {line}' for line in lines)])}"
+    return "\n    ".join([f"{head}\n  {group}:", *lines])
+
+
+def _comment(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((line[2:] for line in lines if line.startswith("# ") and "@package" not in line), "")
 
 
 def _own(group: str, name: str) -> list[str]:
@@ -91,20 +79,5 @@ def _own(group: str, name: str) -> list[str]:
     lines = settings_of(CONF_DIR / group / f"{name}.yaml")
     if f"{group}:" not in lines:
         return lines
-    start = lines.index(f"{group}:") + 1
-    end = next((i for i in range(start, len(lines)) if not lines[i].startswith(" ")), len(lines))
-    return [line[2:] for line in lines[start:end]]
-
-
-def _how(path: Path, groups: list[tuple[str, str]]) -> str:
-    text = _HOW.format(nested="; dots lead down, as in data.triplets.per_anchor=2" if groups else "")
-    for group, name in groups:
-        others = [option for option in options_of(group) if option != name]
-        if others:
-            text += _GROUP.format(choice=f"{group}={others[0]}", group=group)
-            break
-    return text + (_SWEEP if "sweep" in _content(path).get("hydra", {}) else "")
-
-
-def _indented(lines: list[str]) -> str:
-    return "\n".join(f"  {line}" for line in lines)
+    inner = lines[lines.index(f"{group}:") + 1 :]
+    return [line[2:] for line in takewhile(lambda line: line.startswith(" "), inner)]

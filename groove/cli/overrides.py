@@ -7,112 +7,84 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from groove.config.base import NAME, PATH
 from groove.config.messages import kind_of, options, unknown_key
-from groove.config.schema import CONF_DIR
+from groove.config.schema import CONF_DIR, NAME, PATH, PathText
 from groove.errors import ConfigError
 
 _FOLDERS_OF_HYDRA = ("hydra.run.dir", "hydra.sweep.dir")
-SWEEP = ("-m", "--multirun", "hydra.mode=MULTIRUN")
-_UNREADABLE = object()
+_OURS = re.compile(r"(?!hydra\.)[^\W\d]\w*([.\[].*)?")
+"""Keys that are settings, not Hydra's own, nor groups in folders or for packages."""
+_IN_QUOTES = re.compile(r"""(["'])((?!\1|\\).|\\.)*\1""", re.DOTALL)
 _SEVERAL = re.compile(r"(choice|glob|interval|range|shuffle|sort|tag)\(")
 _FOR_A_BARE_WORD = ("run", "runs", "songs", "data.songs")
 """What a word without a key may have meant: the first of these that a command has."""
-_OPTIONS = (
-    *("--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m"),
-    *("--shell-completion", "-sc"),
-)
-_ANYWHERE = ("-m", "--multirun", "--resolve", "--help", "-h")
-_OPTIONS_WITH_A_VALUE = (
-    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
-    *("--experimental-rerun", "--info", "-i"),
-)
 
 
 def prepared_arguments(arguments: Sequence[str], schema: type[BaseModel]) -> list[str]:
     """Return `arguments` (without the program's name) in Hydra's grammar, checked as far as words can be.
 
+    The options, which may stand anywhere, follow the settings.
+
     Raises:
         ConfigError: for a word that is neither an option nor ``key=value``, and a key that does not exist.
     """
-    _check_words(arguments, schema)
-    sweep = any(argument in SWEEP for argument in arguments)
-    first = [argument for argument in arguments if argument in _ANYWHERE]  # Hydra's parser wants them before settings
-    return first + [_setting(argument, schema, sweep) for argument in arguments if argument not in _ANYWHERE]
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+    parser.allow_abbrev = False  # --experiment is none of Hydra's --experimental-rerun
+    parser.exit_on_error = False  # with its usage: `run_main` prints one line
+    given, unknown = parser.parse_known_intermixed_args(arguments)
+    for option in unknown:
+        name, _, value = option.partition("=")
+        as_setting = f"{name.lstrip('-')}={value or 'VALUE'}"
+        raise ConfigError(f"there is no option '{name}'; a setting is written without dashes: {as_setting}")
+    sweep = given.multirun or "hydra.mode=MULTIRUN" in given.overrides
+    settings = [_setting(word, schema, sweep) for word in given.overrides]
+    return settings + [word for word in arguments if word not in given.overrides]
 
 
-def _setting(argument: str, schema: type[BaseModel], sweep: bool) -> str:
+def _setting(word: str, schema: type[BaseModel], sweep: bool) -> str:
     """Return ``key=value`` with its value quoted where needed, and as ``++key=``: it need not stand in a YAML file."""
-    key, separator, value = argument.partition("=")
+    key, separator, value = word.partition("=")
     name = key.lstrip("+~")
-    ours = re.fullmatch(r"[^\W\d]\w*([.\[].*)?", name) and not name.startswith("hydra.")
-    if not separator or not ours or (CONF_DIR / name).is_dir():
-        return quoted(argument, schema, sweep)
-    if kind_of(name, schema) is None:
-        if key.startswith("+"):  # a group of the user's own files; `checked` finds what is none
-            return argument
+    kind = kind_of(name, schema)
+    if not separator and not word.startswith("~"):
+        found = (f"{likely}={word}" for likely in _FOR_A_BARE_WORD if kind_of(likely, schema) is not None)
+        meant = next(found, f"KEY={word}") if kind is None else f"{word}=VALUE"
+        raise ConfigError(f"'{word}' is no setting; settings are key=value: {meant}")
+    if name in _FOLDERS_OF_HYDRA:
+        return f"{key}={_quoted(value, PathText, sweep)}"
+    if not _OURS.fullmatch(name) or (CONF_DIR / name).is_dir():
+        return word
+    if kind is None and not key.startswith(
+        "+"
+    ):  # with it a group of the user's own files; `checked` finds what is none
         raise ConfigError(unknown_key(name, schema))
-    return quoted(argument if key.startswith("~") else f"++{name}={value}", schema, sweep)
+    return word if kind is None or key.startswith("~") else f"++{name}={_quoted(value, kind, sweep)}"
 
 
-def _check_words(arguments: Sequence[str], schema: type[BaseModel]) -> None:
-    before = ""
-    for argument in arguments:
-        name, separator, _ = argument.partition("=")
-        if argument.startswith("--") and name not in _OPTIONS + _OPTIONS_WITH_A_VALUE:
-            raise ConfigError(
-                f"there is no option '{name}'; a setting is written without dashes: {_as_setting(argument)}"
-            )
-        is_setting = separator or argument.startswith(("-", "~")) or before in _OPTIONS_WITH_A_VALUE
-        if not is_setting:
-            raise ConfigError(f"'{argument}' is no setting; settings are key=value: {_meant(argument, schema)}")
-        before = argument
+def _quoted(value: str, kind: Any, sweep: bool) -> str:
+    """Return `value` in quotes if its type `kind` is a path or a name, which are taken as they are written.
 
-
-def _as_setting(argument: str) -> str:
-    name, _, value = argument.lstrip("-").partition("=")
-    return f"{name}={value or 'VALUE'}"
-
-
-def _meant(word: str, schema: type[BaseModel]) -> str:
-    """Return what a `word` without ``=`` was probably meant to be."""
-    if kind_of(word, schema) is not None:
-        return f"{word}=VALUE"
-    found = (f"{key}={word}" for key in _FOR_A_BARE_WORD if kind_of(key, schema) is not None)
-    return next(found, f"KEY={word}")
-
-
-def quoted(argument: str, schema: type[BaseModel], sweep: bool = False) -> str:
-    """Return `argument` with its value quoted, if its key names paths or charts and Hydra would read it otherwise.
-
-    Kept are quoted values, interpolations, null, lists where they may be, and in a `sweep` several values.
+    Kept are quoted values, null, lists where they may be, and in a `sweep` several paths.
     """
-    key, separator, value = argument.partition("=")
-    mark, may_be_list = _written(key.lstrip("+"), schema)
-    if not separator or not value or mark is None:
-        return argument
-    as_one = partial(_one, text=mark == NAME)
-    if may_be_list and _is_list(value):
-        value = _each_of_list(value, as_one)
-    elif sweep and mark == PATH and not Path(value).exists():
-        value = _each_of_sweep(value, as_one)
-    else:
-        value = as_one(value)
-    return f"{key}={value}"
-
-
-def _written(key: str, schema: type[BaseModel]) -> tuple[str | None, bool]:
-    """Return whether `key` is a path or a name (None: neither), and whether it may be a list of them."""
-    kind = kind_of(key, schema)
-    marks = [PATH] if key in _FOLDERS_OF_HYDRA else [part for part in _inside(kind) if part in (PATH, NAME)]
-    return next(iter(marks), None), any(get_origin(option) is list for option in options(kind))
+    mark = next((part for part in _inside(kind) if part in (PATH, NAME)), None)
+    if mark is None or not value:
+        return value
+    one = partial(_one, is_path=mark == PATH)
+    if not os.path.exists(value):
+        may_be_list = any(get_origin(option) is list for option in options(kind))
+        if may_be_list and value.startswith("[") and value.find("]") == len(value) - 1:  # [x] y and [x] [y] are names
+            return f"[{_each(value[1:-1], one)}]"
+        if sweep and mark == PATH:
+            return _each(value, one)
+    return one(value)
 
 
 def _inside(kind: Any) -> Iterator[Any]:
@@ -122,51 +94,32 @@ def _inside(kind: Any) -> Iterator[Any]:
         yield from _inside(part)
 
 
-def _one(value: str, text: bool) -> str:
-    """Return one `value`, quoted where needed; a path that exists always is, `~` is expanded unless it is there."""
-    if value[:1] in ('"', "'") and isinstance(_read(value), str):
-        return value
-    if text:
-        return value if _read(value) is None and value.lower() == "null" else _quote(value)
-    if Path(value).exists():
-        return _quote(value)
-    value = os.path.expanduser(value)
-    read = _read(value)
-    means_itself = read == value or (read is None and value.lower() == "null")
-    return value if means_itself else _quote(value)
+def _each(values: str, one: Callable[[str], str]) -> str:
+    """Return several `values`, each as `one` returns it, unless they are in Hydra's grammar already."""
+    if "${" in values or _SEVERAL.match(values) or (set(values) & set("\"'[") and _is_readable(values)):
+        return values
+    return ",".join(one(value) for value in re.split(r",\s*", values))
 
 
-def _is_list(value: str) -> bool:
-    """Return whether the whole `value` is one list: ``[x] y`` and ``[x] [y]`` are names."""
-    return value.startswith("[") and value.find("]") == len(value) - 1 and not Path(value).exists()
-
-
-def _each_of_list(value: str, as_one: Any) -> str:
-    if "${" in value or (isinstance(_read(value), list) and "~" not in value):
-        return value
-    return f"[{','.join(as_one(part.strip()) for part in value[1:-1].split(','))}]"
-
-
-def _each_of_sweep(value: str, as_one: Any) -> str:
-    if "${" in value or _SEVERAL.match(value):
-        return value
-    if any(mark in value for mark in "\"'[") and _read(value) is not _UNREADABLE:
-        return value
-    return ",".join(as_one(part) for part in value.split(","))
-
-
-def _read(value: str) -> Any:
-    """Return what Hydra's grammar makes of `value`; something that is equal to nothing where it makes nothing of it."""
+def _is_readable(value: str) -> bool:
+    """Return whether Hydra's grammar makes something of `value`."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     try:
-        (override,) = OverridesParser.create().parse_overrides([f"key={value}"])
-        return override.value()
+        OverridesParser.create().parse_overrides([f"key={value}"])
     except Exception:  # the grammar's errors are of many types
-        return _UNREADABLE
+        return False
+    return True
 
 
-def _quote(value: str) -> str:
-    """Return `value` in Hydra's quotes, in which a backslash is itself, except before a quote (and the end is one)."""
+def _one(value: str, is_path: bool) -> str:
+    """Return one `value` in Hydra's quotes, unless it is null or has some; of a path ``~`` is the home folder.
+
+    In them a backslash is itself, except before a quote (and the end is one).
+    """
+    there = is_path and os.path.exists(value)
+    if _IN_QUOTES.fullmatch(value) or (value.lower() == "null" and not there):
+        return value
+    value = os.path.expanduser(value) if is_path and not there else value
     escaped = re.sub(r'(\\*)(?="|$)', r"\1\1", value).replace('"', '\\"')
     return f'"{escaped}"'

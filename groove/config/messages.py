@@ -5,12 +5,14 @@ Pydantic finds what a value must not be, Hydra what cannot be composed; here bot
 
 from __future__ import annotations
 
+import functools
 import re
 import typing
 from collections.abc import Iterator
 from types import UnionType
 from typing import Annotated, Any, Union
 
+from omegaconf import MissingMandatoryValue
 from pydantic import BaseModel, ValidationError
 
 from groove.errors import did_you_mean, suggestion
@@ -21,6 +23,7 @@ _EXAMPLES = {
     "out": "PATH, where to write",
 }
 """What to give for the keys that some commands cannot do without."""
+_GROUP = "a group of settings, {{key: value}}"
 _MUST_BE = {
     "greater_than": "> {gt:.12g}",
     "greater_than_equal": ">= {ge:.12g}",
@@ -32,13 +35,12 @@ _MUST_BE = {
     "bool_type": "true or false",
     "string_type": "text",
     "list_type": "a list",
-    "dict_type": "a group of settings, {{key: value}}",
-    "model_type": "a group of settings, {{key: value}}",
+    "dict_type": _GROUP,
+    "model_type": _GROUP,
     "too_short": "a list of {min_length} or more",
     "literal_error": "{expected}",
 }
 """What a value must be, by the type of pydantic's error."""
-_SEVERAL = re.compile(r"Ambiguous value for argument '\+*(?P<key>[^=']+)=(?P<value>.*)'")
 _SHOWN = 60
 """Characters of a wrong value that a message shows."""
 
@@ -47,30 +49,25 @@ def line_of(error: ValidationError, schema: type[BaseModel]) -> str:
     """Return the first mistake of `error`, about settings of `schema`, as one line."""
     found = error.errors(include_url=False)
     first = found[0]
-    key = _key(first["loc"], schema)
-    if first["type"] == "extra_forbidden":
+    key, kind, value = _key(first["loc"], schema), first["type"], first["input"]
+    if kind == "extra_forbidden":
         return unknown_key(".".join(map(str, first["loc"])), schema)
-    if first["type"] == "missing":
-        return f"{key} is not given: write {key}={_EXAMPLES.get(key, '...')}"
-    if first["type"] == "value_error":
+    if kind == "missing":
+        return _not_given(key)
+    if kind == "value_error":
         return f"{key}{'.' if key else ''}{first['ctx']['error']}"
-    same = [other for other in found if _key(other["loc"], schema) == key]  # one for each type that it may have
-    wanted = " or ".join(dict.fromkeys(_must_be(other) for other in same))
-    value = first["input"]
-    if first["type"] == "list_type" and isinstance(value, str | int | float):
+    if kind == "list_type" and isinstance(value, str | int | float):
         return f"{key} must be a list: {key}=[{value}]"
-    names = re.findall(r"'([^']+)'", wanted) if first["type"] == "literal_error" else []
-    hint = suggestion(str(value), names).strip()
-    return f"{key} must be {wanted}, got {_shown(value)}" + (f"; {hint}" if hint else "")
+    same = (other for other in found if _key(other["loc"], schema) == key)  # one for each type that it may have
+    texts = [_MUST_BE.get(other["type"], other["msg"]).format(**other.get("ctx", {})) for other in same]
+    wanted, shown = " or ".join(dict.fromkeys(texts)), repr(value)
+    hint = suggestion(str(value), re.findall(r"'([^']+)'", wanted)).strip()
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+    return f"{key} must be {wanted}, got {shown}" + (f"; {hint}" if hint else "")
 
 
-def _must_be(error: Any) -> str:
-    return _MUST_BE[error["type"]].format(**error.get("ctx", {})) if error["type"] in _MUST_BE else error["msg"]
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+def _not_given(key: str) -> str:
+    return f"{key} is not given: write {key}={_EXAMPLES.get(key, '...')}"
 
 
 def _key(loc: tuple[int | str, ...], schema: Any) -> str:
@@ -87,19 +84,16 @@ def _key(loc: tuple[int | str, ...], schema: Any) -> str:
 def unknown_key(key: str, schema: type[BaseModel]) -> str:
     """Return the line for a `key` that `schema` lacks: the first level at which it fails, and what exists there."""
     node: Any = schema
-    parents: list[str] = []
-    for part in parts_of(key):
-        inner = below(node, part)
-        if inner is None:
-            where = f"in '{'.'.join(parents)}'" if parents else "at the top level"
-            elsewhere = " or ".join(f"'{found}'" for found in _elsewhere(key, schema))
-            names = _fields(node)
-            hint = did_you_mean(part, names) if names else "it is a value"
-            hint = f"did you mean {elsewhere}?" if elsewhere else hint
-            return f"unknown key '{key}': there is no '{part}' {where}; {hint}"
-        parents.append(part)
-        node = inner
-    return f"unknown key '{key}'"
+    parts = parts_of(key)
+    depth = 0
+    while (inner := below(node, parts[depth])) is not None:
+        node, depth = inner, depth + 1
+    where = f"in '{'.'.join(parts[:depth])}'" if depth else "at the top level"
+    elsewhere = " or ".join(f"'{found}'" for found in _elsewhere(key, schema))
+    names = _fields(node)
+    hint = did_you_mean(parts[depth], names) if names else "it is a value"
+    hint = f"did you mean {elsewhere}?" if elsewhere else hint
+    return f"unknown key '{key}': there is no '{parts[depth]}' {where}; {hint}"
 
 
 def _elsewhere(key: str, schema: type[BaseModel]) -> list[str]:
@@ -107,8 +101,8 @@ def _elsewhere(key: str, schema: type[BaseModel]) -> list[str]:
     known = [name for name, _ in keys_of(schema)]
     for ending in (key, key.rpartition(".")[2]):
         found = [name for name in known if f".{name}".endswith(f".{ending}")]
-        least = min((name.count(".") for name in found), default=0)
         if found:
+            least = min(name.count(".") for name in found)
             return [name for name in found if name.count(".") == least]
     return []
 
@@ -130,10 +124,7 @@ def keys_of(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def kind_of(key: str, schema: type[BaseModel]) -> Any:
     """Return the type of the dotted `key` in `schema`; None if there is none."""
-    node: Any = schema
-    for part in parts_of(key):
-        node = below(node, part)
-    return node
+    return functools.reduce(below, parts_of(key), schema)
 
 
 def below(kind: Any, part: str) -> Any:
@@ -176,20 +167,17 @@ def explain(error: Exception, schema: type[BaseModel]) -> str:
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"{group}={name} does not exist: {did_you_mean(name, error.options)}"
-    text = str(error)
-    several = _SEVERAL.match(text)
-    if several:
-        return _not_a_sweep(several["key"], several["value"], schema)
     where = getattr(error, "full_key", None)
+    if isinstance(error, MissingMandatoryValue) and where:
+        return _not_given(where)
+    text = str(error)
+    several = re.match(r"Ambiguous value for argument '\+*([^=']+)=(.*)'", text)
+    if several:
+        key, value = several.groups()
+        kinds = options(kind_of(key, schema))
+        if any(typing.get_origin(kind) is list for kind in kinds) and "[" not in value:
+            return f"{key}={value} is several values; a list is written {key}=[{value}]"
+        as_text = f"; as one text '{key}=\"{value}\"'" if str in kinds and '"' not in value else ""
+        return f"{key}={value} is several values: for one run after the other write -m before it{as_text}"
     line = next(iter(text.strip().splitlines()), f"these overrides cannot be used ({type(error).__name__})")
     return f"{where}: {line}" if where else line
-
-
-def _not_a_sweep(key: str, value: str, schema: type[BaseModel]) -> str:
-    """Return the line for several values without ``-m``."""
-    kinds = options(kind_of(key, schema))
-    line = f"{key}={value} is several values"
-    if any(typing.get_origin(kind) is list for kind in kinds) and "[" not in value:
-        return f"{line}; a list is written {key}=[{value}]"
-    as_text = f"; as one text '{key}=\"{value}\"'" if str in kinds and '"' not in value else ""
-    return f"{line}: for one run after the other write -m before it{as_text}"

@@ -6,39 +6,25 @@ once, before any work. Every function below a command takes the typed object: wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from groove.charts.chart import DIFFICULTIES, PANELS
 from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.config.base import (
-    Epochs,
-    NameText,
-    PathText,
-    Percentile,
-    Processes,
-    Rate,
-    Seed,
-    Settings,
-    Share,
-    Text,
-    Weight,
-    Width,
-)
 from groove.config.messages import explain, line_of
 from groove.config.modules import MODULES
 from groove.errors import ConfigError, did_you_mean
 
-_PACKAGE = Path(__file__).resolve().parent.parent
-CONF_DIR = next((path for path in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if path.is_dir()), _PACKAGE / "conf")
+CONF_DIR = next(path for parent in Path(__file__).resolve().parents if (path := parent / "conf").is_dir())
 """Inside the package where it is installed, beside it in the repository."""
-MISSING = "???"
-"""How YAML says that a value has to be given."""
 NO_EFFECT = (
     *("ckpt_path", "data.store", "data.workers", "data.generated.root", "pretrain.root"),
     *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar"),
@@ -50,10 +36,65 @@ LOWEST_BAND_HZ = 200
 TEMPO_WINDOW_S = 8.0
 """Width of the window in which the local tempo is found; it must hold two hops."""
 
+
+# --- what every group of settings has in common, and the kinds of values
+
+
+class Settings(BaseModel):
+    """A group of settings. Numbers are finite, nothing is converted (but whole numbers to floats)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, serialize_by_alias=True)
+
+    def changed(self, **values: Any) -> Self:
+        """Return a copy with other `values`, checked again: a ValidationError for those that cannot be."""
+        return self.model_validate(self.model_dump() | values)
+
+    def _mistakes(self) -> Iterator[str]:
+        """Yield what the values must be together and are not, each line beginning with a key."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        for mistake in self._mistakes():
+            raise ValueError(mistake)
+        return self
+
+
+def one_of(names: Collection[str]) -> AfterValidator:
+    """Return a check that a text is one of `names`, as of a Literal that is not written out."""
+    expected = " or ".join(map(repr, names))
+
+    def check(value: str) -> str:
+        if value not in names:
+            raise PydanticCustomError("literal_error", "{expected}", {"expected": expected})
+        return value
+
+    return AfterValidator(check)
+
+
+PATH, NAME = "path", "name"
+"""Marks of text that the command line takes as it is written, brackets, commas and all."""
+Text = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) in (int, float) else value)]
+"""Text, in which a number may stand: a folder may be called 5."""
+PathText = Annotated[Text, PATH]
+NameText = Annotated[Text, NAME]
+
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Processes = Annotated[int, Field(ge=1, le=1024)]
+Width = Annotated[int, Field(ge=1, le=8192)]
+"""Channels of a layer: wider ones have more weights than a machine has memory."""
+Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+Rate = Annotated[float, Field(gt=0, le=10)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Percentile = Annotated[float, Field(gt=0, lt=100)]
 Family = Literal["konami", "stepmania"]
 Space = Literal["projection", "pooled"]
 VerdictKind = Literal["a", "b", "c", "baseline", "pretrain", "control"]
 What = Literal["embeddings", "radar", "model", "onnx"]
+ListOfWhat = Annotated[list[What], Field(min_length=1), BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]
+Slot = Annotated[str, one_of(DIFFICULTIES)]
+StepsType = Annotated[str, one_of(PANELS)]
 LayoutSeed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
@@ -61,27 +102,22 @@ LayoutSeed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class AudioConfig(Settings):
-    """Settings of the audio features; all of them enter the store's key.
-
-    Spectral contrast has 6 octaves from 200 Hz, the last of which must begin below half the sample rate.
-    """
+    """Settings of the audio features; the last of contrast's 6 octaves from 200 Hz begins below half the rate."""
 
     sample_rate: int = Field(22050, ge=12_801, le=384_000)
     n_fft: int = Field(2048, ge=256, le=65_536)
     hop_length: int = Field(512, ge=1, le=65_536)
     n_mels: int = Field(64, ge=N_MFCC, le=1024)
 
-    @model_validator(mode="after")
-    def _fit_together(self) -> Self:
+    def _mistakes(self) -> Iterator[str]:
         lowest = -(-self.sample_rate // LOWEST_BAND_HZ)
         if self.n_fft < lowest:
-            raise ValueError(f"n_fft must be >= {lowest} (sample_rate / {LOWEST_BAND_HZ}), got {self.n_fft}")
+            yield f"n_fft must be >= {lowest} (sample_rate / {LOWEST_BAND_HZ}), got {self.n_fft}"
         longest = min(int(self.sample_rate * TEMPO_WINDOW_S / 2), self.n_fft)
         if self.hop_length > longest:
-            raise ValueError(f"hop_length must be <= {longest}, got {self.hop_length}")
+            yield f"hop_length must be <= {longest}, got {self.hop_length}"
         if self.n_mels > self.n_fft // 2:
-            raise ValueError(f"n_mels must be <= {self.n_fft // 2} (half of n_fft), got {self.n_mels}")
-        return self
+            yield f"n_mels must be <= {self.n_fft // 2} (half of n_fft), got {self.n_mels}"
 
 
 class FeaturesConfig(Settings):
@@ -107,12 +143,10 @@ class TripletsConfig(Settings):
     same_difficulty_only: bool = True
     per_anchor: int = Field(4, ge=1, le=1000)
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.positive_percentile > self.negative_percentile:
-            most = f"negative_percentile ({self.negative_percentile:g})"
-            raise ValueError(f"positive_percentile must be <= {most}, got {self.positive_percentile:g}")
-        return self
+    def _mistakes(self) -> Iterator[str]:
+        positive, negative = self.positive_percentile, self.negative_percentile
+        if positive > negative:
+            yield f"positive_percentile must be <= negative_percentile ({negative:g}), got {positive:g}"
 
 
 class AugmentConfig(Settings):
@@ -129,9 +163,9 @@ class DataConfig(Settings):
     songs: PathText | None = None
     store: PathText = "outputs/store"
     workers: Processes = 2
-    steps_types: list[str] = Field(["dance-single"], min_length=1)
+    steps_types: list[StepsType] = Field(["dance-single"], min_length=1)
     missing_audio: Literal["mask", "skip", "error"] = "mask"
-    classes: dict[str, list[str]] = {name: [name] for name in DIFFICULTIES[:3]} | {"Hard": ["Hard", "Challenge"]}
+    classes: dict[str, list[Slot]] = {name: [name] for name in DIFFICULTIES[:3]} | {"Hard": ["Hard", "Challenge"]}
     radar: Family = "konami"
     split_seed: int = 0
     val_fraction: float = Field(0.2, gt=0, lt=1)
@@ -142,40 +176,18 @@ class DataConfig(Settings):
     augment: AugmentConfig = AugmentConfig()
     generated: GeneratedConfig = GeneratedConfig()
 
-    @model_validator(mode="after")
-    def _names_exist(self) -> Self:
-        known_steps_types(self.steps_types)
+    def _mistakes(self) -> Iterator[str]:
         if len(self.classes) < 2:
-            raise ValueError(f"classes must be two or more, got {len(self.classes)}")
-        named = [(name, slot) for name, slots in self.classes.items() for slot in slots]
+            yield f"classes must be two or more, got {len(self.classes)}"
         for name, slots in self.classes.items():
             if not slots:
-                raise ValueError(f"classes.{name} must name a slot; ~data.classes.{name} removes the class")
-        for name, slot in named:
-            if slot not in DIFFICULTIES:
-                raise ValueError(f"classes.{name} names '{slot}': {did_you_mean(slot, DIFFICULTIES)}")
-            if [other for _, other in named].count(slot) > 1:
-                raise ValueError(f"classes must name each slot once, got '{slot}' twice")
-        return self
-
-    @model_validator(mode="after")
-    def _fold_exists(self) -> Self:
+                yield f"classes.{name} must name a slot; ~data.classes.{name} removes the class"
+        for slot, times in Counter(chain(*self.classes.values())).items():
+            if times > 1:
+                yield f"classes must name each slot once, got '{slot}' twice"
         folds = round(1 / self.val_fraction)
         if self.fold >= folds:
-            raise ValueError(f"fold must be < {folds} (1 / data.val_fraction parts, counted from 0), got {self.fold}")
-        return self
-
-
-def known_steps_types(steps_types: list[str]) -> list[str]:
-    """Return `steps_types`.
-
-    Raises:
-        ValueError: if one of them is of charts that cannot be read.
-    """
-    for steps_type in steps_types:
-        if steps_type not in PANELS:
-            raise ValueError(f"steps_types names '{steps_type}': {did_you_mean(steps_type, PANELS)}")
-    return steps_types
+            yield f"fold must be < {folds} (1 / data.val_fraction parts, counted from 0), got {self.fold}"
 
 
 # --- model and losses
@@ -205,10 +217,7 @@ class ModelConfig(Settings):
 
 
 class LossConfig(Settings):
-    """The contrastive loss; a setting that the class of `_target_` does not have is not used (null: its default).
-
-    `triplet_margin` is also what the verdict's triplet margin is measured against, whatever the loss.
-    """
+    """The contrastive loss; what the class of `_target_` does not have is not used (but the verdict's margin)."""
 
     target: str = Field("groove.model.losses.AdaptiveTripletLoss", alias="_target_")
     triplet_margin: Weight = 2.0
@@ -257,24 +266,19 @@ class PhaseConfig(Settings):
     weights: WeightsConfig
     lr_factor: dict[str, Weight] = Field({})
 
-    @model_validator(mode="after")
-    def _can_train(self) -> Self:
+    def _mistakes(self) -> Iterator[str]:
         if self.freeze and self.train_only:
-            raise ValueError("freeze and train_only are both given; give one of them")
+            yield "freeze and train_only are both given; give one of them"
         for key in ("freeze", "train_only", "lr_factor"):
             for name in getattr(self, key):
                 if not any(module.startswith(name) for module in MODULES):
-                    raise ValueError(f"{key} names '{name}': {did_you_mean(name, MODULES)}")
+                    yield f"{key} names '{name}': {did_you_mean(name, MODULES)}"
         if not (self.weights.classification or self.weights.contrastive):
-            raise ValueError("weights must have one above 0")
-        return self
+            yield "weights must have one above 0"
 
 
 class ExperimentConfig(Settings):
-    """What an experiment is: its phases, and the verdict it is judged by.
-
-    `warmup_epochs` and `classification_weight` are names for what phases use of them (null: none does).
-    """
+    """Phases and the verdict they are judged by; `warmup_epochs` and `classification_weight` are for phases to use."""
 
     name: str
     verdict: VerdictKind
@@ -284,28 +288,21 @@ class ExperimentConfig(Settings):
     classification_weight: Weight | None = None
     phases: list[PhaseConfig] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def _epochs_add_up(self) -> Self:
+    def _mistakes(self) -> Iterator[str]:
         given = [phase.epochs for phase in self.phases]
         rest = self.epochs - sum(n or 0 for n in given)
         if given.count(None) > 1 or (rest < 1 if None in given else rest):
             text = "null, once, takes what is left, which must be at least 1"
-            raise ValueError(f"phases: epochs {given} do not add up to experiment.epochs={self.epochs} ({text})")
-        return self
-
-    @model_validator(mode="after")
-    def _phases_use_what_is_set(self) -> Self:
-        """A warm-up or a weight that no phase uses would change nothing, in silence."""
-        used: dict[str, list[Any]] = {
-            "warmup_epochs": [phase.epochs for phase in self.phases],
-            "classification_weight": [phase.weights.classification for phase in self.phases],
-        }
-        for key, values in used.items():
-            value = getattr(self, key)
-            if value and value not in values:
+            yield f"phases: epochs {given} do not add up to experiment.epochs={self.epochs} ({text})"
+        weights = [phase.weights.classification for phase in self.phases]
+        named = (
+            ("warmup_epochs", self.warmup_epochs, given),
+            ("classification_weight", self.classification_weight, weights),
+        )
+        for key, value, used in named:  # a value that no phase uses would change nothing, in silence
+            if value and value not in used:
                 where = f"no phase of experiment={self.name} uses it; its phases are in conf/experiment"
-                raise ValueError(f"{key} is {value:g}, but {where}")
-        return self
+                yield f"{key} is {value:g}, but {where}"
 
     @property
     def phase_lengths(self) -> list[int]:
@@ -366,13 +363,10 @@ class TrainConfig(Settings):
     pretrained: PathText | None = None
     ckpt_path: PathText | None = None
 
-    @model_validator(mode="after")
-    def _radar_fits_the_embedding(self) -> Self:
-        predicts_radar = self.loss.target.endswith(".RadarRegressionLoss")
-        if predicts_radar and self.model.projection_dim < len(RADAR_AXES):
-            why = f"{len(RADAR_AXES)} (the loss predicts the radar)"
-            raise ValueError(f"model.projection_dim must be >= {why}, got {self.model.projection_dim}")
-        return self
+    def _mistakes(self) -> Iterator[str]:
+        size, axes = self.model.projection_dim, len(RADAR_AXES)
+        if self.loss.target.endswith(".RadarRegressionLoss") and size < axes:
+            yield f"model.projection_dim must be >= {axes} (the loss predicts the radar), got {size}"
 
 
 class PrepareConfig(Settings):
@@ -384,13 +378,11 @@ class PrepareConfig(Settings):
     shards: int = Field(1, ge=1)
     figure: bool = True
 
-    @model_validator(mode="after")
-    def _shard_exists(self) -> Self:
+    def _mistakes(self) -> Iterator[str]:
         if self.shard is None and self.shards > 1:
-            raise ValueError(f"shard must say which of shards={self.shards}: shard=0 to shard={self.shards - 1}")
+            yield f"shard must say which of shards={self.shards}: shard=0 to shard={self.shards - 1}"
         if self.shard is not None and self.shard >= self.shards:
-            raise ValueError(f"shard must be < {self.shards} (shards, counted from 0), got {self.shard}")
-        return self
+            yield f"shard must be < {self.shards} (shards, counted from 0), got {self.shard}"
 
 
 class RadarConfig(Settings):
@@ -398,17 +390,12 @@ class RadarConfig(Settings):
 
     songs: PathText
     out: PathText = "radar.csv"
-    steps_types: list[str] = Field(["dance-single"], min_length=1)
+    steps_types: list[StepsType] = Field(["dance-single"], min_length=1)
     song_end: Literal["song", "last_row"] = "song"
     store: PathText | None = "outputs/store"
     workers: Processes = 2
     figure: bool = True
     compare: PathText | None = None
-
-    @model_validator(mode="after")
-    def _names_exist(self) -> Self:
-        known_steps_types(self.steps_types)
-        return self
 
 
 class EmbedConfig(Settings):
@@ -476,21 +463,11 @@ class SubstylesConfig(EmbedConfig):
     seed: LayoutSeed = 0
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 class ExportConfig(EmbedConfig):
     """Schema of `conf/export.yaml`; `what` is a name, a list of names, or None for all that can be made."""
 
     out: PathText
-    what: Annotated[list[What] | None, BeforeValidator(_as_list)] = None
-
-    @model_validator(mode="after")
-    def _something_is_wanted(self) -> Self:
-        if self.what == []:
-            raise ValueError("what must be null (all) or name something, got []")
-        return self
+    what: ListOfWhat | None = None
 
 
 class ReportConfig(Settings):
@@ -498,9 +475,6 @@ class ReportConfig(Settings):
 
     runs: PathText | list[PathText] = "outputs"
     out: PathText = "outputs"
-
-
-# --- from what Hydra composed
 
 
 S = TypeVar("S", bound=Settings)
@@ -513,19 +487,13 @@ def checked(cfg: DictConfig | Mapping[str, Any], schema: type[S]) -> S:
         ConfigError: for a key the schema does not have, and a value that is missing or cannot be.
     """
     try:
-        content = OmegaConf.to_container(cfg, resolve=True) if isinstance(cfg, DictConfig) else cfg
-        return schema.model_validate(_given(content))
+        if isinstance(cfg, DictConfig):
+            return schema.model_validate(OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))
+        return schema.model_validate(cfg)
     except OmegaConfBaseException as error:
         raise ConfigError(explain(error, schema)) from error
     except ValidationError as error:
         raise ConfigError(line_of(error, schema)) from error
-
-
-def _given(content: Any) -> Any:
-    """Return nested `content` without the settings that are to be given and are not."""
-    if isinstance(content, Mapping):
-        return {key: _given(value) for key, value in content.items() if value != MISSING}
-    return [_given(value) for value in content] if isinstance(content, list) else content
 
 
 def plain(cfg: Settings) -> dict[str, Any]:

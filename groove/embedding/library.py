@@ -17,8 +17,7 @@ from pydantic import ValidationError
 
 from groove.charts.library.walk import check_folder
 from groove.cli.console import progress
-from groove.config.base import Settings
-from groove.config.schema import DataConfig, EmbedConfig, FeaturesConfig, TrainConfig
+from groove.config.schema import DataConfig, EmbedConfig, FeaturesConfig, Settings, TrainConfig
 from groove.embedding.embedded import EmbeddedLibrary, load, save
 from groove.embedding.outside import the_simfile
 from groove.embedding.seen_songs import UNKNOWN

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from groove.errors import ConfigError, LibraryError, naming
+from groove.errors import ConfigError, LibraryError
 
 _PART = ".part"
 
@@ -22,7 +22,7 @@ def write_atomically(path: Path, write: Callable[[Path], object], durable: bool 
 
     If `durable`, the content is on the disk before it has its name. An `OSError` has `path` as its file name.
     """
-    with naming(path):
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
         part = Path(name)
@@ -35,6 +35,9 @@ def write_atomically(path: Path, write: Callable[[Path], object], durable: bool 
         finally:
             os.close(handle)
             part.unlink(missing_ok=True)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # a full disk by itself names none
+        raise
     return path
 
 

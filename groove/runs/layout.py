@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from groove.errors import RunError
+from groove.errors import CheckpointError, RunError
 
 INFO_FILE = "run.json"
 METRICS_FILE = "metrics.csv"
@@ -20,6 +20,7 @@ LIBRARIES = "libraries"  # the folder of other libraries' embeddings
 
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
+LAST_WORD = "last"  # ckpt_path=last: the last checkpoint of the run folder itself
 EPOCH_0 = "epoch0.ckpt"  # the weights before the first step, to measure by on any library
 BEFORE_NONFINITE = "before_nonfinite.ckpt"  # the weights before the step whose loss was not finite
 
@@ -34,6 +35,20 @@ def run_folder(path: Path) -> Path:
     if path.name != WEIGHTS_FILE and path.suffix != ".ckpt":
         return path
     return path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
+
+
+def check_checkpoint(key: str, value: str | None) -> None:
+    """Check that the setting `key` names a file; of a run folder its last checkpoint is what to write.
+
+    Raises:
+        CheckpointError: otherwise.
+    """
+    if not value or value == LAST_WORD or Path(value).is_file():
+        return
+    last = next((file for file in (Path(value, CHECKPOINTS, LAST), Path(value, LAST)) if file.is_file()), None)
+    if last is not None:
+        raise CheckpointError(f"{key}={value} is a folder; write {key}={last}, its last checkpoint")
+    raise CheckpointError(f"no checkpoint at {value}: give a .ckpt file that groove.train wrote")
 
 
 def checkpoint_path(run: Path) -> Path:

@@ -17,7 +17,6 @@ from typing import Any
 
 import lightning as L
 
-from groove.config.files import LAST_WORD
 from groove.config.schema import NO_EFFECT, TrainConfig, flat, plain
 from groove.data.datamodule import GrooveDataModule
 from groove.errors import CheckpointError, ConfigError, GrooveError, RunError, disk_error
@@ -30,6 +29,7 @@ from groove.runs.layout import (
     EMBEDDINGS_FILE,
     EPOCH_0,
     LAST,
+    LAST_WORD,
     METRICS_FILE,
     RETRIEVAL_FILE,
     TENSORBOARD,

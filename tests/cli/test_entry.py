@@ -36,7 +36,7 @@ def train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
             "groove: unknown key 'experiment.foo': there is no 'foo' in 'experiment'; must be ",
         ),
         ("experiment.phases.0.freezed=[x]", "there is no 'freezed' in 'experiment.phases.0'; did you mean 'freeze'?"),
-        ("data.classes.Expert=[Edti]", "data.classes.Expert names 'Edti': did you mean 'Edit'?"),
+        ("data.classes.Expert=[Edti]", "or 'Edit', got 'Edti'; did you mean 'Edit'?"),
         ("loss.pooled_weight=-1", "groove: loss.pooled_weight must be >= 0, got -1"),
         ("seed=abc", "groove: seed must be a whole number, got 'abc'"),
         ("trainer.accelerator=[1", "groove: "),

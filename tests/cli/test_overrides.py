@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentError
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
-from groove.cli.overrides import prepared_arguments, quoted
+from groove.cli.overrides import prepared_arguments
 from groove.config.messages import keys_of
 from groove.config.schema import (
     EmbedConfig,
@@ -32,7 +34,8 @@ def schema_of(key: str) -> type:
 
 
 def in_quotes(argument: str, sweep: bool = False) -> str:
-    return quoted(argument, schema_of(argument.partition("=")[0].lstrip("+")), sweep)
+    schema = schema_of(argument.partition("=")[0].lstrip("+"))
+    return prepared_arguments([argument, *(["-m"] if sweep else [])], schema)[0].removeprefix("++")
 
 
 def parsed(argument: str, sweep: bool = False) -> Any:
@@ -102,28 +105,30 @@ def test_any_text_is_read_as_it_is_written(text):
     assert parsed(f"out={text}", sweep=True) == text
 
 
-def test_what_hydra_reads_as_it_is_written_stays(here):
+def test_what_is_written_for_hydra_stays(here):
     for argument in (
-        *("data.songs=no where", "out=a/b-c.csv", "out=null", "songs=", "hydra.run.dir=outputs/${seed}/${now:%Y}"),
-        *("experiment=a", "--multirun", "-m", "seed=[1", "runs=[x,y]", "pack=[A20,X2]", "model.head=a (b)"),
+        *("out=null", "songs=", "experiment=a", "seed=[1", 'pack=["x, y",z]', "model.head=a (b)"),
         *("data.songs='a (b)'", 'pack="x, y"', "chart='a'"),
     ):
         assert in_quotes(argument) == argument
-    for argument in ("data.songs=a,b", "data.songs=choice(a,b)", "data.songs='a,b',c", "runs=[a,b],[c]"):
+    for argument in ("data.songs=choice(a,b)", "data.songs='a,b',c", "runs=[a,b],[c]", "seed=1,2"):
         assert in_quotes(argument, sweep=True) == argument
 
 
-def test_every_path_key_quotes_a_path_that_exists_and_no_other_key_does(here):
+def test_an_interpolation_is_one_in_quotes_too(here):
+    found = parsed("hydra.run.dir=outputs/${seed}/${now:%Y}")
+    assert OmegaConf.create({"seed": 3, "dir": found.replace("now:", "oc.env:NONE,")}).dir == "outputs/3/%Y"
+
+
+def test_paths_and_names_are_quoted_and_nothing_else(here):
     """The keys by hand: the schema marks them."""
-    folder = here / "a b"
-    folder.mkdir()
-    found = {key for schema in SCHEMAS for key, _ in keys_of(schema) if quoted(f"{key}={folder}", schema)[-1] == '"'}
+    found = {key for schema in SCHEMAS for key, _ in keys_of(schema) if in_quotes(f"{key}=a b")[-1] == '"'}
     assert found == {
-        *("songs", "out", "index", "compare", "data.songs", "data.store", "data.generated.root", "pretrain.root"),
+        *("songs", "out", "compare", "data.songs", "data.store", "data.generated.root", "pretrain.root"),
         *("pretrained", "ckpt_path", "runs", "run", "simfile", "store", "chart", "pack"),
     }
-    for key in ("hydra.run.dir", "hydra.sweep.dir", "++data.songs"):
-        assert quoted(f"{key}={folder}", TrainConfig) == f'{key}="{folder}"'
+    for key in ("hydra.run.dir", "hydra.sweep.dir", "data.songs"):
+        assert in_quotes(f"{key}=a b") == f'{key}="a b"'
 
 
 @pytest.mark.parametrize(
@@ -179,7 +184,7 @@ def test_the_home_folder_is_found_unless_a_folder_has_its_name(here, monkeypatch
             "no option '--experiment'; a setting is written without dashes: experiment=a",
         ),
         (TrainConfig, ["--cfg", "job", "--seed", "3"], "without dashes: seed=VALUE"),
-        (TrainConfig, ["--info", "seed=1", "experiment"], "'experiment' is no setting"),
+        (TrainConfig, ["--info", "all", "experiment"], "'experiment' is no setting"),
     ],
 )
 def test_a_word_that_is_no_setting_says_what_to_write(schema, arguments, expected):
@@ -195,12 +200,9 @@ def test_options_with_their_values_and_deletions_stay(arguments):
     assert sorted(prepared_arguments(arguments, TrainConfig)) == sorted(arguments)
 
 
-def test_multirun_may_stand_anywhere():
-    assert prepared_arguments(["seed=1,2", "-m", "data.songs=a,b"], TrainConfig) == [
-        "-m",
-        "++seed=1,2",
-        "++data.songs=a,b",
-    ]
+def test_options_may_stand_anywhere():
+    given = ["seed=1,2", "-m", "data.songs=a,b"]
+    assert prepared_arguments(given, TrainConfig) == ["++seed=1,2", '++data.songs="a","b"', "-m"]
 
 
 @pytest.mark.parametrize(
@@ -226,3 +228,10 @@ def test_a_key_of_the_schema_needs_no_plus(argument, expected):
 def test_a_key_that_does_not_exist_is_refused_before_hydra_starts():
     with pytest.raises(ConfigError, match=r"no 'trainr' at the top level; did you mean 'trainer\.devices'"):
         prepared_arguments(["trainr.devices=1"], TrainConfig)
+
+
+@pytest.mark.parametrize("words", [["--info=zzz"], ["-m=3"], ["--cfg"]])
+def test_a_wrong_use_of_an_option_is_not_a_page_of_usage(words, capsys):
+    with pytest.raises(ArgumentError):
+        prepared_arguments(words, TrainConfig)
+    assert capsys.readouterr().err == ""

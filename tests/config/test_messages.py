@@ -9,15 +9,13 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from groove.cli.overrides import prepared_arguments
-from groove.config.base import Settings
-from groove.config.files import check_files
 from groove.config.messages import explain
-from groove.config.schema import EmbedConfig, PrepareConfig, TrainConfig, checked
-from groove.errors import CheckpointError, ConfigError
+from groove.config.schema import EmbedConfig, PrepareConfig, Settings, TrainConfig, checked
+from groove.errors import ConfigError
 from groove.export import ExportConfig
 from groove.radar import RadarConfig
 from groove.recommend import RecommendConfig
-from tests.batches import composed, train_config
+from tests.batches import composed
 
 
 def message(*overrides: str) -> str:
@@ -123,17 +121,3 @@ def test_what_a_command_cannot_do_without_is_asked_for(name, schema, expected):
 )
 def test_several_values_are_a_sweep_a_list_or_a_text(key, expected):
     assert refused(key).endswith(expected)
-
-
-@pytest.mark.parametrize("key", ["pretrained", "ckpt_path"])
-def test_a_run_folder_in_place_of_a_checkpoint_names_its_last_one(key, tmp_path):
-    last = tmp_path / "checkpoints" / "last.ckpt"
-    last.parent.mkdir()
-    with pytest.raises(CheckpointError, match="no checkpoint at"):
-        check_files(train_config(f"{key}={tmp_path}"))
-    last.touch()
-    for folder in (tmp_path, last.parent):
-        with pytest.raises(CheckpointError) as caught:
-            check_files(train_config(f"{key}={folder}"))
-        assert str(caught.value) == f"{key}={folder} is a folder; write {key}={last}, its last checkpoint"
-    check_files(train_config(f"{key}={last}"))

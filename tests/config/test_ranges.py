@@ -12,16 +12,18 @@ import pytest
 from pydantic import Field, ValidationError
 
 from groove import evaluate, explore, recommend, substyles
-from groove.config.base import PathText, Settings, Weight
 from groove.config.schema import (
     DataConfig,
     ExperimentConfig,
     ExploreConfig,
     ModelConfig,
+    PathText,
     PrepareConfig,
     RadarConfig,
+    Settings,
     TrainConfig,
     TrainerConfig,
+    Weight,
     checked,
 )
 from groove.errors import ConfigError
@@ -66,7 +68,7 @@ class Outer(Settings):
         ({"factors": {"b": [1]}}, "factors.b must be a number, got [1]"),
         ({"flag": "yes"}, "flag must be true or false, got 'yes'"),
         ({"text": {}}, "text must be text or a list, got {}"),
-        ({"needed": "???"}, "needed is not given: write needed=..."),
+        ({"needed": None}, "needed must be a whole number, got None"),
         ({"inner": {"shaer": 0.5}}, "unknown key 'inner.shaer': there is no 'shaer' in 'inner'; "
          "did you mean 'share'? must be one of free, share"),
     ],
@@ -80,6 +82,11 @@ def test_what_cannot_be_is_named(changed, message):
 @pytest.mark.parametrize("changed", [{}, {"count": None}, {"count": 1}, {"count": 5}, {"factors": {"a": 0}}])
 def test_what_can_be_passes(changed):
     assert checked({"needed": 1, **changed}, Outer) == Outer(needed=1, **changed)
+
+
+def test_what_must_be_given_is_asked_for():
+    with pytest.raises(ConfigError, match="needed is not given: write needed="):
+        checked({}, Outer)
 
 
 def test_a_folder_may_be_called_5_and_a_copy_is_checked_again():
@@ -129,13 +136,13 @@ def test_the_words_are_those_of_the_code():
           "~data.classes.Beginner"], "data.classes must be two or more, got 1"),
         (["data.classes.Easy=[]"], "data.classes.Easy must name a slot"),
         (["data.steps_types=[]"], "data.steps_types must be a list of 1 or more, got []"),
-        (["data.steps_types=[dance-singel]"], "data.steps_types names 'dance-singel': did you mean 'dance-single'?"),
+        (["data.steps_types=[dance-singel]"], "steps_types.0 must be 'dance-single' or "),
         (["features.audio.hop_length=4096"], "features.audio.hop_length must be <= 2048, got 4096"),
         (["features.audio.n_mels=1024", "features.audio.n_fft=1024"], "n_mels must be <= 512 (half"),
         (["experiment=regression", "model.projection_dim=4"], "model.projection_dim must be >= 5"),
         (["experiment.warmup_epochs=20"], "do not add up to experiment.epochs=20"),
         (["experiment.phases.0.weights={classification: 0, contrastive: 0}"], "phases.0.weights must have one"),
-        (["data.classes.Hard=[Hrad]"], "data.classes.Hard names 'Hrad': did you mean 'Hard'?"),
+        (["data.classes.Hard=[Hrad]"], "or 'Edit', got 'Hrad'; did you mean 'Hard'?"),
         (["data.classes.Hard=[Hard,Easy]"], "data.classes must name each slot once, got 'Easy' twice"),
         (["features.audio.sample_rate=192000", "features.audio.n_fft=512"], "features.audio.n_fft must be >= 960"),
         (["features.audio.sample_rate=8000"], "features.audio.sample_rate must be >= 12801, got 8000"),

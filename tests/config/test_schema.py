@@ -10,7 +10,6 @@ import pytest
 from pydantic import ValidationError
 
 from groove.cli.overrides import prepared_arguments
-from groove.config.base import Settings
 from groove.config.messages import kind_of
 from groove.config.schema import (
     CONF_DIR,
@@ -22,6 +21,7 @@ from groove.config.schema import (
     RadarConfig,
     RecommendConfig,
     ReportConfig,
+    Settings,
     SubstylesConfig,
     TrainConfig,
     checked,
