@@ -1,7 +1,7 @@
 """Compute the features of every chart of a library: ``python -m groove.prepare data.songs=DIR``.
 
-They go into the store at `data.store`; what is there already is not computed again. Without ``data.songs`` the
-generated library is written first. `groove.train` does the same by itself.
+They go into the store at `data.store`, if they are not there. Without ``data.songs`` the generated library is written
+first. `groove.train` does the same by itself.
 
 Several machines that share the store compute a part each with ``shard=0 shards=8`` (``-m 'shard=range(8)' shards=8``);
 a run without `shard` afterwards finds everything and writes the catalogue.
@@ -21,10 +21,10 @@ from groove.charts.library.summary import LibraryReport, distribution_table
 from groove.cli.console import WIDE, progress, table_console
 from groove.cli.entry import run_main
 from groove.config.schema import PrepareConfig
-from groove.errors import LibraryError
 from groove.features.catalogue import Catalogue
 from groove.features.preparation import Shard, prepare, prepare_shard, songs_of
 from groove.figures.library_figure import write_library_figure
+from groove.io.files import usable
 
 
 def run(cfg: PrepareConfig) -> None:
@@ -33,57 +33,58 @@ def run(cfg: PrepareConfig) -> None:
     if cfg.shard is not None:
         return _run_shard(cfg, Shard(cfg.shard, cfg.shards), start)
     catalogue = prepare(cfg.data, cfg.features)
-    _report(catalogue, cfg.data.missing_audio)
-    _show(report_of(catalogue, cfg.data.radar), catalogue.figure_path if cfg.figure else None)
+    _print_catalogue(catalogue, cfg.data.missing_audio)
+    _show_radar(catalogue, cfg.data.radar, cfg.figure)
     print(f"{catalogue.computed} simfiles computed, {time.perf_counter() - start:.1f} s")
 
 
 def _run_shard(cfg: PrepareConfig, shard: Shard, start: float) -> None:
     """Compute the records of `shard`, print how many, and which simfiles failed."""
+    data = cfg.data
     with progress() as on_step:
-        songs, workers = songs_of(cfg.data, on_step)
-        steps_types = list(cfg.data.steps_types)
-        part = prepare_shard(songs, Path(cfg.data.store), cfg.features, shard, steps_types, workers, on_step)
+        songs, workers = songs_of(data, on_step)
+        part = prepare_shard(songs, Path(data.store), cfg.features, shard, data.steps_types, workers, on_step)
     for entry in part.failed:
         print(f"  {entry.path}: {entry.reason}")
     print(
-        f"{shard}: {part.simfiles} of {part.total} simfiles, {part.computed} computed, {len(part.failed)} failed, "
-        f"{time.perf_counter() - start:.1f} s; a run without shard= writes the catalogue"
+        f"shard {cfg.shard} of {cfg.shards}: {part.simfiles} of {part.total} simfiles, {part.computed} computed, "
+        f"{len(part.failed)} failed, {time.perf_counter() - start:.1f} s; a run without shard= writes the catalogue"
     )
 
 
-def _report(catalogue: Catalogue, missing_audio: str) -> None:
+def _print_catalogue(catalogue: Catalogue, missing_audio: str) -> None:
     """Print what is in the catalogue, what the frames merge, what was left out, and where it all lies."""
     table = catalogue.table
     print(f"{catalogue.summary} (missing_audio={missing_audio})")
     counts = Counter(table["difficulty"].to_pylist())
     print("  " + ", ".join(f"{counts[name]} {name}" for name in DIFFICULTIES if counts[name]))
-    merged = table["merged_rows"].to_pylist()
-    touched = sum(count > 0 for count in merged)
-    share = sum(merged) / max(sum(table["steps"].to_pylist()), 1)
-    print(f"{sum(merged)} rows ({share:.2%}) share a frame with another row, in {touched} charts", end="")
-    print(f" ({touched / len(table):.1%}); they are counted in it")
+    merged = table["merged_rows"].to_numpy()
+    touched = np.count_nonzero(merged)
+    share = merged.sum() / max(table["steps"].to_numpy().sum(), 1)
+    print(f"{merged.sum()} rows ({share:.2%}) share a frame with another row, in {touched} charts "
+          f"({touched / len(table):.1%}); they are counted in it")  # fmt: skip
     print(f"{len(catalogue.left_out)} left out:" if catalogue.left_out else "nothing left out")
     for reason, count in count_reasons(catalogue.left_out).items():
         print(f"  {count:6d}  {reason}")
     print(f"catalogue: {catalogue.path}\nleft out:  {catalogue.left_out_path}")
 
 
-def report_of(catalogue: Catalogue, family: str) -> LibraryReport:
-    """Return `catalogue` in numbers, with the radar of `family`."""
-    has_audio = np.array(catalogue.table["has_audio"].to_pylist(), dtype=bool)
-    return LibraryReport.of(catalogue.summary, catalogue.table, family, has_audio, "audio", catalogue.left_out)
-
-
-def _show(report: LibraryReport, figure_path: Path | None) -> None:
-    """Print the radar distributions, and draw everything into the file at `figure_path`."""
+def _show_radar(catalogue: Catalogue, family: str, figure: bool) -> None:
+    """Print the distributions of the radar of `family`, and draw the library beside its catalogue."""
+    report = LibraryReport.of(
+        catalogue.table,
+        family,
+        title=catalogue.summary,
+        has_audio=catalogue.table["has_audio"].to_numpy(),
+        audio_means="audio",
+        left_out=count_reasons(catalogue.left_out),
+    )
     table_console(WIDE).print(distribution_table(report))
-    if figure_path is not None:
-        try:
-            write_library_figure(report, figure_path)
-        except OSError as error:
-            raise LibraryError(f"'{figure_path}' cannot be written: {error.strerror or error}") from error
-        print(f"figure:    {figure_path}")
+    if figure:
+        path = catalogue.store / f"library-{catalogue.fingerprint}.png"
+        with usable(path):
+            write_library_figure(report, path)
+        print(f"figure:    {path}")
 
 
 if __name__ == "__main__":

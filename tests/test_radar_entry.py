@@ -15,7 +15,7 @@ from groove.charts.library.scan import scan
 from groove.charts.radar.groove_radar import groove_radar
 from groove.charts.simfile.music import audio_seconds
 from groove.config.schema import RadarConfig
-from groove.errors import LibraryError
+from groove.errors import ConfigError, LibraryError
 from groove.radar import report_of, run
 from tests.builders import sm_text, steady, write_song
 from tests.scans import plain_scan
@@ -97,7 +97,7 @@ def test_no_chart_of_the_kind_says_what_there_is(tmp_path) -> None:
 
 def test_out_that_cannot_be_written(tmp_path, songs: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(LibraryError, match="cannot be written"):
+    with pytest.raises(ConfigError, match="cannot be written"):
         run(RadarConfig(songs=str(songs), out=str(tmp_path / "file" / "radar.csv")))
 
 

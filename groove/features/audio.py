@@ -1,8 +1,7 @@
 """Audio features of a song, and their mean on a chart's beat grid.
 
-librosa computes them, with its defaults, all from one spectrogram. Hop i is centred on sample ``i * hop_length``; times
-are seconds of the audio file. librosa takes two seconds to import (17 the first time in an environment, when numba
-compiles), so a run that finds everything in the store never loads it.
+librosa computes them, with its defaults, all from one spectrogram, and is loaded only where the store lacks a song.
+Hop i is centred on sample ``i * hop_length``; times are seconds of the audio file.
 Dimension letters: S samples, H hops, T frames, F = 23 features.
 """
 
@@ -28,21 +27,14 @@ AUDIO_FEATURES = (
     "tempo",  # local, in BPM
     *(f"contrast_{band}" for band in range(N_CONTRAST)),  # dB between peaks and valleys; the last band is the top one
 )
-ONSET_WINDOW_S = 2.0
-"""Width of the sliding window in which onsets are counted."""
+ONSET_WINDOW_S = 2.0  # width of the sliding window in which onsets are counted
 _BLOCK = 1 << 20
-_TEMPO_HOPS = 512
-"""Hops of a tempogram at a time, which takes about 15 kB for each: that of a whole song would not fit a cache."""
-_MIN_WIDTH = 1e-6
-"""In hops: below it the difference of two integrals is rounding error."""
+_TEMPO_HOPS = 128  # of a tempogram at a time, about 15 kB each: that of a whole song would not fit a cache
+_MIN_WIDTH = 1e-6  # in hops: below it the difference of two integrals is rounding error
 
 
 def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
-    """Return the audio at `path` as one channel at `sample_rate` Hz, shape (S,).
-
-    Raises:
-        AudioError: if the file cannot be decoded, or holds no sample.
-    """
+    """Return the audio at `path` as one channel at `sample_rate` Hz, shape (S,), or raise an `AudioError`."""
     import soundfile
     import soxr
 
@@ -62,16 +54,16 @@ def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
 
 
 def load_librosa() -> ModuleType:
-    """Return librosa; while one process loads it, and perhaps has numba compile it, others wait.
+    """Return librosa, loaded by one process at a time.
 
     Two that write numba's cache at once can mix it up, and every later process crashes (numba's issue 10128). The lock
     lies beside that cache, or in the temporary folder where librosa's own folder is read-only.
     """
     import librosa
 
-    package = Path(librosa.__file__).parent
-    writable = os.access(package, os.W_OK)
-    folder = package / "__pycache__" if writable else Path(tempfile.gettempdir(), f"groove-{os.getuid()}")
+    folder = Path(librosa.__file__).with_name("__pycache__")
+    if not os.access(folder.parent, os.W_OK):
+        folder = Path(tempfile.gettempdir(), f"groove-{os.getuid()}")
     with alone(folder / "groove.lock"):
         import librosa.feature
         import librosa.onset
@@ -79,16 +71,12 @@ def load_librosa() -> ModuleType:
 
 
 def song_features(samples: NDArray[np.float32], audio: AudioConfig) -> NDArray[np.float32]:
-    """Return the features `AUDIO_FEATURES` of every hop of `samples` (S,), shape (H, 23).
-
-    Raises:
-        AudioError: if samples are so large that their power is no finite number.
-    """
+    """Return `AUDIO_FEATURES` of every hop of `samples` (S,), (H, 23); an `AudioError` if their power is not finite."""
     librosa = load_librosa()
     rate, n_fft, hop_length = audio.sample_rate, audio.n_fft, audio.hop_length
     samples = np.pad(samples, (0, max(0, n_fft - len(samples))))
-    with np.errstate(over="ignore", invalid="ignore"):  # reported below
-        magnitude = np.abs(librosa.stft(samples, n_fft=n_fft, hop_length=hop_length))
+    with np.errstate(over="ignore", invalid="ignore"):  # reported below; order C halves the time of the contrast
+        magnitude = np.abs(librosa.stft(samples, n_fft=n_fft, hop_length=hop_length), order="C")
         mel = librosa.feature.melspectrogram(S=np.square(magnitude), sr=rate, n_fft=n_fft, n_mels=audio.n_mels)
     if not np.isfinite(mel).all():
         raise AudioError(f"holds samples up to {np.abs(samples).max():.2g}, whose power is not finite")
@@ -115,10 +103,7 @@ def onset_rate(onsets: NDArray[np.int64], hops: int, hop_s: float) -> NDArray[np
 
 
 def local_tempo(strength: NDArray[np.float32], sample_rate: int, hop_length: int) -> NDArray[np.float64]:
-    """Return the tempo in BPM around each hop of the onset `strength` (H,), shape (H,), from a window of 8 s.
-
-    It is ``librosa.feature.tempo(onset_envelope=strength, aggregate=None)``, one block of hops after another.
-    """
+    """Return ``librosa.feature.tempo(onset_envelope=strength, aggregate=None)`` in BPM, (H,), block by block."""
     from librosa.feature import tempo, tempogram
 
     size = int(TEMPO_WINDOW_S * sample_rate // hop_length)
@@ -134,17 +119,12 @@ def local_tempo(strength: NDArray[np.float32], sample_rate: int, hop_length: int
 def align(
     features: NDArray[np.floating], times: NDArray[np.float64], hop_s: float, duration_s: float | None = None
 ) -> NDArray[np.float16]:
-    """Return the mean of `features` over each frame, shape (T, F).
+    """Return the mean of `features` (H, F) over each frame, shape (T, F); frames lie between `times` (T + 1,) seconds.
 
     Each hop stands for the `hop_s` seconds around its centre, and counts by how much of that lies in the frame, so that
-    a frame shorter than a hop is defined too. The part of a frame before the audio begins or after it ends does not
-    count; a frame wholly outside is zeros. A frame of no duration (in a warp) takes the hop at its moment.
-
-    Args:
-        features: (H, F), one row per hop.
-        times: (T + 1,) seconds at which frames begin, and the end of the last.
-        hop_s: seconds between hops.
-        duration_s: seconds of audio; by default up to the centre of the last hop.
+    a frame shorter than a hop is defined too. What lies outside the `duration_s` of the audio (by default up to the
+    centre of the last hop) does not count; a frame wholly outside is zeros. A frame of no duration (in a warp) takes
+    the hop at its moment.
     """
     hops = len(features)
     end = (hops - 1) * hop_s if duration_s is None else duration_s

@@ -1,8 +1,7 @@
 """The catalogue of a library: one row per chart that is used, with where its arrays lie (`preparation.py` makes it).
 
-It is a Parquet file of the store, ``catalogue-<fingerprint>.parquet``. The fingerprint names the content (charts,
-audio, settings), not the place: a library that moves keeps it. Beside it lies ``left_out-<fingerprint>.csv``: all that
-is not used, with the reason.
+It is a Parquet file of the store. Its fingerprint names the content (charts, audio, settings), not the place: a library
+that moves keeps it. Beside it lies ``left_out-<fingerprint>.csv``: all that is not used, with the reason.
 """
 
 from __future__ import annotations
@@ -24,24 +23,19 @@ from groove.features.store import FeatureStore
 from groove.io.files import csv_bytes, write_if_changed
 
 _TEXTS = ("simfile", "pack", "title", "artist", "steps_type", "difficulty", "description")
+_OF_RECORDS = ("has_audio", "audio_reason", "frames", "merged_rows")
 _COLUMNS = (
     *("chart_id", "simfile", "index", "pack", "title", "artist", "steps_type", "difficulty", "meter", "description"),
-    *("identity", "has_audio", "audio_reason", "frames", "merged_rows", "length_s", "bpm", "content"),
-    *("key", "chart_path", "audio_path", *RADAR_COLUMNS),
-)
-"""The elements of the radars follow."""
+    *("identity", *_OF_RECORDS, "length_s", "bpm", "content", "key", "chart_path", "audio_path", *RADAR_COLUMNS),
+)  # the elements of the radars follow
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What `groove.features.preparation.prepare_library` makes.
+    """One row of `table` per chart, sorted by `chart_id`; paths of arrays are relative to the folder `store`.
 
-    Attributes:
-        table: one row per chart, sorted by `chart_id`; paths of arrays are relative to `store`.
-        store: the folder of the feature store.
-        fingerprint: hash of the charts' contents and their records' keys.
-        left_out: files and charts that are not used (or used without their audio), with the reason.
-        computed: number of simfiles whose features were computed in this run.
+    `left_out` lists files and charts that are not used, or used without their audio; `computed` counts the simfiles
+    whose features were computed in this run.
     """
 
     table: pa.Table
@@ -52,18 +46,13 @@ class Catalogue:
 
     @property
     def path(self) -> Path:
-        """Return where the table is saved."""
+        """Where the table is saved."""
         return self.store / f"catalogue-{self.fingerprint}.parquet"
 
     @property
     def left_out_path(self) -> Path:
         """Return where `left_out` is saved."""
         return self.store / f"left_out-{self.fingerprint}.csv"
-
-    @property
-    def figure_path(self) -> Path:
-        """Return where a picture of the library belongs."""
-        return self.store / f"library-{self.fingerprint}.png"
 
     @property
     def summary(self) -> str:
@@ -73,11 +62,7 @@ class Catalogue:
         return f"{len(self.table)} charts of {songs} songs, {silent} of the charts without audio"
 
     def save(self) -> None:
-        """Write the table and `left_out`, where they changed.
-
-        Raises:
-            OSError: if that fails.
-        """
+        """Write the table and `left_out`, where they changed."""
         sink = pa.BufferOutputStream()
         pq.write_table(self.table, sink)
         write_if_changed(self.path, sink.getvalue().to_pybytes())
@@ -95,9 +80,11 @@ class Row(NamedTuple):
 def catalogue_table(library: Library, rows: Sequence[Row], store: FeatureStore) -> pa.Table:
     """Return the charts of `rows`, in their order."""
     places = [row.place for row in rows]
-    columns: dict[str, Any] = {name: [row.entry[name] for row in rows] for name in rows[0].entry if name != "index"}
-    columns |= {name: library.charts[name].take(places) for name in library.charts.column_names if name not in _TEXTS}
-    columns |= {name: [printable(texts[i]) for i in places] for name in _TEXTS if (texts := library.text(name))}
+    columns: dict[str, Any] = {name: library.charts[name].take(places) for name in library.charts.column_names}
+    for name in _TEXTS:
+        texts = library.text(name)
+        columns[name] = [printable(texts[place]) for place in places]
+    columns |= {name: [row.entry[name] for row in rows] for name in _OF_RECORDS}
     columns |= {
         "chart_id": [printable(library.chart_id[place]) for place in places],
         "identity": [library.identity[place] for place in places],
@@ -121,11 +108,7 @@ def content_fingerprint(table: pa.Table) -> str:
 
 
 def load(store: Path, fingerprint: str) -> pa.Table:
-    """Return the table of the catalogue that was saved.
-
-    Raises:
-        LibraryError: if it is not there.
-    """
+    """Return the table of the catalogue that was saved, or raise a `LibraryError`."""
     try:
         return pq.read_table(Catalogue(pa.table({}), store, fingerprint, []).path)
     except OSError as error:

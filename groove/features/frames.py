@@ -16,8 +16,7 @@ from groove.charts.rows import hold_pairs, is_arrow, judged_notes
 from groove.errors import SimfileError
 
 PADS = 4
-MAX_FRAMES = 1_000_000
-"""Bound on T: at 4 frames a beat more than a day of music, so only a broken beat number reaches it."""
+MAX_FRAMES = 1_000_000  # at 4 frames a beat more than a day of music: only a broken beat number reaches it
 FLOAT16_MAX = float(np.finfo(np.float16).max)
 CHART_FEATURES = (
     *(f"attacks_{panel}" for panel in range(PADS)),  # taps, hold and roll heads, lifts that start in the frame
@@ -37,38 +36,30 @@ CHART_FEATURES = (
 def chart_frames(chart: Chart, frames_per_beat: int) -> NDArray[np.float16]:
     """Return the features `CHART_FEATURES` of `chart`, shape (T, 20).
 
-    Raises:
-        SimfileError: if no note counts, or if a beat is so large that the grid would have over `MAX_FRAMES` frames.
+    A `SimfileError` is raised if no note counts, or if the grid would have over `MAX_FRAMES` frames.
     """
     notes = judged_notes(chart)
-    length = frame_count(notes, frames_per_beat)
-    attacks = notes.select(is_arrow(notes))
-    mines = notes.select(notes.kind == NoteKind.MINE)
-    times = frame_times(chart.timing, length, frames_per_beat)
-    columns = (
-        _per_panel(attacks.column, _frame(attacks, frames_per_beat), length),
-        *_hold_features(notes, frames_per_beat, length),
-        np.bincount(_frame(mines, frames_per_beat), minlength=length),
-        _row_features(attacks, frames_per_beat, length),
-        np.diff(times),
-    )
-    return finite_float16(np.column_stack(columns))
-
-
-def frame_count(notes: Notes, frames_per_beat: int) -> int:
-    """Return T: the number of frames up to and including that of the last of `notes`."""
     if len(notes) == 0:
         raise SimfileError("no note that counts")
     length = int(_frame(notes, frames_per_beat).max()) + 1
     if length > MAX_FRAMES:
         raise SimfileError(f"the last note is at beat {notes.beats.max():.0f}: more than {MAX_FRAMES} frames")
-    return length
+    attacks = notes.select(is_arrow(notes))
+    mines = notes.select(notes.kind == NoteKind.MINE)
+    columns = (
+        _per_panel(attacks.column, _frame(attacks, frames_per_beat), length),
+        *_hold_features(notes, frames_per_beat, length),
+        np.bincount(_frame(mines, frames_per_beat), minlength=length),
+        _row_features(attacks, frames_per_beat, length),
+        np.diff(frame_times(chart.timing, length, frames_per_beat)),
+    )
+    return finite_float16(np.column_stack(columns))
 
 
 def frame_times(timing: Timing, length: int, frames_per_beat: int) -> NDArray[np.float64]:
     """Return the seconds (of the audio) at which frames begin, and the end of the last one, shape (T + 1,).
 
-    A stop on the first beat of a frame is part of that frame: `Timing.time_at` gives the moment at which it begins.
+    A stop on the first beat of a frame is part of that frame.
     """
     return timing.time_at(np.arange(length + 1) / frames_per_beat)
 
@@ -82,8 +73,7 @@ def merged_rows(chart: Chart, frames_per_beat: int) -> int:
 
 def finite_float16(values: NDArray[np.floating]) -> NDArray[np.float16]:
     """Return `values` as float16, with NaN as 0 and what exceeds the type clipped to its largest number."""
-    clipped = np.clip(np.nan_to_num(values, nan=0.0), -FLOAT16_MAX, FLOAT16_MAX)
-    return clipped.astype(np.float16)
+    return np.clip(np.nan_to_num(values, nan=0.0), -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
 
 
 def _frame(notes: Notes, frames_per_beat: int) -> NDArray[np.int64]:
@@ -109,10 +99,7 @@ def _hold_features(notes: Notes, frames_per_beat: int, length: int) -> tuple[NDA
 
 
 def _before(point: NDArray[np.float64], column: NDArray[np.int64], length: int) -> NDArray[np.float64]:
-    """Return, summed over `point` (H,), which part of each frame lies before the point, per panel, shape (T, 4).
-
-    A frame wholly before a point counts 1, the frame of the point counts the fraction up to it.
-    """
+    """Return, summed over `point` (H,), which part (0 to 1) of each frame lies before the point, per panel, (T, 4)."""
     frame = np.minimum(np.floor(point).astype(np.int64), length - 1)
     later = _per_panel(column, frame, length)
     whole = np.cumsum(later[::-1], axis=0)[::-1] - later

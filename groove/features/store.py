@@ -4,8 +4,7 @@
                             chart_<index>.npy  (T, 20) float16
                             audio_<n>.npy      (T, 23) float16, shared by the charts with one timing and audio
 
-A folder is written under `.part/` and renamed when it is complete, so what has its final name is whole, and is never
-written again. A killed run leaves its part behind; `clean` removes those that are old.
+A folder is written under `.part/` and renamed when it is complete; what has its final name is never written again.
 """
 
 from __future__ import annotations
@@ -26,8 +25,7 @@ from numpy.typing import NDArray
 from groove.config.schema import FeaturesConfig
 from groove.errors import LibraryError
 
-FEATURE_VERSION = 3
-"""To be raised with every change to the numbers of `frames`, `audio` or `record`."""
+FEATURE_VERSION = 3  # to be raised with every change to the numbers of `frames`, `audio` or `record`
 STALE_S = 3600.0
 _RECORD = "record.json"
 _PARTS = ".part"
@@ -36,10 +34,7 @@ _PARTS = ".part"
 def record_key(charts: Sequence[tuple[int, str]], audio: Sequence[str], settings: FeaturesConfig) -> str:
     """Return the name of a record: equal if and only if everything that it is made of is equal.
 
-    Args:
-        charts: index and content digest of every chart, in order.
-        audio: of each chart, the digest of its audio's bytes, or the reason why there is none.
-        settings: all of them.
+    `charts` are index and content digest of every chart; `audio` of each the digest of its bytes, or why there is none.
     """
     parts = [FEATURE_VERSION, list(charts), list(audio), settings.model_dump()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -61,9 +56,7 @@ class FeatureStore:
 
     def read(self, key: str) -> list[dict[str, Any]]:
         """Return the entries of the record `key`, one per chart."""
-        entries = json.loads((self.root / self.path(key, _RECORD)).read_text(encoding="utf-8"))
-        assert isinstance(entries, list)
-        return entries
+        return list(json.loads((self.root / self.path(key, _RECORD)).read_text(encoding="utf-8")))
 
     def write(self, key: str, entries: list[dict[str, Any]], arrays: Mapping[str, NDArray[np.float16]]) -> None:
         """Write the record `key`, whole or not at all; one that another process finished first is left as it is."""
@@ -75,7 +68,13 @@ class FeatureStore:
                 np.save(part / name, array)
             (part / _RECORD).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
             part.chmod(0o755)  # mkdtemp made it private
-            self._rename(part, self.root / self.path(key))
+            folder = self.root / self.path(key)
+            folder.parent.mkdir(exist_ok=True)
+            try:
+                part.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
@@ -85,38 +84,24 @@ class FeatureStore:
             if time.time() - part.stat().st_mtime > STALE_S:
                 shutil.rmtree(part, ignore_errors=True)
 
-    @staticmethod
-    def _rename(part: Path, folder: Path) -> None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-
 
 def load_array(root: Path, path: str) -> NDArray[np.float16]:
-    """Return the array at `path` of the store at `root`, mapped into memory; a store may be shared: nothing unpickles.
+    """Return the array at `path` of the store at `root`, mapped into memory, never unpickled: a store may be shared.
 
     Raises:
         LibraryError: if it is gone or damaged.
     """
     try:
         array: NDArray[np.float16] = np.load(root / path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
+            raise ValueError
     except (OSError, ValueError, EOFError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "damaged"
-        raise _unreadable(root / path, why) from error
-    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
-        raise _unreadable(root / path, "no array of features")
+        raise _unreadable(root / path, getattr(error, "strerror", None) or "damaged") from error
     return array
 
 
 def finite_array(root: Path, path: str) -> NDArray[np.float16]:
-    """Return the array at `path` as `load_array` does, read to its end.
-
-    Raises:
-        LibraryError: also if it holds a number that is not finite.
-    """
+    """Return the array at `path` as `load_array` does, read to its end; a number that is not finite is an error too."""
     array = load_array(root, path)
     if not np.isfinite(array).all():
         raise _unreadable(root / path, "damaged (numbers that are not finite)")

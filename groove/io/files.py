@@ -12,21 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from groove.errors import ConfigError
+from groove.errors import ConfigError, LibraryError
 
 _PART = ".part"
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], durable: bool = False) -> Path:
-    """Let `write` fill a temporary file, then give it the name `path`, whose folder is made if needed.
+    """Let `write` fill a temporary file, then give it the name `path` (returned), whose folder is made if needed.
 
-    Args:
-        path: where the file ends up; returned.
-        write: told where to write.
-        durable: the content is on the disk before it has its name.
-
-    Raises:
-        OSError: with `path` as its file name.
+    If `durable`, the content is on the disk before it has its name. An `OSError` has `path` as its file name.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,8 +71,7 @@ def write_json(path: Path, content: Any) -> None:
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     """Return a CSV file's content; file names that UTF-8 cannot hold keep their bytes.
 
-    Every value is data and stays as it is: a title such as ``=1+1`` is none of our formulas, and programs that read the
-    file want the title. Whoever opens it in a spreadsheet imports the columns as text.
+    A title such as ``=1+1`` stays as it is: whoever opens the file in a spreadsheet imports the columns as text.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -94,12 +87,17 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 @contextmanager
 def writing(out: Path) -> Iterator[None]:
-    """Turn a failure to write `out` into one clear error.
-
-    Raises:
-        ConfigError: for an `OSError`.
-    """
+    """Turn an `OSError` while `out` is written into a `ConfigError`."""
     try:
         yield
     except OSError as error:
         raise ConfigError(f"out={out} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def usable(store: Path) -> Iterator[None]:
+    """Turn an `OSError` while `store`, or a file of it, is read or written into a `LibraryError`."""
+    try:
+        yield
+    except OSError as error:
+        raise LibraryError(f"'{error.filename or store}' cannot be used: {error.strerror or error}") from error

@@ -11,6 +11,12 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread
 
+OnStep = Callable[[str, int, int], None]  # what is being done, how many are done, how many there are
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Show no progress."""
+
 
 def usable_workers(workers: int) -> int:
     """Return `workers`, or 1 in a process that joblib started: a child of it could not import its main module again.
@@ -21,33 +27,29 @@ def usable_workers(workers: int) -> int:
 
 
 def process_pool(workers: int, initializer: Callable[[], None] | None = None) -> ProcessPoolExecutor:
-    """Return a pool of new processes that end when this one does, even if it is killed; each calls `initializer` first.
-
-    The workers of a killed process would otherwise wait for work for ever.
-    """
+    """Return a pool of new processes that call `initializer` and end when this one does, even if it is killed."""
     return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(initializer,))
 
 
 def _start(initializer: Callable[[], None] | None) -> None:
-    Thread(target=_end_with_parent, daemon=True).start()
+    parent = parent_process()
+    assert parent is not None
+    sentinel = parent.sentinel
+
+    def end_with_parent() -> None:  # the worker of a killed process would wait for work for ever
+        wait([sentinel])
+        os._exit(1)
+
+    Thread(target=end_with_parent, daemon=True).start()
     if initializer is not None:
         initializer()
 
 
-def _end_with_parent() -> None:
-    """Wait for the end of the process that started this one, and end."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Hold a lock on the file `path` (made if needed); wait for another process that holds it.
+    """Hold a lock on the file `path` (made if needed), which ends with the process; wait for another that holds it.
 
-    The lock is the operating system's and ends with the process, however that ends. Where there are no such locks
-    (Windows) nothing is locked.
+    Where the operating system has no such locks (Windows) nothing is locked.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:

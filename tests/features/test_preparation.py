@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groove.charts.library import digests
+from groove.charts.library import identity
 from groove.charts.library.scan import count_reasons
 from groove.charts.library.walk import LeftOut
 from groove.charts.radar.groove_radar import RADAR_AXES, groove_radar
 from groove.config.schema import FeaturesConfig
 from groove.errors import AudioError, LibraryError
-from groove.features import preparation, record, workers
+from groove.features import preparation, record
 from groove.features.catalogue import load
 from groove.features.preparation import Shard, prepare_library, prepare_shard
 from tests.builders import measures, settle, ssc_text, steady, write_song
@@ -102,9 +102,9 @@ def test_a_second_run_computes_nothing_and_writes_nothing(songs, monkeypatch):
     def fail(*_):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(workers, "compute_record", fail)
+    monkeypatch.setattr(record, "compute_record", fail)
     monkeypatch.setattr("groove.charts.simfile.reader.read_simfile", fail)
-    monkeypatch.setattr("groove.charts.library.digests.audio_digest", fail)
+    monkeypatch.setattr("groove.charts.library.identity.audio_digest", fail)
     second = prepare(songs, workers=2)
     assert (first.computed, second.computed) == (2, 0)
     assert second.table.equals(first.table)
@@ -314,8 +314,8 @@ def test_shards_are_disjoint_and_cover_and_a_plain_run_finishes(many, tmp_path):
 
 def test_a_shard_reads_no_audio_of_the_others(many, tmp_path, monkeypatch):
     read = []
-    digest = digests.audio_digest
-    monkeypatch.setattr(digests, "audio_digest", lambda path: read.append(path) or digest(path))
+    digest = identity.audio_digest
+    monkeypatch.setattr(identity, "audio_digest", lambda path: read.append(path) or digest(path))
     for number in range(2):
         prepare_shard(many, tmp_path / str(number), FeaturesConfig(), Shard(number, 2))
     assert len(read) == len(set(read)) == 3
@@ -341,7 +341,7 @@ def test_failures_are_told(many, tmp_path, monkeypatch):
     def fail(*_):
         raise ValueError("broken")
 
-    monkeypatch.setattr("groove.features.workers.compute_record", fail)
+    monkeypatch.setattr("groove.features.record.compute_record", fail)
     part = prepare_shard(many, tmp_path / "store", FeaturesConfig(), Shard(0, 1))
     assert len(part.failed) == MANY + 1
     assert "ValueError: broken" in part.failed[0].reason

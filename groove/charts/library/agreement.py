@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from groove.charts.library.scan import Library
 from groove.charts.radar.groove_radar import RADAR_AXES, groove_radar
@@ -19,31 +19,20 @@ from groove.charts.radar.song_end import last_row
 from groove.charts.rows import EPSILON
 from groove.errors import LibraryError
 
-STORED_TOLERANCE = 0.002
-STORED_CAP = 1.0
+STORED_TOLERANCE, STORED_CAP = 0.002, 1.0
 OFFICIAL_TOLERANCE = 1.0
-FIVE_ONE_VALUES = 28
-"""How many numbers StepMania 5.1 and later store: 14 categories for each of two players."""
-OLD_VALUES = 11
-"""The most numbers that builds stored which are known to count hold heads twice."""
-_END_STEPS = np.arange(-16, 65) / 2
-"""Beats from the last row at which a song end is tried when a disagreement is explained."""
-_ALL = "all"
-OfficialValues = Mapping[tuple[str, str], Sequence[float]]
-"""Official values (A,) by simfile and difficulty."""
+FIVE_ONE_VALUES = 28  # StepMania 5.1 and later store 14 categories for each of two players
+OLD_VALUES = 11  # the most that builds stored which are known to count hold heads twice
+_END_STEPS = np.arange(-16, 65) / 2  # beats from the last row at which `cause` tries a song end
+OfficialValues = Mapping[tuple[str, str], Sequence[float]]  # (A,) by simfile and difficulty
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """C charts of a table beside other values.
+    """C charts, `places` (C,) in a library, counted under `groups` (C,): our values (C, A) beside `theirs` (C, A).
 
-    Attributes:
-        places: rows of the table, (C,).
-        groups: what each chart is counted under, (C,).
-        ours: our values, (C, A).
-        theirs: the others', (C, A), NaN where there is nothing to compare.
-        agrees: (C, A).
-        missing: charts of the others' that the table has not, ``simfile [difficulty]``.
+    `theirs` is NaN where there is nothing to compare; `agrees` is (C, A); `missing` names charts that the library has
+    not, as ``simfile [difficulty]``.
     """
 
     places: NDArray[np.int64]
@@ -55,13 +44,14 @@ class Comparison:
 
     def shares(self) -> dict[str, tuple[int, NDArray[np.float64]]]:
         """Return, by group and for all, the number of charts and the share that agrees (A,), NaN without any."""
-        names = sorted(set(self.groups))
+        names = np.array(self.groups)
+        masks = {name: names == name for name in sorted(set(self.groups))}
+        if len(masks) > 1:
+            masks["all"] = np.ones(len(names), dtype=bool)
         found = {}
-        for name in [*names, _ALL] if len(names) > 1 else names:
-            members = np.array([name in (group, _ALL) for group in self.groups])
+        for name, members in masks.items():
             compared = ~np.isnan(self.theirs[members])
-            agree = (self.agrees[members] & compared).sum(axis=0)
-            count = compared.sum(axis=0)
+            agree, count = (self.agrees[members] & compared).sum(axis=0), compared.sum(axis=0)
             found[name] = (int(members.sum()), np.where(count > 0, agree / np.maximum(count, 1), np.nan))
         return found
 
@@ -76,9 +66,6 @@ class Comparison:
         size = np.where(off, np.abs(self.ours - self.theirs), 0).max(axis=1, initial=0)
         order = np.lexsort((size, off.sum(axis=1)))[::-1]
         return [int(index) for index in order[:count] if off[index].any()]
-
-
-# ---- values stored in simfiles ---------------------------------------------------------------------
 
 
 def compare_stored(library: Library) -> Comparison:
@@ -108,29 +95,20 @@ def compare_stored(library: Library) -> Comparison:
     theirs[~known & ~implied] = np.nan
     theirs[~known, 0] = np.nan
     close = np.abs(np.minimum(ours, STORED_CAP) - np.minimum(theirs, STORED_CAP)) <= STORED_TOLERANCE + EPSILON
-    groups = [
-        ("StepMania 5.1 and later" if new else "before 5.1") + ("" if length else ", length unknown")
-        for new, length in zip(newer, known, strict=True)
-    ]
+    builds = np.where(newer, "StepMania 5.1 and later", "before 5.1")
+    groups = [build + ("" if length else ", length unknown") for build, length in zip(builds, known, strict=True)]
     return Comparison(places, groups, ours, theirs, close)
 
 
-# ---- official values -------------------------------------------------------------------------------
-
-
 def compare_official(library: Library, official: OfficialValues) -> Comparison:
-    """Compare the konami radar of `dance-single` charts with `official` values, within 1 point.
-
-    Raises:
-        LibraryError: if none of its charts is in the library.
-    """
+    """Compare the konami radar of `dance-single` charts with `official` values; a `LibraryError` if none is there."""
     names = zip(library.text("simfile"), library.text("difficulty"), library.text("steps_type"), strict=True)
-    keys = [(simfile, difficulty) if kind == "dance-single" else None for simfile, difficulty, kind in names]
+    keys = [(simfile, difficulty) if kind == "dance-single" else ("", "") for simfile, difficulty, kind in names]
     places = np.array([i for i, key in enumerate(keys) if key in official], dtype=np.int64)
     if len(places) == 0:
         raise LibraryError(f"compare: none of the {len(official)} charts with official values is in this library")
     ours = np.column_stack([library.charts[f"konami_{axis}"].to_numpy()[places] for axis in RADAR_AXES])
-    theirs = np.array([official[key] for i in places if (key := keys[i]) is not None])
+    theirs = np.array([official[keys[i]] for i in places])
     packs = library.text("pack")
     missing = [f"{simfile} [{difficulty}]" for simfile, difficulty in sorted(official.keys() - set(keys))]
     return Comparison(places, [packs[i] for i in places], ours, theirs, _within_a_point(ours, theirs), missing)
@@ -141,35 +119,30 @@ def _within_a_point(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> N
 
 
 def read_official(path: Path) -> OfficialValues:
-    """Return the official values of the CSV file `path`, which has the columns simfile, difficulty and the five axes.
-
-    Raises:
-        LibraryError: if it cannot be read, or a column is missing.
-    """
+    """Return the official values of the CSV file `path`, which has columns simfile, difficulty and the five axes."""
     line = 0
+    found: dict[tuple[str, str], list[float]] = {}
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             missing = {"simfile", "difficulty", *RADAR_AXES} - set(reader.fieldnames or ())
             if missing:
                 raise LibraryError(f"compare='{path}' has no column {', '.join(sorted(missing))}")
-            found: dict[tuple[str, str], list[float]] = {}
             for row in reader:
                 line = reader.line_num
                 found[row["simfile"], row["difficulty"]] = [float(row[axis]) for axis in RADAR_AXES]
-            return found
     except OSError as error:
         raise LibraryError(f"compare='{path}' cannot be read: {error.strerror}; or say compare=stored") from error
     except (ValueError, TypeError) as error:
         raise LibraryError(f"compare='{path}' is no table of numbers: see after line {line}") from error
+    return found
 
 
-def cause(library: Library, place: int, theirs: Sequence[float]) -> str:
-    """Return why a chart disagrees with official values, as far as another end of the song can tell."""
+def cause(library: Library, place: int, theirs: ArrayLike) -> str:
+    """Return why a chart disagrees with official values (A,), as far as another end of the song can tell."""
     from groove.charts.simfile.reader import read_simfile
 
-    simfile = library.text("simfile", place, 1)[0]
-    index = library.charts["index"][place].as_py()
+    simfile, index = library.text("simfile")[place], library.charts["index"][place].as_py()
     charts, _ = read_simfile(library.root / simfile, library.root)
     chart = next(chart for chart in charts if chart.index == index)
     row = last_row(chart)
@@ -179,11 +152,11 @@ def cause(library: Library, place: int, theirs: Sequence[float]) -> str:
         agrees = _within_a_point(groove_radar(replace(chart, song_end=end)).konami, np.asarray(theirs))
         tried.append((int(agrees.sum()), -abs(end - here), end, agrees))
     _, _, end, agrees = max(tried, key=lambda entry: entry[:2])
-    seconds = float(np.diff(chart.timing.time_at(np.array([here, end])))[0])
-    gone = [axis for axis, fits in zip(RADAR_AXES, agrees, strict=True) if not fits]
     parts = []
     if end != here:
+        seconds = np.diff(chart.timing.time_at(np.array([here, end])))[0]
         parts.append(f"the song ends {abs(seconds):.1f} s {'later' if seconds > 0 else 'earlier'} than assumed")
-    if gone:
+    if not agrees.all():
+        gone = [axis for axis, fits in zip(RADAR_AXES, agrees, strict=True) if not fits]
         parts.append(f"{' and '.join(gone)} fit no end: other notes or timing than the game's, or a slip of the table")
     return "; ".join(parts)

@@ -1,9 +1,8 @@
 """What a scan knows of every folder, kept between runs: its charts with their radars, what it left out, its state.
 
-One Parquet file per library, ``library-v<version>-<digest of the place>.parquet``, replaced as a whole: a killed run
-leaves the old one, and of two that run at once the last one stays. A folder's state (names, sizes, times of change of
-its files) decides whether its rows still hold; so does that of audio elsewhere that its simfiles name. Folders are
-read in batches by worker processes that return finished tables: memory does not grow with the charts' notes.
+One Parquet file per library, replaced as a whole: of two scans that run at once the last one stays. A folder's state
+(names, sizes, times of change of its files) decides whether its rows still hold; so does that of audio elsewhere that
+its simfiles name. Worker processes return finished tables: memory does not grow with the charts' notes.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal
@@ -28,19 +28,17 @@ from groove.charts.library.walk import Folder, LeftOut, file_state
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES, groove_radar
 from groove.charts.radar.song_end import last_row
 from groove.charts.simfile.music import audio_seconds
+from groove.errors import LibraryError
 from groove.io.files import write_atomically
-from groove.io.processes import process_pool
+from groove.io.processes import OnStep, process_pool
 
-INDEX_VERSION = 1
-"""Part of the file's name: raise it when reading, radars or columns change."""
-INDEX_FOLDER = "index"
-"""Where in a store it lies."""
+INDEX_VERSION = 1  # part of the file's name: raise it when reading, radars or columns change
+INDEX_FOLDER = "index"  # in a store
 SongEnd = Literal["song", "last_row"]
 """The konami radar's T ends with the song (`song_end.py`), or with the last row of each chart."""
 NO_LENGTH = "audio whose length cannot be read"
 FOLDERS_PER_JOB = 32
-FEW_FOLDERS = 64
-"""Up to so many are read in this process: starting workers takes longer."""
+FEW_FOLDERS = 64  # are read in this process: starting workers takes longer
 BPM_DECIMALS = 3
 CHART_COLUMNS = ("simfile", "pack", "title", "artist", "steps_type", "difficulty", "meter")
 RADAR_COLUMNS = tuple(f"{family}_{axis}" for family in FAMILIES for axis in RADAR_AXES)
@@ -68,75 +66,69 @@ def to_text(value: bytes) -> str:
     return value.decode("utf-8", "surrogateescape")
 
 
-@dataclass(frozen=True)
-class Index:
-    """The rows of one library and the file that keeps them, or None: of kind ``chart``, ``left_out`` and ``folder``."""
+def up_to_date(
+    root: Path, folders: Sequence[Folder], song_end: SongEnd, cache: Path | None, workers: int, on_step: OnStep
+) -> tuple[pa.Table, int]:
+    """Return the rows of `folders`, of which only those that changed are read, and how many were read.
 
-    root: Path
-    song_end: SongEnd
-    path: Path | None
-    table: pa.Table
-
-    @classmethod
-    def load(cls, root: Path, song_end: SongEnd, cache: Path | None) -> Index:
-        """Return what the folder `cache` knows of the library at `root`; one that is broken is as good as none."""
-        if cache is None:
-            return cls(root, song_end, None, _table([]))
+    The rows, of kind ``chart``, ``left_out`` and ``folder``, are in an order that does not depend on which were known.
+    What changed is saved in the folder `cache`; an index there that is broken is as good as none.
+    """
+    path, before = None, _table([])
+    if cache is not None:
         place = hashlib.sha256(to_bytes("\0".join((os.path.realpath(root), song_end)))).hexdigest()[:16]
         path = cache / f"library-v{INDEX_VERSION}-{place}.parquet"
-        try:
+        with suppress(OSError, pa.ArrowException):
             table = pq.read_table(path)
-        except (OSError, pa.ArrowException):
-            return cls(root, song_end, path, _table([]))
-        return cls(root, song_end, path, table if set(COLUMNS) <= set(table.column_names) else _table([]))
+            before = table if set(COLUMNS) <= set(table.column_names) else before
+    known = _unchanged(root, folders, before)
+    changed = [folder for folder in folders if folder.path not in known]
+    table = before.filter(pc.is_in(before["folder"], pa.array([to_bytes(path) for path in known], pa.binary())))
+    if changed or len(table) < len(before):
+        parts = [table, *_read(root, changed, song_end, workers, on_step)]
+        table = pa.concat_tables(parts, promote_options="default")
+        table = table.sort_by([(name, "ascending") for name in ("simfile", "index", "folder")]).combine_chunks()
+        if path is not None:
+            write_atomically(path, lambda part: pq.write_table(table, part))
+    return table, len(changed)
 
-    def known(self, folders: Sequence[Folder]) -> set[str]:
-        """Return the paths of those `folders` whose rows still hold."""
-        states = {folder.path: folder.state for folder in folders}
-        rows = self.of_kind("folder").select(["folder", "state", "outside_music", "outside_state"]).to_pylist()
-        paths = set()
-        for row in rows:
-            path = to_text(row["folder"])
-            outside = zip(row["outside_music"], row["outside_state"], strict=True)
-            if row["state"] and states.get(path) == to_text(row["state"]):
-                if all(state and file_state(self.root / to_text(music)) == to_text(state) for music, state in outside):
-                    paths.add(path)
-        return paths
 
-    def of_kind(self, kind: str) -> pa.Table:
-        """Return the rows of `kind`."""
-        return self.table.filter(pc.equal(self.table["kind"], kind.encode()))
+def of_kind(rows: pa.Table, kind: str) -> pa.Table:
+    """Return the rows of `kind`."""
+    return rows.filter(pc.equal(rows["kind"], kind.encode()))
 
-    def only(self, folders: set[str]) -> Index:
-        """Return the index without the rows of other folders."""
-        paths = pa.array([to_bytes(path) for path in folders], pa.binary())
-        return replace(self, table=self.table.filter(pc.is_in(self.table["folder"], paths)))
 
-    def read(self, folders: Sequence[Folder], workers: int) -> Iterator[tuple[int, pa.Table]]:
-        """Read `folders`; yield (folders done, their rows) batch by batch."""
-        jobs = [folders[i : i + FOLDERS_PER_JOB] for i in range(0, len(folders), FOLDERS_PER_JOB)]
-        parallel = workers > 1 and len(folders) > FEW_FOLDERS
-        pool = process_pool(min(workers, len(jobs))) if parallel else None
+def _unchanged(root: Path, folders: Sequence[Folder], before: pa.Table) -> set[str]:
+    """Return the paths of those `folders` whose rows `before` still hold."""
+    states = {folder.path: folder.state for folder in folders}
+    paths = set()
+    for row in of_kind(before, "folder").select(["folder", "state", "outside_music", "outside_state"]).to_pylist():
+        path = to_text(row["folder"])
+        outside = zip(row["outside_music"], row["outside_state"], strict=True)
+        if row["state"] and states.get(path) == to_text(row["state"]):
+            if all(state and file_state(root / to_text(music)) == to_text(state) for music, state in outside):
+                paths.add(path)
+    return paths
+
+
+def _read(
+    root: Path, folders: Sequence[Folder], song_end: SongEnd, workers: int, on_step: OnStep
+) -> Iterator[pa.Table]:
+    """Read `folders`; yield their rows batch by batch."""
+    jobs = [folders[i : i + FOLDERS_PER_JOB] for i in range(0, len(folders), FOLDERS_PER_JOB)]
+    pool = process_pool(min(workers, len(jobs))) if workers > 1 and len(folders) > FEW_FOLDERS else None
+    done = 0
+    try:
         with pool or nullcontext():
-            arguments = (repeat(self.root), jobs, repeat(self.song_end))
-            done = 0
-            for job, part in zip(jobs, (pool.map if pool else map)(read_folders, *arguments), strict=True):
+            parts = (pool.map if pool else map)(read_folders, repeat(root), jobs, repeat(song_end))
+            for job, part in zip(jobs, parts, strict=True):
                 done += len(job)
-                yield done, part
-
-    def with_parts(self, parts: Sequence[pa.Table]) -> Index:
-        """Return the index with more rows, in an order that does not depend on which were known."""
-        table = pa.concat_tables([self.table, *parts], promote_options="default")
-        return replace(self, table=table.sort_by([(name, "ascending") for name in ("simfile", "index", "folder")]))
-
-    def save(self) -> None:
-        """Write the file.
-
-        Raises:
-            OSError: if that fails.
-        """
-        if self.path is not None:
-            write_atomically(self.path, lambda part: pq.write_table(self.table.combine_chunks(), part))
+                yield part
+                on_step("song folders read", done, len(folders))
+    except BrokenProcessPool as error:
+        raise LibraryError(
+            "a process that reads songs ended (out of memory, or a damaged audio file); with workers=1 the song shows"
+        ) from error
 
 
 def read_folders(root: Path, folders: Sequence[Folder], song_end: SongEnd) -> pa.Table:
@@ -154,48 +146,46 @@ def read_folders(root: Path, folders: Sequence[Folder], song_end: SongEnd) -> pa
         lengths = {music: audio_seconds(root / music) for music in {chart.music for chart in charts} if music}
         left_out += [LeftOut(music, "", NO_LENGTH) for music, seconds in sorted(lengths.items()) if seconds is None]
         own = [_chart_row(chart, lengths.get(chart.music or "")) for chart in charts]
-        own += [
-            {"kind": b"left_out", "simfile": to_bytes(path), "label": to_bytes(label), "reason": to_bytes(reason)}
-            for path, label, reason in left_out
-        ]
+        own += [{"kind": "left_out", "simfile": path, "label": label, "reason": why} for path, label, why in left_out]
         away = sorted(music for music in lengths if os.path.dirname(music) != folder.path)
-        state = {
-            "state": to_bytes(folder.state),
-            "outside_music": [to_bytes(music) for music in away],
-            "outside_state": [to_bytes(file_state(root / music)) for music in away],
-        }
-        rows += [{**row, "folder": to_bytes(folder.path)} for row in [*own, {"kind": b"folder", **state}]]
+        states = [file_state(root / music) for music in away]
+        own.append({"kind": "folder", "state": folder.state, "outside_music": away, "outside_state": states})
+        rows += [{**row, "folder": folder.path} for row in own]
     return _table(rows)
 
 
 def _table(rows: list[Row]) -> pa.Table:
+    """Return the columns `COLUMNS` of `rows`, and those of the radars' raw elements."""
     numbers = dict.fromkeys((name for row in rows for name in row if name not in COLUMNS), pa.float64())
-    return pa.table(
-        {name: pa.array([row.get(name) for row in rows], kind) for name, kind in (COLUMNS | numbers).items()}
-    )
+    columns = {}
+    for name, kind in (COLUMNS | numbers).items():
+        values = [row.get(name) for row in rows]
+        if pa.types.is_binary(kind):
+            values = [to_bytes(value) if value is not None else None for value in values]
+        elif kind == pa.list_(pa.binary()):
+            values = [[to_bytes(value) for value in texts] if texts is not None else None for texts in values]
+        columns[name] = pa.array(values, kind)
+    return pa.table(columns)
 
 
 def _chart_row(chart: Chart, seconds: float | None) -> Row:
-    radar = groove_radar(chart, seconds)
-    last = last_row(chart)
+    radar, traits, last = groove_radar(chart, seconds), song_traits(chart), last_row(chart)
     start, end = chart.timing.time_at(np.array([0.0, last])).tolist()
-    traits = song_traits(chart)
-    texts = {name: getattr(chart, name) for name in (*CHART_COLUMNS, "description") if name != "meter"}
-    texts |= {"music": traits.music, "norm_title": traits.title, "norm_artist": traits.artist}
     return {
-        "kind": b"chart",
-        **{name: to_bytes(text) for name, text in texts.items()},
-        "meter": chart.meter,
-        "index": chart.index,
+        "kind": "chart",
+        **{name: getattr(chart, name) for name in (*CHART_COLUMNS, "description", "index")},
+        "music": traits.music,
+        "norm_title": traits.title,
+        "norm_artist": traits.artist,
         "rows": traits.rows,
         "notes": traits.notes,
         "content": content_digest(traits.notes, chart.timing),
         "length_s": end - start,
         "bpm": main_bpm(chart.timing, last),
         "length_known": seconds is not None or chart.music_length_s is not None,
-        "stored": list(chart.stored_radar),
-        **dict(zip(RADAR_COLUMNS, [*radar.konami.tolist(), *radar.stepmania.tolist()], strict=True)),
-        **{name: float(value) for name, value in radar.elements.items()},
+        "stored": chart.stored_radar,
+        **dict(zip(RADAR_COLUMNS, [*radar.konami, *radar.stepmania], strict=True)),
+        **radar.elements,
     }
 
 

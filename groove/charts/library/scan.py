@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from groove.charts.chart import chart_label
-from groove.charts.library.digests import AudioDigests
-from groove.charts.library.identity import SongTraits, identities
-from groove.charts.library.index import COLUMNS, Index, SongEnd, to_bytes, to_text
-from groove.charts.library.walk import LeftOut, Tree, check_folder, walk
+from groove.charts.library.identity import AudioDigests, SongTraits, identities
+from groove.charts.library.index import COLUMNS, SongEnd, of_kind, to_text, up_to_date
+from groove.charts.library.walk import LeftOut, check_folder, walk
 from groove.errors import LibraryError
-
-_TRAITS = ("simfile", "music", "norm_title", "norm_artist", "notes", "rows")
+from groove.io.processes import OnStep, silent
 
 
 @dataclass(frozen=True)
@@ -34,9 +30,7 @@ class Library:
 
     Attributes:
         root: the library's folder.
-        charts: columns `CHART_COLUMNS`, ``description``, ``index``, ``music``, `RADAR_COLUMNS` and the raw elements,
-            ``length_s``, ``bpm``, ``content``, ``notes`` and ``rows``, ``length_known`` and ``stored``. Text is bytes:
-            UTF-8, or what a file's name holds instead (`text` decodes).
+        charts: the columns of the index (`COLUMNS`); text is bytes, which `text` decodes.
         left_out: what is not used, with the reason.
         digests: of its audio files.
         read: number of folders read in this scan, the others were known.
@@ -52,35 +46,28 @@ class Library:
 
     @property
     def elements(self) -> list[str]:
-        """Return the names of the columns that hold the raw elements of the radars."""
+        """The columns of the raw elements of the radars."""
         return [name for name in self.charts.column_names if name not in COLUMNS]
 
-    def text(self, column: str, first: int = 0, count: int | None = None) -> list[str]:
-        """Return a column of text, decoded: all of it, or `count` rows from `first` on."""
-        return [to_text(value) for value in self.charts[column].slice(first, count).to_pylist()]
+    def text(self, column: str) -> list[str]:
+        """Return a column of text, decoded."""
+        return _plain(self.charts, column)
 
     def left_out_chart(self, place: int, reason: str) -> LeftOut:
         """Return the line for the chart in row `place` that is not used for `reason`."""
-        return LeftOut(*self._labels[place], reason)
-
-    @cached_property
-    def _labels(self) -> list[tuple[str, str]]:
-        return _labelled(self.charts)
+        return LeftOut(*_labels(self.charts.slice(place, 1))[0], reason)
 
     @cached_property
     def chart_id(self) -> list[str]:
         """Return ``simfile#index`` of each chart."""
-        places = zip(self.text("simfile"), self.charts["index"].to_pylist(), strict=True)
-        return [f"{simfile}#{index}" for simfile, index in places]
+        indices = self.charts["index"].to_pylist()
+        return [f"{simfile}#{index}" for simfile, index in zip(self.text("simfile"), indices, strict=True)]
 
     @cached_property
     def identity(self) -> list[str]:
-        """Return which song each chart is of (`identities`): the one place where that is decided.
-
-        Raises:
-            OSError: if the digests of the audio cannot be kept.
-        """
-        columns = [_plain(self.charts, name) for name in _TRAITS]
+        """Return which song each chart is of (`identities`): the one place where that is decided."""
+        names = ("simfile", "music", "norm_title", "norm_artist", "notes", "rows")
+        columns = [_plain(self.charts, name) for name in names]
         traits = [SongTraits(*values) for values in zip(*columns, strict=True)]
         return identities(traits, self.digests.of_equal_sizes(chart.music for chart in traits if chart.music))
 
@@ -91,91 +78,38 @@ def scan(
     song_end: SongEnd = "song",
     cache: Path | None = None,
     workers: int = 1,
-    on_step: Callable[[int, int], None] = lambda done, total: None,
+    on_step: OnStep = silent,
 ) -> Library:
-    """Return the charts of the library at `root`.
+    """Return the charts of `steps_types` of the library at `root`, a folder that holds packs, or links to them.
 
-    Args:
-        root: the folder that holds the packs; links to folders are followed.
-        steps_types: which charts to use, of `PANELS`; the others are listed as left out.
-        song_end: where the konami radar's T ends.
-        cache: folder in which the index is kept, or None to read everything.
-        workers: processes that read.
-        on_step: told (folders read, folders to read).
-
-    Raises:
-        LibraryError: if `root` is no folder or holds no simfile, or a process that reads ends.
-        OSError: if the index cannot be written to `cache`.
-    """
-    tree = walked(root)
-    index, read = _up_to_date(Index.load(root, song_end, cache), tree, workers, on_step)
-    refused = index.of_kind("left_out").select(["simfile", "label", "reason"]).to_pylist()
-    left_out = [LeftOut(*map(to_text, row.values())) for row in refused] + tree.left_out
-    charts, others = _of_types(index.of_kind("chart"), steps_types)
-    charts, gone = _without_twins(charts)
-    digests = AudioDigests(root, cache)
-    return Library(root, charts, sorted({*left_out, *others, *gone}), digests, read, len(tree.folders))
-
-
-def _up_to_date(before: Index, tree: Tree, workers: int, on_step: Callable[[int, int], None]) -> tuple[Index, int]:
-    """Return the index of what lies there now, saved if it changed, and the number of folders that were read."""
-    known = before.known(tree.folders)
-    changed = [folder for folder in tree.folders if folder.path not in known]
-    index = before.only(known)
-    parts = []
-    try:
-        for done, part in index.read(changed, workers):
-            parts.append(part)
-            on_step(done, len(changed))
-    except BrokenProcessPool as error:
-        raise LibraryError(
-            "a process that reads songs ended (out of memory, or a damaged audio file); with workers=1 the song shows"
-        ) from error
-    if changed or len(index.table) < len(before.table):
-        index = index.with_parts(parts)
-        index.save()
-    return index, len(changed)
-
-
-def walked(root: Path) -> Tree:
-    """Return what lies below `root`.
-
-    Raises:
-        LibraryError: if `root` is no folder or holds no simfile.
+    The konami radar's T ends at `song_end`; the index is kept in the folder `cache`, without one everything is read.
+    A `LibraryError` is raised if `root` is no folder or holds no simfile, or if a process that reads ends.
     """
     check_folder(root)
     tree = walk(root)
     if not tree.folders:
         raise LibraryError(f"song folder '{root}' holds no .sm or .ssc file: {_what_is_there(tree.suffixes)}")
-    return tree
+    rows, read = up_to_date(root, tree.folders, song_end, cache, workers, on_step)
+    charts, refused = of_kind(rows, "chart"), of_kind(rows, "left_out").select(["simfile", "label", "reason"])
+    left_out = {*tree.left_out, *(LeftOut(*map(to_text, row.values())) for row in refused.to_pylist())}
+    reasons = _why_unused(charts, steps_types)
+    used = pa.array([not reason for reason in reasons], pa.bool_())
+    labels = _labels(charts.filter(pc.invert(used)))
+    left_out |= {LeftOut(*label, reason) for label, reason in zip(labels, filter(None, reasons), strict=True)}
+    return Library(root, charts.filter(used), sorted(left_out), AudioDigests(root, cache), read, len(tree.folders))
 
 
-def _of_types(charts: pa.Table, steps_types: Sequence[str]) -> tuple[pa.Table, list[LeftOut]]:
-    """Return the charts of `steps_types`, and the lines of the others."""
-    used = pc.is_in(charts["steps_type"], pa.array([to_bytes(name) for name in steps_types], pa.binary()))
-    others = _labelled(charts.filter(pc.invert(used)))
-    left_out = [
-        LeftOut(simfile, label, f"steps type '{label.split()[1]}' is not among steps_types")
-        for simfile, label in others
-    ]
-    return charts.filter(used), left_out
+def _why_unused(charts: pa.Table, steps_types: Sequence[str]) -> list[str]:
+    """Return why each of `charts` is not used, ``""`` for those that are."""
+    places = list(zip(_plain(charts, "simfile"), _plain(charts, "steps_type"), strict=True))
+    kept = twins(simfile for simfile, kind in places if kind in steps_types)
+    twin = "twin of an .ssc file, which StepMania prefers; kept: "
+    why = {name: twin + os.path.basename(preferred) for name, preferred in kept.items()}
+    other = "steps type '{}' is not among steps_types"
+    return [why.get(simfile, "") if kind in steps_types else other.format(kind) for simfile, kind in places]
 
 
-def _without_twins(charts: pa.Table) -> tuple[pa.Table, list[LeftOut]]:
-    """Return the charts that are used, and the lines of those of an `.sm` file beside an `.ssc` file of its name."""
-    simfiles = [to_text(value) for value in charts["simfile"].to_pylist()]
-    found = twins(simfiles)
-    if not found:
-        return charts, []
-    gone = np.array([simfile in found for simfile in simfiles])
-    left_out = [
-        LeftOut(name, label, f"twin of an .ssc file, which StepMania prefers; kept: {os.path.basename(found[name])}")
-        for name, label in _labelled(charts.filter(pa.array(gone)))
-    ]
-    return charts.filter(pa.array(~gone)), left_out
-
-
-def _labelled(charts: pa.Table) -> list[tuple[str, str]]:
+def _labels(charts: pa.Table) -> list[tuple[str, str]]:
     """Return the simfile of each chart, and what ``left_out.csv`` calls it."""
     columns = [_plain(charts, name) for name in ("simfile", "index", "steps_type", "difficulty", "meter")]
     return [(simfile, chart_label(*label)) for simfile, *label in zip(*columns, strict=True)]
@@ -189,31 +123,28 @@ def _plain(charts: pa.Table, column: str) -> list:
 
 def twins(simfiles: Iterable[str]) -> dict[str, str]:
     """Return each `.sm` file of `simfiles` that lies beside an `.ssc` file of the same name, and that one."""
-    names = set(simfiles)
-    preferred = {_stem(name): name for name in names if _suffix(name) == ".ssc"}
-    return {name: preferred[_stem(name)] for name in names if _suffix(name) != ".ssc" and _stem(name) in preferred}
+    preferred, others = {}, []
+    for name in set(simfiles):
+        stem, suffix = os.path.splitext(name.casefold())
+        if suffix == ".ssc":
+            preferred[stem] = name
+        else:
+            others.append((name, stem))
+    return {name: preferred[stem] for name, stem in others if stem in preferred}
 
 
-def _stem(simfile: str) -> str:
-    return os.path.splitext(simfile)[0].casefold()
-
-
-def _suffix(simfile: str) -> str:
-    return os.path.splitext(simfile)[1].lower()
-
-
-def _what_is_there(suffixes: Mapping[str, int]) -> str:
+def _what_is_there(suffixes: Counter[str]) -> str:
     """Return what a folder without simfiles holds instead, for an error line."""
     if not suffixes:
         return "it holds no files at all"
     most = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))[:5]
     kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in most)
     hint = "; .dwi files are not read" if ".dwi" in suffixes else ""
-    return f"found {sum(suffixes.values())} other files ({kinds}){hint}"
+    return f"found {suffixes.total()} other files ({kinds}){hint}"
 
 
 def count_reasons(left_out: Iterable[LeftOut]) -> dict[str, int]:
-    """Return how often each reason occurs, the most frequent first, without what was kept in its place."""
+    """Return how often each reason occurs (without what was kept instead), the most frequent first."""
     counts = Counter(entry.reason.partition("; kept: ")[0] for entry in left_out)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 

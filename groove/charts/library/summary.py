@@ -1,20 +1,14 @@
-"""What a library holds, as plain numbers, and its radar distributions as a table.
-
-`library_figure.py` draws the same. N charts, 5 axes.
-"""
+"""What a library holds, as plain numbers, and its radar distributions as a table. N charts, 5 axes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import DIFFICULTIES
-from groove.charts.library.index import to_text
-from groove.charts.library.scan import count_reasons
-from groove.charts.library.walk import LeftOut
 from groove.charts.radar.groove_radar import RADAR_AXES
 
 if TYPE_CHECKING:
@@ -26,16 +20,10 @@ PERCENTILES = (10, 50, 90)
 
 @dataclass(frozen=True, eq=False)
 class LibraryReport:
-    """A library in numbers.
+    """A library in numbers, of charts whose `difficulty` is one of `DIFFICULTIES`; those without a chart are not shown.
 
-    Attributes:
-        title: how many charts and songs, in words.
-        family: whose radar it is: konami or stepmania.
-        difficulty: of each chart, one of `DIFFICULTIES`; those without a chart are not shown.
-        radar: (N, 5).
-        has_audio: (N,) booleans.
-        audio_means: what that says, in words ("audio").
-        left_out: how many files or charts were left out, by reason, the most frequent first.
+    `title` says how many charts and songs, `audio_means` what `has_audio` (N,) says, `family` whose `radar` (N, 5) it
+    is; `left_out` counts files and charts by reason, the most frequent first.
     """
 
     title: str
@@ -47,19 +35,11 @@ class LibraryReport:
     left_out: dict[str, int]
 
     @classmethod
-    def of(
-        cls,
-        title: str,
-        charts: pa.Table,
-        family: str,
-        has_audio: NDArray[np.bool_],
-        means: str,
-        left_out: list[LeftOut],
-    ) -> LibraryReport:
+    def of(cls, charts: pa.Table, family: str, **fields: Any) -> LibraryReport:
         """Return the report of `charts`, which have columns ``difficulty`` and those of the radar of `family`."""
-        difficulty = [to_text(slot) if isinstance(slot, bytes) else slot for slot in charts["difficulty"].to_pylist()]
+        difficulty = [slot.decode() if isinstance(slot, bytes) else slot for slot in charts["difficulty"].to_pylist()]
         radar = np.column_stack([charts[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES])
-        return cls(title, family, difficulty, radar, has_audio, means, count_reasons(left_out))
+        return cls(family=family, difficulty=difficulty, radar=radar, **fields)
 
     def groups(self) -> dict[str, NDArray[np.bool_]]:
         """Return which charts (N,) are of each difficulty that occurs."""

@@ -75,7 +75,7 @@ def test_only_what_changed_is_read(songs: Path, tmp_path) -> None:
 
     def check(read: int) -> None:
         seen: list[tuple[int, int]] = []
-        table = scan(songs, cache=cache, on_step=lambda done, total: seen.append((done, total)))
+        table = scan(songs, cache=cache, on_step=lambda what, done, total: seen.append((done, total)))
         assert table.read == read and same(table, scan(songs))
         assert seen == ([(read, read)] if read else [])
 

@@ -75,7 +75,7 @@ def check_records(folder: Path, library: PlainLibrary) -> None:
     for simfile in {chart.simfile for chart in library.charts}:
         own = [chart for chart in library.charts if chart.simfile == simfile]
         parts = [(chart.index, content_digest(notes_digest(chart), chart.timing)) for chart in own]
-        task = SimfileTask("key", folder, simfile, parts, [SILENT] * len(own))
+        task = SimfileTask("key", folder, simfile, list(range(len(own))), parts, [SILENT] * len(own))
         entries, arrays = compute_record(task, FeaturesConfig())
         assert [entry["index"] for entry in entries] == [chart.index for chart in own]
         for entry in entries:

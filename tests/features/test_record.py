@@ -7,8 +7,8 @@ import pytest
 from groove.charts.library.scan import scan
 from groove.config.schema import FeaturesConfig
 from groove.features.preparation import simfile_tasks
+from groove.features.record import compute_all
 from groove.features.store import FeatureStore
-from groove.features.workers import compute_all
 from tests.builders import measures, steady, write_song
 
 
@@ -23,7 +23,7 @@ def tasks_of(tmp_path, songs):
     for song in range(songs):
         notes = steady(4, 2 + song)
         write_song(tmp_path / "songs", song=f"S{song}", charts=[("Easy", 1, notes)])
-    return [task for task, _ in simfile_tasks(scan(tmp_path / "songs"), FeaturesConfig())]
+    return simfile_tasks(scan(tmp_path / "songs"), FeaturesConfig())
 
 
 def test_a_failing_song_is_reported_with_its_cause(tmp_path):
