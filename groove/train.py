@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: TrainConfig) -> None:
-    """Run one experiment as `cfg` says, into Hydra's output folder."""
+    """Run one experiment as `cfg` says, into Hydra's output folder; of a sweep only what is not finished."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
@@ -27,14 +27,13 @@ def run(cfg: TrainConfig) -> None:
     set_environment(cfg.trainer)
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
+    unfinished: TrainConfig | None = cfg
     if hydra.mode == RunMode.MULTIRUN:
         from groove.training.resume import continued
 
         unfinished = continued(cfg, folder)
-        if unfinished is None:
-            return
-        cfg = unfinished
-    train(cfg, folder, hydra.overrides.task)
+    if unfinished is not None:
+        train(unfinished, folder, hydra.overrides.task)
 
 
 def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None:
@@ -48,24 +47,17 @@ def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None
     check_files(cfg)  # before torch is imported
 
     with quiet(), run_log(folder):
-        from groove.training.pipeline import (
-            check_settings,
-            fit_experiment,
-            load_data,
-            report_run,
-            starting_checkpoint,
-            starting_models,
-        )
+        from groove.training.pipeline import check_settings, fit_and_report, load_data, starting_checkpoint
         from groove.training.resume import with_checkpoint
 
         cfg = with_checkpoint(cfg, folder)
         for line in check_settings(cfg, overrides):
             log.info(line)
-        data, catalogue = load_data(cfg)
+        data = load_data(cfg)
+        log.info(f"run folder: {folder}")
         with Ranks(cfg, folder) as ranks:
-            model, untrained = starting_models(cfg, data, starting_checkpoint(cfg, data, catalogue, ranks))
-            fit = fit_experiment(cfg, model, data, folder, ranks)
-            report_run(fit, catalogue, untrained)
+            start = starting_checkpoint(cfg, data, ranks)
+            fit_and_report(cfg, start, data, folder, ranks)
         log.info(f'charts like one: python -m groove.recommend {shlex.quote(f"run={folder}")} chart="Title [Hard]"')
 
 

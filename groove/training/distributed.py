@@ -22,7 +22,7 @@ from typing import IO
 
 from groove.cli.logs import log_to_file
 from groove.config.schema import TrainConfig, TrainerConfig
-from groove.errors import ConfigError, GrooveError
+from groove.errors import ConfigError
 from groove.runs.layout import LOG_FILE
 
 _OURS = ("LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE")
@@ -95,8 +95,11 @@ class Ranks:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            leave_group(together=True)  # a rank that ends while others still talk to it may abort
+        from torch import distributed
+
+        if kind is None and distributed.is_initialized():
+            distributed.barrier()  # a rank that ends while others still talk to it may abort
+            distributed.destroy_process_group()
         self._ending.set()
         for child, log in self.children:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -106,24 +109,15 @@ class Ranks:
                 child.wait()
             log.close()
         self.children = []
-        leave_group(together=False)
+        if distributed.is_initialized():
+            distributed.destroy_process_group()  # the next job of a sweep makes its own
         if not self.outside:
             for name in _OURS:
                 os.environ.pop(name, None)
 
 
-def leave_group(together: bool) -> None:
-    """Leave the process group, so that the next job of a sweep makes its own; `together` waits for all ranks first."""
-    from torch import distributed
-
-    if distributed.is_initialized():
-        if together:
-            distributed.barrier()
-        distributed.destroy_process_group()
-
-
 def set_environment(trainer: TrainerConfig) -> None:
-    """Set what torch reads when it is imported: with `trainer` (a `TrainerConfig`), to be called before that."""
+    """Set what torch reads when it is imported; to be called before that."""
     if trainer.strategy == "ddp":
         os.environ.setdefault("OMP_NUM_THREADS", str(trainer.threads))  # else Lightning divides the cores
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP's advice about unused parameters is wrong here
@@ -145,9 +139,3 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
-
-
-def check_world(charts: int, world_size: int) -> None:
-    """Raise a `GrooveError` if the `charts` of a split cannot be shared by `world_size` processes."""
-    if charts < world_size:
-        raise GrooveError(f"{charts} charts cannot be shared by {world_size} processes; lower trainer.devices")

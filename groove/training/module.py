@@ -39,8 +39,7 @@ def make_loss(settings: LossConfig) -> ContrastiveLoss:
     """Return the loss of `settings`; what its class does not take (a margin, say) is not passed on."""
     target = get_class(settings.target)
     accepted = inspect.signature(target).parameters
-    given = settings.model_dump(exclude_none=True)
-    return target(**{name: value for name, value in given.items() if name in accepted})
+    return target(**{k: value for k, value in settings.model_dump(exclude_none=True).items() if k in accepted})
 
 
 def make_objective(cfg: TrainConfig) -> tuple[ContrastiveLoss, Any]:
@@ -85,7 +84,7 @@ class GrooveModule(L.LightningModule):
         super().__init__()
         self.model, self.cfg = model, cfg
         self.contrastive_loss, self.miner = make_objective(cfg)
-        self.base_lr: float = cfg.optimizer.lr
+        self.base_lr, self.smoothing = cfg.optimizer.lr, cfg.optimizer.label_smoothing
         self.loss_weights: dict[str, float] = {}
         self.register_buffer("class_weights", class_weights, persistent=False)
         # not "disable", which drops the weights too (torchmetrics 1.x); NaN itself stops the run elsewhere
@@ -110,6 +109,10 @@ class GrooveModule(L.LightningModule):
         """Encode `batch`."""
         return self.model(batch)
 
+    def on_train_epoch_start(self) -> None:
+        """Seed torch by (seed, epoch, rank): a resumed epoch draws the same dropout as an uninterrupted one."""
+        torch.manual_seed(hash((self.cfg.seed, self.current_epoch, self.global_rank)) % 2**31)
+
     def transfer_batch_to_device(self, batch: ChartBatch, device: torch.device, dataloader_idx: int) -> ChartBatch:
         """Move a `ChartBatch` as a whole."""
         return batch.to(device)
@@ -125,11 +128,6 @@ class GrooveModule(L.LightningModule):
                 pooled = self.contrastive_loss.of_pooled(output.pooled, targets)
                 contrastive = contrastive._replace(loss=contrastive.loss + weight * pooled)
         return classification, contrastive
-
-    @property
-    def smoothing(self) -> float:
-        """Return the label smoothing of the classification loss."""
-        return self.cfg.optimizer.label_smoothing
 
     def weighted(self, classification: Tensor, contrastive: Tensor) -> Tensor:
         """Return the weighted sum; a loss of weight 0 contributes no gradient at all."""
@@ -181,12 +179,9 @@ class GrooveModule(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW over all parameters from the start, one named group per module: phases only change flags and rates."""
-        groups = [
-            {"params": list(self.model.module(name).parameters()), "name": name} for name in self.model.module_names
-        ]
-        groups = [group for group in groups if group["params"]]
-        settings = self.cfg.optimizer
-        return torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
+        weights = {name: list(self.model.module(name).parameters()) for name in self.model.module_names}
+        groups = [{"params": own, "name": name} for name, own in weights.items() if own]
+        return torch.optim.AdamW(groups, lr=self.base_lr, weight_decay=self.cfg.optimizer.weight_decay)
 
 
 def world_size() -> int:

@@ -7,6 +7,8 @@ ones and writes the same rows.
 
 from __future__ import annotations
 
+import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +40,18 @@ from groove.training.diagnostics import (
 from groove.training.module import GrooveModule, gather_lists
 from groove.training.phases import PhaseScheduler, phase_at
 
+log = logging.getLogger(__name__)
+
 LAYERS = (*(name for name in SHARED_MODULES if name != "pooling"), "pooled", "projection")
 _GRADIENT_SEED = 7
 
 
 class DiagnosticsMonitor(L.Callback):
-    """Measures, records and logs; changes nothing that training sees.
+    """Measures, records, logs and prints a line per epoch; changes nothing that training sees.
 
     Attributes:
         rows: one dict per epoch, from epoch 0; what is not measured is absent.
+        step_norms: the gradient norm of each module at each step of this epoch.
         reference: layer -> (N, D) outputs on the held-out charts at epoch 0.
     """
 
@@ -58,9 +63,10 @@ class DiagnosticsMonitor(L.Callback):
         self.reference: dict[str, Tensor] = {}
         self.initial: dict[str, Tensor] = {}
         self.held_out: dict[str, Tensor] = {}
+        self.step_norms: list[dict[str, float]] = []
         self._gathered: list[tuple[ModelOutput, Tensor]] = []
         self._held_out_row: dict[str, float] = {}
-        self._step_norms: list[dict[str, float]] = []
+        self._start = (0.0, 0)
         generator = np.random.default_rng(_GRADIENT_SEED)
         order = generator.permutation(len(data.train))
         request = BatchRequest(np.sort(order[:gradient_charts]).tolist(), (_GRADIENT_SEED,))
@@ -78,22 +84,14 @@ class DiagnosticsMonitor(L.Callback):
 
     # --- gradients of the training steps
 
-    def on_before_optimizer_step(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: Any, optimizer: torch.optim.Optimizer) -> None:
         """Take the norms of a step's gradients: after accumulation, before clipping."""
-        self._step_norms.append(gradient_norms(pl_module.model))  # type: ignore[arg-type]
-
-    @property
-    def newest_norms(self) -> dict[str, float]:
-        """Return the norms of the newest step's gradients."""
-        return self._step_norms[-1]
+        self.step_norms.append(gradient_norms(pl_module.model))
 
     def _mean_step_norms(self) -> dict[str, float]:
-        names = dict.fromkeys(name for norms in self._step_norms for name in norms)
-        means = {columns.gradient(n): float(np.mean([s[n] for s in self._step_norms if n in s])) for n in names}
-        self._step_norms = []
-        return means
+        steps, self.step_norms = self.step_norms, []
+        names = dict.fromkeys(name for norms in steps for name in norms)
+        return {columns.gradient(n): float(np.mean([s[n] for s in steps if n in s])) for n in names}
 
     # --- held-out charts
 
@@ -104,23 +102,21 @@ class DiagnosticsMonitor(L.Callback):
             self.scheduler.apply(pl_module, 0)
             pl_module.eval()
 
-    def on_validation_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *args: Any
-    ) -> None:
+    def on_validation_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, *args: Any) -> None:
         """Keep the outputs of one batch."""
         self._gathered.append((outputs, batch.index))
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Compute every held-out number of this epoch."""
         assert isinstance(pl_module, GrooveModule)
-        self.held_out, logits = self._in_table_order()
+        self.held_out = self._in_table_order()
+        logits = self.held_out.pop("logits")
         if not self.reference:
             self.reference = {name: value.clone() for name, value in self.held_out.items()}
             self.initial = {n: p.detach().clone().cpu() for n, p in pl_module.model.named_parameters()}
         row = self._accuracies(pl_module, logits) | self._triplet_numbers(pl_module)
         for name in ("pooled", "projection"):
-            gain = retrieval_gain(self.held_out[name].double().numpy(), self.data.val.labels)
-            row[columns.gain(name)] = gain
+            row[columns.gain(name)] = retrieval_gain(self.held_out[name].double().numpy(), self.data.val.labels)
         for name in LAYERS:
             change = drift(self.reference[name], self.held_out[name])
             row |= {columns.drift(name, measure): value for measure, value in change.items()}
@@ -134,19 +130,12 @@ class DiagnosticsMonitor(L.Callback):
         kept_by = {columns.gain("pooled"): gain, columns.BEST_COMBINED: row[columns.ACCURACY] + gain}
         pl_module.log_dict(kept_by, logger=False, sync_dist=trainer.world_size > 1)  # equal in all processes
 
-    def _in_table_order(self) -> tuple[dict[str, Tensor], Tensor]:
+    def _in_table_order(self) -> dict[str, Tensor]:
         """Return each layer's outputs, and the logits, in the order of the held-out table."""
-        gathered = gather_lists(self._gathered)
+        gathered, self._gathered = gather_lists(self._gathered), []
         order = torch.argsort(torch.cat([index for _, index in gathered]).cpu())
-        outputs = [output for output, _ in gathered]
-
-        def joined(parts: list[Tensor]) -> Tensor:
-            return torch.cat(parts).float().cpu()[order]
-
-        layers = {name: joined([o.layers[name] for o in outputs]) for name in outputs[0].layers}
-        layers |= {"pooled": joined([o.pooled for o in outputs]), "projection": joined([o.embedding for o in outputs])}
-        self._gathered = []
-        return layers, joined([o.logits for o in outputs])
+        parts = [o.layers | {"pooled": o.pooled, "projection": o.embedding, "logits": o.logits} for o, _ in gathered]
+        return {name: torch.cat([part[name] for part in parts]).float().cpu()[order] for name in parts[0]}
 
     def _accuracies(self, module: GrooveModule, logits: Tensor) -> dict[str, float]:
         """Return loss and accuracy of the model's own head, and the accuracies of a linear probe and of k-NN.
@@ -197,25 +186,43 @@ class DiagnosticsMonitor(L.Callback):
 
     # --- rows
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        self._start = (time.monotonic(), len(self.rows))
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Join what the steps and the held-out charts gave into one row."""
         train = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith(columns.TRAIN)}
         row = self._held_out_row | self._mean_step_norms() | train
         self._record(trainer, pl_module, trainer.current_epoch + 1, row)
 
-    def _record(self, trainer: L.Trainer, module: L.LightningModule, epoch: int, row: dict[str, float]) -> None:
+    def _record(self, trainer: L.Trainer, module: Any, epoch: int, row: dict[str, float]) -> None:
         phase = phase_at(self.scheduler.phases, epoch)
         # before the first step no weight has acted yet
         weights = {columns.objective_weight(name): weight for name, weight in phase.weights.items()} if epoch else {}
         trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
         rate = trainer.optimizers[0].param_groups[0]["lr"] if trainer.optimizers else module.base_lr
         finite = {name: value for name, value in row.items() if value == value}
-        extra = {columns.TRAINABLE: float(trainable), columns.LEARNING_RATE: float(rate)}  # type: ignore[arg-type]
-        self.rows = [r for r in self.rows if r["epoch"] < epoch]
-        self.rows.append({"epoch": epoch, "phase": phase.name if epoch else "initial"} | weights | finite | extra)
+        extra = {columns.TRAINABLE: float(trainable), columns.LEARNING_RATE: float(rate)}
+        self.rows = [r for r in self.rows if r[columns.EPOCH] < epoch]
+        names = {columns.EPOCH: epoch, columns.PHASE: phase.name if epoch else "initial"}
+        self.rows.append(names | weights | finite | extra)
         self.write()
         for logger in trainer.loggers:
             logger.log_metrics(weights | finite | extra, step=epoch)
+        log.info(self._line())
+
+    def _line(self) -> str:
+        """Return the numbers of the newest row that tell whether the representation moves, and how long is left."""
+        row, epochs = self.rows[-1], self.scheduler.phases[-1].last_epoch
+        epoch = row[columns.EPOCH]
+        parts = [f"epoch {epoch:>2}/{epochs} {row[columns.PHASE]:<9}"]
+        parts += [f"{title} {row[name]:.3f}" for name, title in columns.IN_EPOCH_LINE.items() if name in row]
+        if epoch:
+            started, before = self._start
+            seconds = (time.monotonic() - started) / (len(self.rows) - before)
+            parts.append(f"{seconds:.1f} s/epoch, {seconds * (epochs - epoch) / 60:.1f} min left")
+        return "  ".join(parts)
 
     @rank_zero_only
     def write(self) -> None:

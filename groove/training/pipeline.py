@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import inspect
 import json
 import logging
 import shutil
-import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -21,7 +20,7 @@ from groove.data.datamodule import GrooveDataModule
 from groove.embedding.embedded import save
 from groove.embedding.encode import encode
 from groove.errors import GrooveError
-from groove.features.catalogue import Catalogue
+from groove.features.catalogue import content_fingerprint
 from groove.features.preparation import prepared
 from groove.io.processes import alone
 from groove.model.fusion import LateFusionClassifier
@@ -29,11 +28,11 @@ from groove.model.losses import ContrastiveLoss
 from groove.model.weights import read_checkpoint
 from groove.runs.layout import CHECKPOINTS, LAST, VERDICT_FILE
 from groove.training.distributed import Ranks, first_rank, run_log
-from groove.training.fit import Fit, build_model, make_trainer, untrained_model
+from groove.training.fit import Fit, build_model, make_trainer, starting_models
 from groove.training.module import make_objective
 from groove.training.phases import resolve_phases
 from groove.training.results import log_results, own_library, write_retrieval
-from groove.training.resume import resume_command, resume_hint_on_disk_error
+from groove.training.resume import resume_command, resume_hint
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +41,7 @@ _NOT_OF_THE_CLASSIFIER = (
     *("trainer.devices", "trainer.num_nodes"),
 )
 """Settings that do not decide a pretrained classifier, or are in its key otherwise."""
+_UNTRAINED = "changes nothing that is trained, only what is measured"
 _OF_VERDICT = "triplet_margin"
 """What the verdict holds the triplet margin against, whatever the loss."""
 
@@ -71,46 +71,38 @@ def _unused(overrides: Sequence[str], cfg: TrainConfig, loss: ContrastiveLoss) -
 
     It is no mistake: a sweep of ``mining=random,hard`` over experiments is fair, though some losses take no triplets.
     """
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    words = {
-        word.lstrip("+"): override.key_or_group
-        for word, override in zip(overrides, parsed, strict=True)
-        if override.key_or_group.partition(".")[0] in ("loss", "mining")
-        and not override.is_delete()
-        and override.value() is not None
-    }
-    if not any(phase.weights.contrastive for phase in cfg.experiment.phases):
-        silent = f"no phase of experiment={cfg.experiment.name} weighs the contrastive loss"
-        return [f"{word} changes nothing that is trained, only what is measured: {silent}" for word in words]
-    reasons = ((word, _reason(key, loss)) for word, key in words.items())
-    return [f"{word} {reason}" for word, reason in reasons if reason]
+    silent = not any(phase.weights.contrastive for phase in cfg.experiment.phases)
+    kind, accepted = type(loss).__name__, inspect.signature(type(loss)).parameters
+    lines = []
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        group, _, name = override.key_or_group.partition(".")
+        word = (override.input_line or "").lstrip("+")
+        if group not in ("loss", "mining") or override.is_delete() or override.value() is None:
+            continue
+        if silent:
+            lines.append(
+                f"{word} {_UNTRAINED}: no phase of experiment={cfg.experiment.name} weighs the contrastive loss"
+            )
+        elif group == "mining" and not loss.uses_triplets:
+            lines.append(f"{word} {_UNTRAINED}: {kind} takes no triplets")
+        elif group == "mining" or name in ("", "_target_", *accepted):
+            continue
+        elif name == _OF_VERDICT:
+            lines.append(
+                f"{word} is not used by {kind}, only by the verdict, which holds the triplet margin against it"
+            )
+        else:
+            lines.append(f"{word} changes nothing: {kind} has no {name}, only {', '.join(sorted(accepted))}")
+    return lines
 
 
-def _reason(key: str, loss: ContrastiveLoss) -> str | None:
-    """Return why `key` changes nothing of `loss`; None if it does."""
-    group, _, name = key.partition(".")
-    kind = type(loss)
-    if group == "mining":
-        unlike = f"changes nothing that is trained, only what is measured: {kind.__name__} takes no triplets"
-        return None if loss.uses_triplets else unlike
-    accepted = inspect.signature(kind).parameters
-    if not name or name == "_target_" or name in accepted:
-        return None
-    if name == _OF_VERDICT:
-        return f"is not used by {kind.__name__}, only by the verdict, which holds the triplet margin against it"
-    return f"changes nothing: {kind.__name__} has no {name}, only {', '.join(sorted(accepted))}"
+def load_data(cfg: TrainConfig) -> GrooveDataModule:
+    """Prepare the library, split it, and say what there is to learn from.
 
-
-def load_data(cfg: TrainConfig) -> tuple[GrooveDataModule, Catalogue]:
-    """Prepare the library, split it, and print what there is to learn from."""
+    That is: sizes of the splits, anchors without a pair per class, classes without triplets, and radar outliers.
+    """
     catalogue = prepared(cfg.data, cfg.features)
     data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, cfg.model.max_frames, cfg.seed)
-    print_data(data)
-    return data, catalogue
-
-
-def print_data(data: GrooveDataModule) -> None:
-    """Print sizes of the splits, anchors without a pair per class, classes without triplets, and radar outliers."""
     for split, table in data.tables.items():
         songs = len(set(table.labels.song))
         counts = ", ".join(
@@ -128,63 +120,36 @@ def print_data(data: GrooveDataModule) -> None:
     if len(outliers):
         named = ", ".join(data.train.chart_id[i] for i in outliers[:5]) + (", ..." if len(outliers) > 5 else "")
         log.info(f"{len(outliers)} training charts have an extreme radar (kept): {named}")
-    sys.stdout.flush()
+    return data
 
 
-def starting_checkpoint(cfg: TrainConfig, data: GrooveDataModule, catalogue: Catalogue, ranks: Ranks) -> Path | None:
-    """Return the checkpoint that the experiment starts from, pretraining one if needed; None: it starts untrained."""
-    if cfg.ckpt_path or not (cfg.experiment.needs_pretrained or cfg.pretrained):
-        return None
-    return Path(cfg.pretrained) if cfg.pretrained else pretrained_checkpoint(cfg, data, catalogue, ranks)
+def starting_checkpoint(cfg: TrainConfig, data: GrooveDataModule, ranks: Ranks) -> Path | None:
+    """Return the checkpoint that the experiment starts from, pretraining one if needed; None: it starts untrained.
 
-
-def starting_models(
-    cfg: TrainConfig, data: GrooveDataModule, start: Path | None
-) -> tuple[LateFusionClassifier, LateFusionClassifier]:
-    """Return the model that is trained, with the weights of `start`, and the untrained one that it is compared with."""
-    untrained = untrained_model(cfg, data)  # seeds torch: the new projection head of the other is a function of it
-    if start is None:
-        return copy.deepcopy(untrained), untrained
-    sizes = cfg.model.arguments | {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}
-    model, report = LateFusionClassifier.from_pretrained(start, **sizes)
-    log.info("\n".join([f"starting from {start}", *report.lines()]))
-    return model, untrained
-
-
-def pretrained_checkpoint(cfg: TrainConfig, data: GrooveDataModule, catalogue: Catalogue, ranks: Ranks) -> Path:
-    """Return the classifier of this data and model, pretraining it if it is not there; an interrupted one goes on."""
+    A pretrained classifier of this data and model is reused, and one whose pretraining was interrupted goes on.
+    """
+    if cfg.ckpt_path or cfg.pretrained or not cfg.experiment.needs_pretrained:
+        return Path(cfg.pretrained) if cfg.pretrained and not cfg.ckpt_path else None
     pretrain_cfg = pretraining_config(cfg)
-    key = pretraining_key(pretrain_cfg, data.fingerprint(catalogue.fingerprint))
+    key = pretraining_key(pretrain_cfg, data.fingerprint(content_fingerprint(data.catalogue)))
     folder = Path(cfg.pretrain.root) / key
-    if not first_rank():  # the first one holds the lock for all, and starts the others only once it has looked
-        return _pretrained(pretrain_cfg, catalogue, folder, ranks)
-    with alone(folder.with_suffix(".lock")):  # jobs of a sweep that run side by side want the same one
-        return _pretrained(pretrain_cfg, catalogue, folder, ranks)
-
-
-def _pretrained(cfg: TrainConfig, catalogue: Catalogue, folder: Path, ranks: Ranks) -> Path:
     done = folder / CHECKPOINTS / LAST
-    if (folder / VERDICT_FILE).is_file() and done.is_file():
-        log.info(f"pretrained classifier of this data and model: {folder} (reused)")
-        return done
-    log.info(f"no pretrained classifier for this data and model: pretraining one into {folder}")
-    resume = _readable(done)
-    data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, cfg.model.max_frames, cfg.seed)
-    model, untrained = starting_models(cfg, data, None)
-    fit = Fit(cfg, model, data, folder, ranks)
-    with resume_hint_on_disk_error(folder, "the same command"), run_log(folder):
-        fit.run(resume)
-        _report(fit, catalogue, untrained)
+    # jobs of a sweep that run side by side want the same one; the first rank holds the lock for all, and starts the
+    # others only once it has looked
+    with alone(folder.with_suffix(".lock")) if first_rank() else nullcontext():
+        if (folder / VERDICT_FILE).is_file() and done.is_file():
+            log.info(f"pretrained classifier of this data and model: {folder} (reused)")
+            return done
+        log.info(f"no pretrained classifier for this data and model: pretraining one into {folder}")
+        try:
+            read_checkpoint(done)
+            pretrain_cfg = pretrain_cfg.changed(ckpt_path=str(done))
+        except GrooveError:
+            pass  # from the start
+        own = GrooveDataModule(data.catalogue, data.store, pretrain_cfg.data, data.max_frames, data.seed)
+        with run_log(folder):
+            fit_and_report(pretrain_cfg, None, own, folder, ranks, "the same command")
     return done
-
-
-def _readable(path: Path) -> str | None:
-    """Return `path` if it holds a checkpoint that an interrupted pretraining can go on from."""
-    try:
-        read_checkpoint(path)
-    except GrooveError:
-        return None
-    return str(path)
 
 
 def pretraining_config(cfg: TrainConfig) -> TrainConfig:
@@ -208,35 +173,24 @@ def pretraining_key(cfg: TrainConfig, data_fingerprint: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def fit_experiment(
-    cfg: TrainConfig, model: LateFusionClassifier, data: GrooveDataModule, folder: Path, ranks: Ranks
-) -> Fit:
-    """Train; on the way out of an interruption say how to go on."""
-    fit = Fit(cfg, model, data, folder, ranks)
-    log.info(f"run folder: {folder}")
-    try:
-        with resume_hint_on_disk_error(folder, resume_command(folder)):
-            fit.run(cfg.ckpt_path)
-    except (KeyboardInterrupt, SystemExit):
-        if (folder / CHECKPOINTS / LAST).is_file():
-            log.warning(f"interrupted; go on with: {resume_command(folder)}")
-        raise
-    return fit
-
-
-def report_run(fit: Fit, catalogue: Catalogue, untrained: LateFusionClassifier) -> None:
-    """Write retrieval, embeddings, verdict and figure of a finished fit, show them, and say where they lie.
+def fit_and_report(
+    cfg: TrainConfig, start: Path | None, data: GrooveDataModule, folder: Path, ranks: Ranks, again: str | None = None
+) -> None:
+    """Train from the weights of `start`, then judge; `again` is how to go on after an interruption.
 
     Raises:
         RunError: if the run folder cannot be written.
     """
-    with resume_hint_on_disk_error(fit.folder, resume_command(fit.folder)):
-        _report(fit, catalogue, untrained)
+    model, untrained = starting_models(cfg, data, start)
+    with resume_hint(folder, again or resume_command(folder)):
+        fit = Fit(cfg, model, data, folder, ranks)
+        fit.run()
+        if first_rank():
+            _report(fit, untrained)
 
 
-def _report(fit: Fit, catalogue: Catalogue, untrained: LateFusionClassifier) -> None:
-    if not first_rank():
-        return
+def _report(fit: Fit, untrained: LateFusionClassifier) -> None:
+    """Write retrieval, embeddings, verdict and figure of a finished fit, show them, and say where they lie."""
     from rich.console import Console
 
     from groove.figures.training_curves import write_figure
@@ -249,7 +203,7 @@ def _report(fit: Fit, catalogue: Catalogue, untrained: LateFusionClassifier) -> 
     vectors = {name: matrix[held_out] for name, matrix in every.items()}
     epoch_0 = {name: fit.monitor.reference[name].numpy() for name in vectors}
     write_retrieval(folder, model, untrained, data, vectors, epoch_0)
-    embeddings = save(own_library(folder, fit.cfg, model, data, catalogue.fingerprint, every), folder)
+    embeddings = save(own_library(folder, fit.cfg, model, data, every), folder)
     run = load_run(folder)
     verdict = judge(run)
     figure = write_figure(run, folder)

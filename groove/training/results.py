@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
-from numpy.typing import NDArray
 
 from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.config.schema import ExperimentConfig, LossConfig, TrainConfig, flat, plain
+from groove.config.schema import LossConfig, TrainConfig, flat, plain
 from groove.data.datamodule import GrooveDataModule
 from groove.data.trees import tree_references
 from groove.embedding.embedded import EmbeddedLibrary, Provenance
 from groove.embedding.encode import Vectors, blinded, encode
 from groove.embedding.reference import raw_features
 from groove.embedding.trained import weights_digest
+from groove.errors import naming
+from groove.features.catalogue import content_fingerprint
 from groove.io.files import write_json
 from groove.model.fusion import LateFusionClassifier
 from groove.retrieval.metrics import retrieval_metrics
 from groove.runs import columns
 from groove.runs.folder import Run
-from groove.runs.info import RunInfo
+from groove.runs.info import RecordedPhase, RunInfo
 from groove.runs.layout import CHECKPOINTS, INFO_FILE, LAST, RETRIEVAL_FILE
 from groove.runs.verdict.indicator import Verdict
 from groove.training.module import GrooveModule
-from groove.training.phases import ResolvedPhase
 
 _PANELS = {"groove": {title: ["Multiline", names] for title, names in columns.TENSORBOARD_PANELS.items()}}
 """TensorBoard's page of custom scalars: the panels of the figure."""
+_TRACE = 1e-5
+"""Noise on what a blind model says, so that equal vectors have random neighbours, not the first rows."""
 _PROJECTOR = ("title", "difficulty", "meter", "pack", "chart_id")
 """What TensorBoard's projector knows of a chart, beside its radar."""
 
 
 def write_run_json(
-    folder: Path, cfg: TrainConfig, module: GrooveModule, data: GrooveDataModule, phases: list[ResolvedPhase]
+    folder: Path, cfg: TrainConfig, module: GrooveModule, data: GrooveDataModule, phases: list[RecordedPhase]
 ) -> None:
     """Write ``run.json``: what the report must know beside the numbers."""
     trees = tree_references(data, cfg.trainer.threads)
@@ -58,7 +61,7 @@ def write_run_json(
         "radar_in_projection": module.model.radar_in_projection,
         "classes": data.classes,
         "modules": module.model.module_names,
-        "phases": [_phase_json(phase, cfg.experiment) for phase in phases],
+        "phases": [phase.model_dump() for phase in phases],
         "parameters": {"total": sum(p.numel() for p in module.model.parameters())},
         "data": {
             "train": len(data.train),
@@ -80,18 +83,6 @@ def loss_name(loss: LossConfig) -> str:
     return f"{loss.name} of {loss.pairs or 'triplets'}"
 
 
-def _phase_json(phase: ResolvedPhase, experiment: ExperimentConfig) -> dict[str, Any]:
-    """Return `phase` with its place among the configured ones, of which those without an epoch are not run."""
-    return {
-        "name": phase.name,
-        "index": [other.name for other in experiment.phases].index(phase.name),
-        "first_epoch": phase.first_epoch,
-        "last_epoch": phase.last_epoch,
-        "frozen": list(phase.frozen),
-        "weights": phase.weights,
-    }
-
-
 def write_retrieval(
     folder: Path,
     model: LateFusionClassifier,
@@ -102,22 +93,16 @@ def write_retrieval(
 ) -> None:
     """Write ``retrieval.json``: held-out retrieval within a difficulty and across; what is undefined is null.
 
-    Args:
-        folder: the run folder.
-        model: the trained network.
-        untrained: a reference point: the same network before any training.
-        data: the library.
-        vectors: the held-out charts as `model` embeds them.
-        epoch_0: the same before the first step.
+    `vectors` are the held-out charts as `model` embeds them, `epoch_0` the same before the first step; the same network
+    before any training, `untrained`, is a reference point too.
     """
     val, store = data.val, data.store
-    spaces = {
-        "pooled": vectors["pooled"].astype(float),
-        "projection": vectors["projection"].astype(float),
-        "epoch0_pooled": epoch_0["pooled"].astype(float),
-        "epoch0_projection": epoch_0["projection"].astype(float),
+    blind = encode(model, val, store, blinded)["projection"]
+    spaces = {name: x.astype(float) for name, x in vectors.items()}
+    spaces |= {f"epoch0_{name}": x.astype(float) for name, x in epoch_0.items()}
+    spaces |= {
         "untrained_pooled": encode(untrained, val, store)["pooled"].astype(float),
-        "blind_projection": _untied(encode(model, val, store, blinded)["projection"]),
+        "blind_projection": blind + _TRACE * np.random.default_rng(0).standard_normal(blind.shape),
         "raw_features": raw_features(val, store),
         "radar": val.labels.radar,
     }
@@ -127,40 +112,24 @@ def write_retrieval(
         "within_difficulty": {name: retrieval_metrics(x, val.labels) for name, x in spaces.items()},
         "across_difficulties": {name: retrieval_metrics(x, val.labels, within=False) for name, x in spaces.items()},
     }
-    write_json(folder / RETRIEVAL_FILE, _without_nan(report))
-
-
-def _untied(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return `vectors` (N, E) with a trace of noise, so that equal ones have random neighbours, not the first rows."""
-    return vectors + 1e-5 * np.random.default_rng(0).standard_normal(vectors.shape)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    return None if isinstance(value, float) and value != value else value
+    write_json(folder / RETRIEVAL_FILE, json.loads(json.dumps(report), parse_constant=lambda nan: None))
 
 
 def own_library(
-    folder: Path,
-    cfg: TrainConfig,
-    model: LateFusionClassifier,
-    data: GrooveDataModule,
-    fingerprint: str,
-    vectors: Vectors,
+    folder: Path, cfg: TrainConfig, model: LateFusionClassifier, data: GrooveDataModule, vectors: Vectors
 ) -> EmbeddedLibrary:
-    """Return all charts of the library that `model` was trained on, embedded as `vectors`; `fingerprint` names it."""
-    settings = cfg.data
+    """Return all charts of the library that `model` was trained on, embedded as `vectors`."""
+    fingerprint = content_fingerprint(data.catalogue)
     provenance = Provenance(
         checkpoint=str(folder / CHECKPOINTS / LAST),
         checkpoint_digest=weights_digest(model.state_dict()),
         experiment=cfg.experiment.name,
-        songs=settings.songs or settings.generated.root,
+        songs=cfg.data.songs or cfg.data.generated.root,
         library=fingerprint,
         trained_on=fingerprint,
     )
     table = data.catalogue.append_column("split", pa.array(data.split, pa.string()))
-    return EmbeddedLibrary(table, vectors, settings.radar, settings.classes, data.scaler, provenance)
+    return EmbeddedLibrary(table, vectors, cfg.data.radar, cfg.data.classes, data.scaler, provenance)
 
 
 class EventLogger(TensorBoardLogger):
@@ -171,20 +140,16 @@ class EventLogger(TensorBoardLogger):
         self._kwargs["purge_step"] = epoch
 
     @rank_zero_only
-    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log `metrics`, and have them in the file: a kill must not take epochs that a checkpoint counts as done.
 
         Raises:
-            OSError: if the files cannot be written (Lightning calls every failure a wrong value).
+            OSError: with the folder as its file name, if that fails (Lightning calls every failure a wrong value).
         """
-        try:
-            super().log_metrics(metrics, step)
+        with naming(Path(self.log_dir)):
+            for name, value in metrics.items():
+                self.experiment.add_scalar(name, value, step)
             self.save()
-        except (ValueError, OSError) as error:
-            cause = error if isinstance(error, OSError) else error.__cause__
-            if not isinstance(cause, OSError):
-                raise
-            raise OSError(cause.errno, cause.strerror or str(cause), cause.filename or self.log_dir) from error
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -201,7 +166,12 @@ def log_results(
 
     writer, epochs = logger.experiment, cfg.experiment.epochs
     writer.add_custom_scalars(_PANELS)
-    _add_projector(data, vectors, writer, epochs)
+    metadata = [
+        [*(" ".join(str(text).split()) for text in row.values()), *(f"{value:.0f}" for value in radar)]
+        for row, radar in zip(data.rows["val"].select(_PROJECTOR).to_pylist(), data.val.radar, strict=True)
+    ]
+    for name, matrix in vectors.items():
+        writer.add_embedding(matrix.astype(np.float32), metadata, None, epochs, name, [*_PROJECTOR, *RADAR_AXES])
     writer.add_figure("training_curves", training_curves(run), global_step=epochs)
     rows = "\n".join(f"| {i.name} | {i.value} | {i.bound} | {i.passed} | {i.hint} |" for i in verdict.indicators)
     writer.add_text("verdict", f"| indicator | value | bound | passed | hint |\n|---|---|---|---|---|\n{rows}", epochs)
@@ -211,16 +181,3 @@ def log_results(
     logger.log_hyperparams(settings, final)
     logger.save()
     writer.flush()
-
-
-def _add_projector(data: GrooveDataModule, vectors: Vectors, writer: Any, epoch: int) -> None:
-    """Add the held-out embeddings to TensorBoard's projector, with what each chart is."""
-    table = data.val
-    known = {row["chart_id"]: row for row in data.catalogue.select(_PROJECTOR).to_pylist()}
-    metadata = [
-        [*(" ".join(str(known[chart_id][name]).split()) for name in _PROJECTOR), *(f"{value:.0f}" for value in radar)]
-        for chart_id, radar in zip(table.chart_id, table.radar, strict=True)
-    ]
-    header = [*_PROJECTOR, *RADAR_AXES]
-    for name, matrix in vectors.items():
-        writer.add_embedding(matrix.astype(np.float32), metadata, None, epoch, name, header)

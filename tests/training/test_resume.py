@@ -177,15 +177,15 @@ def test_a_run_that_goes_on_keeps_all_but_the_verdict_and_half_files(tmp_path):
 
 
 def test_an_old_verdict_does_not_make_an_unfinished_run_look_finished(finished, tmp_path, monkeypatch):
-    from groove.training.fit import EpochSeed
+    from groove.training.module import GrooveModule
 
     into = shutil.copytree(finished / "run", tmp_path / "run")
     assert json.loads((into / "verdict.json").read_text())
 
-    def stop(self, trainer, module):
+    def stop(self):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(EpochSeed, "on_train_epoch_start", stop)
+    monkeypatch.setattr(GrooveModule, "on_train_epoch_start", stop)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         run(finished, finished / "songs", str(into), *SETTINGS)
     assert not (into / "verdict.json").exists() and len(rows(into)) == 1
