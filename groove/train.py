@@ -7,6 +7,7 @@ the generated library is used.
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,9 +23,9 @@ def run(cfg: TrainConfig) -> None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from groove.training.distributed import set_environment
-
-    set_environment(cfg.trainer)
+    if cfg.trainer.strategy == "ddp":  # torch reads these when it is imported
+        os.environ.setdefault("OMP_NUM_THREADS", str(cfg.trainer.threads))  # else Lightning divides the cores
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP's advice about unused parameters is wrong here
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     unfinished: TrainConfig | None = cfg

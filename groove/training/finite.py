@@ -72,15 +72,11 @@ def first_broken_gradient(model: LateFusionClassifier, norms: Mapping[str, float
 class FiniteGuard(L.Callback):
     """Stops a fit before a step with a gradient that is not finite, and an epoch whose outputs are not.
 
-    It keeps the weights from before that step, if they are finite themselves, and must come after the callback that
-    takes the gradient norms before every step.
-
-    Attributes:
-        kept: what is kept, for the error's text.
+    It must come after the callback that takes the gradient norms before every step, which `newest_norms` asks for.
+    Weights from before that step go into `folder`, if they are finite themselves; `kept` says so in an error's text.
     """
 
     def __init__(self, folder: Path, newest_norms: Callable[[], Mapping[str, float]]) -> None:
-        """Save into `folder`; ask `newest_norms` for the gradient norm of each module."""
         self.folder, self.newest_norms = folder, newest_norms
         self.kept = ""
         self._charts: list[Tensor] = []

@@ -34,18 +34,15 @@ from groove.training.module import GrooveModule
 from groove.training.monitor import DiagnosticsMonitor
 from groove.training.phases import PhaseScheduler, resolve_phases
 from groove.training.results import EventLogger, write_run_json
-from groove.training.resume import DataIdentity, check_resumable, make_ready
+from groove.training.resume import check_resumable, data_identity, make_ready
 
 log = logging.getLogger(__name__)
 
 _NOISE = (
-    "does not have many workers",
-    "exists and is not empty",
-    "smaller than the logging interval",
-    "LeafSpec",
-    "You have overridden `transfer_batch_to_device`",
-    "It is recommended to use `self.log",  # of a group of one process
+    *("does not have many workers", "exists and is not empty", "smaller than the logging interval", "LeafSpec"),
+    "It is recommended to use `self.log",
 )
+"""What Lightning warns of in vain; the last one of a group of one process."""
 _REMEDY = "Remove the folders of these files: their features are computed again. "
 _AUDIO_SAMPLE = 200
 """Charts that the mean and deviation of the audio features are measured on."""
@@ -139,9 +136,9 @@ class Fit:
         scheduler = PhaseScheduler(self.phases, cfg.optimizer.schedule)
         self.monitor = DiagnosticsMonitor(folder, data, scheduler, cfg.diagnostics.gradient_charts)
         self.guard = FiniteGuard(folder / CHECKPOINTS, lambda: self.monitor.step_norms[-1])
-        self.identity = DataIdentity(data)
+        self.module.hparams["data"] = data_identity(data)
         self.logger = EventLogger(folder, name=TENSORBOARD, version="", default_hp_metric=False)
-        callbacks = [scheduler, self.monitor, self.guard, self.identity, *checkpoint_callbacks(folder / CHECKPOINTS)]
+        callbacks = [scheduler, self.monitor, self.guard, *checkpoint_callbacks(folder / CHECKPOINTS)]
         ranks.start()
         self.trainer = make_trainer(cfg, folder, callbacks, self.logger)
         charts, processes = min(len(data.train), len(data.val)), self.trainer.world_size
@@ -158,8 +155,8 @@ class Fit:
         """
         ckpt_path = Path(self.cfg.ckpt_path) if self.cfg.ckpt_path else None
         if ckpt_path:
-            checkpoint = check_resumable(ckpt_path, self.cfg, self.identity)
-            self.logger.purge_from(checkpoint.content["epoch"] + 2)  # counted from 0, and that one was finished
+            finished = check_resumable(ckpt_path, self.module, self.data).content["epoch"] + 1
+            self.logger.purge_from(finished + 1)
         if first_rank():
             make_ready(self.folder, ckpt_path)
             write_run_json(self.folder, self.cfg, self.module, self.data, self.phases)

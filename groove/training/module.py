@@ -88,12 +88,10 @@ class GrooveModule(L.LightningModule):
         self.loss_weights: dict[str, float] = {}
         self.register_buffer("class_weights", class_weights, persistent=False)
         # not "disable", which drops the weights too (torchmetrics 1.x); NaN itself stops the run elsewhere
-        self.train_means = nn.ModuleDict(
-            {name: MeanMetric(nan_strategy="ignore") for name in (*PER_CHART, *PER_TRIPLET)}
-        )
-        self.train_accuracy, self.val_accuracy = (
-            MulticlassAccuracy(len(classes), average="micro", validate_args=False) for _ in range(2)
-        )
+        names = (*PER_CHART, *PER_TRIPLET)
+        self.train_means = nn.ModuleDict({name: MeanMetric(nan_strategy="ignore") for name in names})
+        self.train_accuracy = MulticlassAccuracy(len(classes), average="micro", validate_args=False)
+        self.val_accuracy = self.train_accuracy.clone()
         self.val_loss = MeanMetric(nan_strategy="ignore")
         sizes = {"classes": len(classes), "frames_per_beat": cfg.features.frames_per_beat}
         self.save_hyperparameters(
@@ -112,10 +110,6 @@ class GrooveModule(L.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Seed torch by (seed, epoch, rank): a resumed epoch draws the same dropout as an uninterrupted one."""
         torch.manual_seed(hash((self.cfg.seed, self.current_epoch, self.global_rank)) % 2**31)
-
-    def transfer_batch_to_device(self, batch: ChartBatch, device: torch.device, dataloader_idx: int) -> ChartBatch:
-        """Move a `ChartBatch` as a whole."""
-        return batch.to(device)
 
     def objectives(self, output: ModelOutput, batch: ChartBatch, triplets: Tensor) -> tuple[Tensor, ContrastiveOutput]:
         """Return the classification loss and the contrastive loss of one encoded batch, unweighted."""
@@ -192,9 +186,7 @@ def world_size() -> int:
 def gather_rows(own: Tensor, charts: int) -> Tensor:
     """Return the rows of all processes in the batch's order, (B, D), of which only this one's have a gradient.
 
-    Args:
-        own: (b, D) rows of this process, those at ``rank, rank + W, rank + 2 W, ...`` of the batch.
-        charts: B.
+    `own` (b, D) are those of this process, at ``rank, rank + W, rank + 2 W, ...`` of the batch of `charts`.
     """
     ranks, rank = distributed.get_world_size(), distributed.get_rank()
     most = -(-charts // ranks)

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
+from numpy.typing import NDArray
 from torch import Tensor
 
-from groove.config.modules import SHARED_MODULES
 from groove.data.datamodule import GrooveDataModule
 from groove.data.dataset import BatchRequest, ChartBatch
 from groove.io.files import write_csv
@@ -28,21 +28,12 @@ from groove.model.losses import ContrastiveTargets
 from groove.retrieval.metrics import retrieval_gain
 from groove.runs import columns
 from groove.runs.layout import METRICS_FILE
-from groove.training.diagnostics import (
-    cross_validated,
-    drift,
-    gradient_norms,
-    knn,
-    linear_probe,
-    objective_gradients,
-    weight_change,
-)
+from groove.training import diagnostics
 from groove.training.module import GrooveModule, gather_lists
 from groove.training.phases import PhaseScheduler, phase_at
 
 log = logging.getLogger(__name__)
 
-LAYERS = (*(name for name in SHARED_MODULES if name != "pooling"), "pooled", "projection")
 _GRADIENT_SEED = 7
 
 
@@ -57,25 +48,20 @@ class DiagnosticsMonitor(L.Callback):
 
     def __init__(self, folder: Path, data: GrooveDataModule, scheduler: PhaseScheduler, gradient_charts: int) -> None:
         """Write to ``folder/metrics.csv``; gradients are measured on `gradient_charts` fixed training charts."""
-        super().__init__()
         self.folder, self.data, self.scheduler = folder, data, scheduler
         self.rows: list[dict[str, Any]] = []
         self.reference: dict[str, Tensor] = {}
         self.initial: dict[str, Tensor] = {}
-        self.held_out: dict[str, Tensor] = {}
         self.step_norms: list[dict[str, float]] = []
         self._gathered: list[tuple[ModelOutput, Tensor]] = []
         self._held_out_row: dict[str, float] = {}
         self._start = (0.0, 0)
-        generator = np.random.default_rng(_GRADIENT_SEED)
-        order = generator.permutation(len(data.train))
+        order = np.random.default_rng(_GRADIENT_SEED).permutation(len(data.train))
         request = BatchRequest(np.sort(order[:gradient_charts]).tolist(), (_GRADIENT_SEED,))
         self._gradient_batch: ChartBatch = data.dataset(data.train).__getitems__(request)
 
-    # --- state: what a resumed run needs to write the same rows
-
     def state_dict(self) -> dict[str, Any]:
-        """Return rows and epoch-0 references as plain containers and tensors."""
+        """Return what a resumed run needs to write the same rows."""
         return {"rows": self.rows, "reference": self.reference, "initial": self.initial}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -86,7 +72,7 @@ class DiagnosticsMonitor(L.Callback):
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: Any, optimizer: torch.optim.Optimizer) -> None:
         """Take the norms of a step's gradients: after accumulation, before clipping."""
-        self.step_norms.append(gradient_norms(pl_module.model))
+        self.step_norms.append(diagnostics.gradient_norms(pl_module.model))
 
     def _mean_step_norms(self) -> dict[str, float]:
         steps, self.step_norms = self.step_norms, []
@@ -109,19 +95,21 @@ class DiagnosticsMonitor(L.Callback):
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Compute every held-out number of this epoch."""
         assert isinstance(pl_module, GrooveModule)
-        self.held_out = self._in_table_order()
-        logits = self.held_out.pop("logits")
+        outputs = self._in_table_order()
+        logits = outputs.pop("logits")
         if not self.reference:
-            self.reference = {name: value.clone() for name, value in self.held_out.items()}
+            self.reference = {name: value.clone() for name, value in outputs.items()}
             self.initial = {n: p.detach().clone().cpu() for n, p in pl_module.model.named_parameters()}
-        row = self._accuracies(pl_module, logits) | self._triplet_numbers(pl_module)
+        row = self._accuracies(pl_module, logits, outputs["pooled"].double().numpy())
+        row |= self._triplet_numbers(pl_module, outputs["projection"])
         for name in ("pooled", "projection"):
-            row[columns.gain(name)] = retrieval_gain(self.held_out[name].double().numpy(), self.data.val.labels)
-        for name in LAYERS:
-            change = drift(self.reference[name], self.held_out[name])
+            row[columns.gain(name)] = retrieval_gain(outputs[name].double().numpy(), self.data.val.labels)
+        for name, now in outputs.items():
+            change = diagnostics.drift(self.reference[name], now)
             row |= {columns.drift(name, measure): value for measure, value in change.items()}
-        row |= weight_change({n: p.to(pl_module.device) for n, p in self.initial.items()}, pl_module.model)
-        row |= objective_gradients(pl_module, self._gradient_batch.to(pl_module.device))
+        initial = {n: p.to(pl_module.device) for n, p in self.initial.items()}
+        row |= diagnostics.weight_change(initial, pl_module.model)
+        row |= diagnostics.objective_gradients(pl_module, self._gradient_batch.to(pl_module.device))
         self._held_out_row = row
         if trainer.state.fn == TrainerFn.VALIDATING:
             self._record(trainer, pl_module, 0, self._train_numbers_at_epoch_0(pl_module) | row)
@@ -137,7 +125,7 @@ class DiagnosticsMonitor(L.Callback):
         parts = [o.layers | {"pooled": o.pooled, "projection": o.embedding, "logits": o.logits} for o, _ in gathered]
         return {name: torch.cat([part[name] for part in parts]).float().cpu()[order] for name in parts[0]}
 
-    def _accuracies(self, module: GrooveModule, logits: Tensor) -> dict[str, float]:
+    def _accuracies(self, module: GrooveModule, logits: Tensor, pooled: NDArray[np.float64]) -> dict[str, float]:
         """Return loss and accuracy of the model's own head, and the accuracies of a linear probe and of k-NN.
 
         The own head predicts twice: chart by chart, and jointly per simfile (each slot used once, `SimfileSlots`).
@@ -145,24 +133,23 @@ class DiagnosticsMonitor(L.Callback):
         and no feature is one that the network was fitted on.
         """
         labels = self.data.val.labels
-        pooled = self.held_out["pooled"].double().numpy()
         joint = self.data.val_slots.share(module.model.classifier_head.expected(logits).double().numpy())
         return {
             columns.CLASSIFICATION_LOSS: float(module.val_loss.compute()),
             columns.ACCURACY: float(module.val_accuracy.compute()),
             columns.JOINT_ACCURACY: float((joint == labels.label).mean()),
-            columns.PROBE: cross_validated(linear_probe, pooled, labels.label, labels.song),
-            columns.KNN: cross_validated(knn, pooled, labels.label, labels.song),
+            columns.PROBE: diagnostics.cross_validated(diagnostics.linear_probe, pooled, labels.label, labels.song),
+            columns.KNN: diagnostics.cross_validated(diagnostics.knn, pooled, labels.label, labels.song),
         }
 
-    def _triplet_numbers(self, module: GrooveModule) -> dict[str, float]:
-        """Return the contrastive loss and the distances on the fixed held-out triplets."""
-        row = {columns.NORM: float(self.held_out["projection"].norm(dim=1).mean())}
+    def _triplet_numbers(self, module: GrooveModule, embedding: Tensor) -> dict[str, float]:
+        """Return the contrastive loss and the distances of `embedding` (N, E) on the fixed held-out triplets."""
+        row = {columns.NORM: float(embedding.norm(dim=1).mean())}
         triplets, labels = torch.from_numpy(self.data.val_triplets), self.data.val.labels
         if len(triplets) == 0:
             return row
         targets = ContrastiveTargets(triplets, torch.from_numpy(labels.radar).float(), torch.from_numpy(labels.label))
-        result = module.contrastive_loss(self.held_out["projection"], targets)
+        result = module.contrastive_loss(embedding, targets)
         return row | {
             columns.CONTRASTIVE_LOSS: float(result.loss),
             columns.AP_DISTANCE: float(result.ap_dist),
@@ -199,17 +186,16 @@ class DiagnosticsMonitor(L.Callback):
     def _record(self, trainer: L.Trainer, module: Any, epoch: int, row: dict[str, float]) -> None:
         phase = phase_at(self.scheduler.phases, epoch)
         # before the first step no weight has acted yet
-        weights = {columns.objective_weight(name): weight for name, weight in phase.weights.items()} if epoch else {}
-        trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
+        numbers = {columns.objective_weight(name): weight for name, weight in phase.weights.items()} if epoch else {}
+        numbers |= {name: value for name, value in row.items() if value == value}
+        numbers[columns.TRAINABLE] = float(sum(p.numel() for p in module.parameters() if p.requires_grad))
         rate = trainer.optimizers[0].param_groups[0]["lr"] if trainer.optimizers else module.base_lr
-        finite = {name: value for name, value in row.items() if value == value}
-        extra = {columns.TRAINABLE: float(trainable), columns.LEARNING_RATE: float(rate)}
+        numbers[columns.LEARNING_RATE] = float(rate)
         self.rows = [r for r in self.rows if r[columns.EPOCH] < epoch]
-        names = {columns.EPOCH: epoch, columns.PHASE: phase.name if epoch else "initial"}
-        self.rows.append(names | weights | finite | extra)
+        self.rows.append({columns.EPOCH: epoch, columns.PHASE: phase.name if epoch else "initial"} | numbers)
         self.write()
         for logger in trainer.loggers:
-            logger.log_metrics(weights | finite | extra, step=epoch)
+            logger.log_metrics(numbers, step=epoch)
         log.info(self._line())
 
     def _line(self) -> str:

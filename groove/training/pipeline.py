@@ -109,9 +109,7 @@ def load_data(cfg: TrainConfig) -> GrooveDataModule:
             f"{name} {n['charts']} ({n['without_pair']} without a pair)" for name, n in data.pair_counts[split].items()
         )
         log.info(f"{split}: {len(table)} charts of {songs} songs: {counts}")
-    for split in ("train", "val"):
-        lacking = data.classes_without_triplets(split)
-        if lacking:
+        if lacking := data.classes_without_triplets(split):
             log.info(
                 f"no {split} triplets in {len(lacking)} of {len(data.classes)} classes: {', '.join(lacking)}; "
                 "a class needs several songs that differ in their radar"

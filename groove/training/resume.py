@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import pyarrow as pa
 
 from groove.config.files import LAST_WORD
@@ -25,24 +24,15 @@ from groove.errors import CheckpointError, ConfigError, GrooveError, RunError, d
 from groove.features.catalogue import content_fingerprint, load
 from groove.io.files import remove_parts, write_bytes
 from groove.model.weights import Checkpoint, read_checkpoint
-from groove.runs.layout import (
-    CHECKPOINTS,
-    CURVES_FILE,
-    EMBEDDINGS_FILE,
-    EPOCH_0,
-    LAST,
-    METRICS_FILE,
-    RETRIEVAL_FILE,
-    TENSORBOARD,
-    VERDICT_FILE,
-)
+from groove.runs import layout
 from groove.training.checkpoints import BEST
+from groove.training.module import GrooveModule
 
 log = logging.getLogger(__name__)
 
 _NAMED = 3
 """Charts that an error names."""
-_RESULTS = (METRICS_FILE, RETRIEVAL_FILE, EMBEDDINGS_FILE, CURVES_FILE)
+_RESULTS = (layout.METRICS_FILE, layout.RETRIEVAL_FILE, layout.EMBEDDINGS_FILE, layout.CURVES_FILE)
 _ELSEWHERE = (*NO_EFFECT, "data.songs", "data.generated", "pretrain", "pretrained")
 """Settings that a resumed run does not look at: the songs are known by their content, the start is behind it."""
 
@@ -56,7 +46,7 @@ def with_checkpoint(cfg: TrainConfig, folder: Path) -> TrainConfig:
         ConfigError: if `pretrained` lies in `folder`, whose files this run would replace, or is given beside the
             checkpoint of another folder.
     """
-    checkpoints = (folder / CHECKPOINTS).resolve()
+    checkpoints = (folder / layout.CHECKPOINTS).resolve()
     own = cfg.ckpt_path == LAST_WORD or (cfg.ckpt_path and Path(cfg.ckpt_path).resolve().parent == checkpoints)
     if cfg.pretrained and cfg.ckpt_path and not own:
         raise ConfigError("both pretrained and ckpt_path are given: one starts a new run, the other resumes an old one")
@@ -64,7 +54,7 @@ def with_checkpoint(cfg: TrainConfig, folder: Path) -> TrainConfig:
         raise ConfigError(f"pretrained={cfg.pretrained} lies in {folder}, which this run replaces; give another folder")
     if cfg.ckpt_path != LAST_WORD:
         return cfg
-    last = folder / CHECKPOINTS / LAST
+    last = folder / layout.CHECKPOINTS / layout.LAST
     if last.is_file():
         return cfg.changed(ckpt_path=str(last))
     log.info(f"ckpt_path=last: no epoch was finished in {folder} (hydra.run.dir names it): begun from the start")
@@ -77,16 +67,16 @@ def continued(cfg: TrainConfig, folder: Path) -> TrainConfig | None:
     A finished one is not run again (None), one that was killed goes on from its last checkpoint. Anything else there,
     other settings above all, is begun anew.
     """
-    last = folder / CHECKPOINTS / LAST
+    last = folder / layout.CHECKPOINTS / layout.LAST
     try:
         stored = read_checkpoint(last).content["hyper_parameters"]["config"]
     except GrooveError:
         stored = None
     same = stored is not None and difference(stored, plain(cfg), NO_EFFECT) is None
-    if same and (folder / VERDICT_FILE).is_file():
+    if same and (folder / layout.VERDICT_FILE).is_file():
         log.info(f"{folder} is finished: not run again")
         return None
-    (folder / VERDICT_FILE).unlink(missing_ok=True)  # its presence says that the run is complete
+    (folder / layout.VERDICT_FILE).unlink(missing_ok=True)  # its presence says that the run is complete
     if same:
         log.info(f"{folder} was interrupted: going on from {last}")
         return cfg.changed(ckpt_path=str(last))
@@ -104,54 +94,46 @@ def difference(there: Mapping[str, Any], here: Mapping[str, Any], but: Sequence[
     return None
 
 
-def check_resumable(path: Path, cfg: TrainConfig, identity: DataIdentity) -> Checkpoint:
-    """Return the checkpoint at `path`, which was trained with the settings `cfg` on the data of `identity`.
+def check_resumable(path: Path, module: GrooveModule, data: GrooveDataModule) -> Checkpoint:
+    """Return the checkpoint at `path`, which was trained with the settings of `module` on `data`.
 
     Raises:
-        CheckpointError: otherwise, with the first difference.
+        CheckpointError: otherwise, with the first difference; of data with charts that changed, where the store still
+            knows the old ones.
     """
     checkpoint = read_checkpoint(path)
-    found = difference(checkpoint.content["hyper_parameters"]["config"], plain(cfg), _ELSEWHERE)
+    stored = checkpoint.content["hyper_parameters"]
+    found = difference(stored["config"], plain(module.cfg), _ELSEWHERE)
     if found:
         raise CheckpointError(
             f"{path} was trained with {found}; "
             "a resumed run must have the settings it began with (start a new one with pretrained=...)"
         )
-    changes = identity.changes_since(checkpoint.content["callbacks"][identity.state_key])
-    if changes:
+    if stored["data"] != data_identity(data):
         raise CheckpointError(
-            f"{path} was trained on other data: {changes}; going on would not give the "
+            f"{path} was trained on other data: {_changes(stored['data'], data)}; going on would not give the "
             "result of either: put the songs back, or begin anew in another folder without ckpt_path"
         )
     return checkpoint
 
 
-class DataIdentity(L.Callback):
-    """Writes fingerprints of `data` into every checkpoint, and compares them before a run goes on."""
+def data_identity(data: GrooveDataModule) -> dict[str, Any]:
+    """Return fingerprints of `data`, which every checkpoint holds."""
+    catalogue = content_fingerprint(data.catalogue)
+    return {"fingerprint": data.fingerprint(catalogue), "catalogue": catalogue, "charts": len(data.catalogue)}
 
-    def __init__(self, data: GrooveDataModule) -> None:
-        self.table, self.store = data.catalogue, data.store
-        catalogue = content_fingerprint(self.table)
-        self.state = {"fingerprint": data.fingerprint(catalogue), "catalogue": catalogue, "charts": len(self.table)}
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
-        return self.state
-
-    def changes_since(self, stored: dict[str, Any]) -> str | None:
-        """Return what changed since `stored` was written; with charts, where the store still knows the old ones."""
-        if stored["fingerprint"] == self.state["fingerprint"]:
-            return None
-        counts = f"{stored['charts']} charts then, {len(self.table)} now"
-        if stored["catalogue"] == self.state["catalogue"]:
-            return f"{counts}, other classes, split or augmentation"
-        try:
-            before = _contents(load(self.store, stored["catalogue"]))
-        except GrooveError:
-            return counts
-        changed = sorted({chart for chart, *_ in before ^ _contents(self.table)})
-        more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-        return f"{counts}, changed: {', '.join(changed[:_NAMED])}{more}"
+def _changes(stored: Mapping[str, Any], data: GrooveDataModule) -> str:
+    counts = f"{stored['charts']} charts then, {len(data.catalogue)} now"
+    try:
+        before = _contents(load(data.store, stored["catalogue"]))
+    except GrooveError:
+        return counts
+    changed = sorted({chart for chart, *_ in before ^ _contents(data.catalogue)})
+    if not changed:
+        return f"{counts}, other classes, split or augmentation"
+    more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+    return f"{counts}, changed: {', '.join(changed[:_NAMED])}{more}"
 
 
 def _contents(table: pa.Table) -> set[tuple[str, str, str]]:
@@ -164,19 +146,19 @@ def make_ready(folder: Path, checkpoint: Path | None) -> None:
     What killed writers left is removed; for a run from the start, all that an earlier run left (its curves would mix
     with the new ones). A run that goes on in another folder takes epoch 0 and the best checkpoints along.
     """
-    checkpoints = folder / CHECKPOINTS
+    checkpoints = folder / layout.CHECKPOINTS
     remove_parts(folder)
     remove_parts(checkpoints)
-    (folder / VERDICT_FILE).unlink(missing_ok=True)
+    (folder / layout.VERDICT_FILE).unlink(missing_ok=True)
     if checkpoint is None:
         earlier = [folder / name for name in _RESULTS if (folder / name).is_file()]
-        earlier += [*checkpoints.glob("*.ckpt"), *(folder / TENSORBOARD).glob("events.out.tfevents.*")]
+        earlier += [*checkpoints.glob("*.ckpt"), *(folder / layout.TENSORBOARD).glob("events.out.tfevents.*")]
         if earlier:
             log.info(f"{folder} holds an earlier run: begun anew, its files are replaced")
         for path in earlier:
             path.unlink()
     elif checkpoint.resolve().parent != checkpoints.resolve():
-        for path in (checkpoint.parent / name for name in (EPOCH_0, *(f"{best}.ckpt" for best in BEST))):
+        for path in (checkpoint.parent / name for name in (layout.EPOCH_0, *(f"{best}.ckpt" for best in BEST))):
             if path.is_file():
                 write_bytes(checkpoints / path.name, path.read_bytes(), durable=True)
 
@@ -188,7 +170,7 @@ def resume_hint(folder: Path, how: str) -> Iterator[None]:
     Raises:
         RunError: of the disk: one line that names the file, and the last good checkpoint.
     """
-    hook, last = threading.excepthook, folder / CHECKPOINTS / LAST
+    hook, last = threading.excepthook, folder / layout.CHECKPOINTS / layout.LAST
     threading.excepthook = _unless_of_disk  # TensorBoard's writer would print a traceback, and be heard here anyway
     try:
         yield
