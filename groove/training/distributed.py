@@ -9,6 +9,7 @@ started here.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import subprocess
@@ -24,6 +25,8 @@ from groove.cli.logs import log_to_file
 from groove.config.schema import TrainConfig
 from groove.errors import ConfigError
 from groove.runs.layout import LOG_FILE
+
+log = logging.getLogger(__name__)
 
 _OURS = ("LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE")
 _PARENT = "GROOVE_PARENT_PID"
@@ -67,22 +70,21 @@ class Ranks:
             port = str(free.getsockname()[1])
         os.environ |= {"LOCAL_RANK": "0", "NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         for rank in range(1, self.count):
-            log = tempfile.TemporaryFile()
+            output = tempfile.TemporaryFile()
             environment = os.environ | {"LOCAL_RANK": str(rank), _PARENT: str(os.getpid())}
             command = [sys.executable, "-m", "groove.train", *overrides]
-            child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log)
-            self.children.append((child, log))
+            child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=output)
+            self.children.append((child, output))
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
         while not self._ending.wait(0.5):
-            for child, log in self.children:
+            for child, output in self.children:
                 if child.poll() and not self._ending.is_set():
-                    log.seek(0)
-                    tail = log.read().decode(errors="replace").strip().splitlines()[-20:]
-                    print(*tail, sep="\n", file=sys.stderr)
-                    print(f"groove: a process of {self.count} ended with status {child.returncode}", file=sys.stderr)
-                    sys.stderr.flush()
+                    output.seek(0)
+                    tail = output.read().decode(errors="replace").strip().splitlines()[-20:]
+                    ended = f"groove: a process of {self.count} ended with status {child.returncode}"
+                    log.error("\n".join([*tail, ended]))
                     os._exit(1)  # this process waits for it inside a collective, where no exception arrives
 
     def __enter__(self) -> Ranks:
@@ -95,13 +97,13 @@ class Ranks:
             distributed.barrier()  # a rank that ends while others still talk to it may abort
             distributed.destroy_process_group()
         self._ending.set()
-        for child, log in self.children:
+        for child, output in self.children:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=0 if kind else 60)
             if child.poll() is None:
                 child.kill()
                 child.wait()
-            log.close()
+            output.close()
         self.children = []
         if distributed.is_initialized():
             distributed.destroy_process_group()  # the next job of a sweep makes its own

@@ -43,7 +43,6 @@ _NOISE = (
     "It is recommended to use `self.log",
 )
 """What Lightning warns of in vain; the last one of a group of one process."""
-_REMEDY = "Remove the folders of these files: their features are computed again. "
 _AUDIO_SAMPLE = 200
 """Charts that the mean and deviation of the audio features are measured on."""
 _COUNT_SAMPLE = 4096
@@ -111,13 +110,7 @@ def starting_models(
 
 
 class Fit:
-    """One run folder being made: `run` trains and writes what the report reads.
-
-    Attributes:
-        folder: the run folder.
-        module: the `GrooveModule` that is trained.
-        monitor: the diagnostics of the run.
-    """
+    """One run folder being made: `run` trains and writes what the report reads."""
 
     def __init__(
         self, cfg: TrainConfig, model: LateFusionClassifier, data: GrooveDataModule, folder: Path, ranks: Ranks
@@ -126,6 +119,7 @@ class Fit:
 
         Raises:
             ConfigError: for phases that do not fit the model.
+            CheckpointError: if `cfg.ckpt_path` cannot be resumed with these settings or this data.
             GrooveError: for more processes than charts of a split.
         """
         self.cfg, self.folder, self.data = cfg, folder, data
@@ -137,7 +131,9 @@ class Fit:
         self.monitor = DiagnosticsMonitor(folder, data, scheduler, cfg.diagnostics.gradient_charts)
         self.guard = FiniteGuard(folder / CHECKPOINTS, lambda: self.monitor.step_norms[-1])
         self.module.hparams["data"] = data_identity(data)
-        self.logger = EventLogger(folder, name=TENSORBOARD, version="", default_hp_metric=False)
+        self.start = Path(cfg.ckpt_path) if cfg.ckpt_path else None
+        again = check_resumable(self.start, self.module, data) + 1 if self.start else None  # the first epoch to train
+        self.logger = EventLogger(folder, name=TENSORBOARD, version="", default_hp_metric=False, purge_step=again)
         callbacks = [scheduler, self.monitor, self.guard, *checkpoint_callbacks(folder / CHECKPOINTS)]
         ranks.start()
         self.trainer = make_trainer(cfg, folder, callbacks, self.logger)
@@ -149,22 +145,17 @@ class Fit:
         """Measure epoch 0 and train; with `cfg.ckpt_path` go on from there.
 
         Raises:
-            CheckpointError: if `cfg.ckpt_path` cannot be resumed with these settings or this data.
             NonFiniteLossError: naming where it began, the charts of the batch, and what to try.
             OSError: if the run folder cannot be written.
         """
-        ckpt_path = Path(self.cfg.ckpt_path) if self.cfg.ckpt_path else None
-        if ckpt_path:
-            finished = check_resumable(ckpt_path, self.module, self.data).content["epoch"] + 1
-            self.logger.purge_from(finished + 1)
         if first_rank():
-            make_ready(self.folder, ckpt_path)
-            write_run_json(self.folder, self.cfg, self.module, self.data, self.phases)
+            make_ready(self.folder, self.start)
+            write_run_json(self.folder, self.module, self.data, self.phases)
         try:
-            if not ckpt_path:
+            if self.start is None:
                 self.trainer.validate(self.module, self.data, verbose=False)
                 self.trainer.save_checkpoint(self.folder / CHECKPOINTS / EPOCH_0, weights_only=True)
-            self.trainer.fit(self.module, datamodule=self.data, ckpt_path=ckpt_path, weights_only=True)
+            self.trainer.fit(self.module, datamodule=self.data, ckpt_path=self.start, weights_only=True)
             self.monitor.write()  # a finished run that is resumed trains no epoch that would write its rows
         except NonFiniteLossError as error:
             raise NonFiniteLossError(self._explained(error)) from error
@@ -174,9 +165,10 @@ class Fit:
         charts = [table.chart_id[i] for i in error.charts]
         damaged = [f"{table.chart_id[i]} ({self.data.store / table.chart_path[i]})" for i in error.bad_inputs]
         outliers = [self.data.train.chart_id[i] for i in self.data.scaler.outliers(self.data.train.radar)]
+        remedy = "Remove the folders of these files: their features are computed again. " if damaged else ""
         return (
             f"{error}{' of ' if damaged else ''}{', '.join(damaged)}: training stopped before the step; "
-            f"{self.guard.kept}. {_REMEDY if damaged else ''}Try trainer.gradient_clip_val=1.0, "
+            f"{self.guard.kept}. {remedy}Try trainer.gradient_clip_val=1.0, "
             f"optimizer.lr={self.cfg.optimizer.lr / 10:g}, contrastive weight 1.0. Radar outliers: "
             f"{', '.join(outliers[:10]) or 'none'}. Charts of the batch: {', '.join(charts)}"
         )

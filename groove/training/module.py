@@ -65,11 +65,8 @@ class GrooveModule(L.LightningModule):
     """Classification and contrastive loss on one forward pass per batch.
 
     Attributes:
-        model: the `LateFusionClassifier`.
         loss_weights: weight of each loss, set by `PhaseScheduler` at every epoch start.
-        base_lr: learning rate before schedule and phase factors.
-        train_means, train_accuracy: of the epoch's training batches; `train_means` by column.
-        val_accuracy, val_loss: of the model's own head on the held-out charts.
+        train_means: the numbers of the epoch's training batches, by column.
     """
 
     def __init__(
@@ -87,8 +84,8 @@ class GrooveModule(L.LightningModule):
         self.base_lr, self.smoothing = cfg.optimizer.lr, cfg.optimizer.label_smoothing
         self.loss_weights: dict[str, float] = {}
         self.register_buffer("class_weights", class_weights, persistent=False)
-        # not "disable", which drops the weights too (torchmetrics 1.x); NaN itself stops the run elsewhere
         names = (*PER_CHART, *PER_TRIPLET)
+        # not "disable", which drops the weights too (torchmetrics 1.x); NaN itself stops the run elsewhere
         self.train_means = nn.ModuleDict({name: MeanMetric(nan_strategy="ignore") for name in names})
         self.train_accuracy = MulticlassAccuracy(len(classes), average="micro", validate_args=False)
         self.val_accuracy = self.train_accuracy.clone()

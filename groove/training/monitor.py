@@ -68,18 +68,9 @@ class DiagnosticsMonitor(L.Callback):
         """Continue after the rows of a checkpoint."""
         self.rows, self.reference, self.initial = state["rows"], state["reference"], state["initial"]
 
-    # --- gradients of the training steps
-
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: Any, optimizer: torch.optim.Optimizer) -> None:
         """Take the norms of a step's gradients: after accumulation, before clipping."""
         self.step_norms.append(diagnostics.gradient_norms(pl_module.model))
-
-    def _mean_step_norms(self) -> dict[str, float]:
-        steps, self.step_norms = self.step_norms, []
-        names = dict.fromkeys(name for norms in steps for name in norms)
-        return {columns.gradient(n): float(np.mean([s[n] for s in steps if n in s])) for n in names}
-
-    # --- held-out charts
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start a new collection; before the first epoch, freeze and weigh as epoch 1 will."""
@@ -171,8 +162,6 @@ class DiagnosticsMonitor(L.Callback):
             columns.TRAIN_ACCURACY: float(right.float().mean())
         }
 
-    # --- rows
-
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
         self._start = (time.monotonic(), len(self.rows))
@@ -180,7 +169,10 @@ class DiagnosticsMonitor(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Join what the steps and the held-out charts gave into one row."""
         train = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith(columns.TRAIN)}
-        row = self._held_out_row | self._mean_step_norms() | train
+        steps, self.step_norms = self.step_norms, []
+        names = dict.fromkeys(name for norms in steps for name in norms)
+        norms = {columns.gradient(n): float(np.mean([s[n] for s in steps if n in s])) for n in names}
+        row = self._held_out_row | norms | train
         self._record(trainer, pl_module, trainer.current_epoch + 1, row)
 
     def _record(self, trainer: L.Trainer, module: Any, epoch: int, row: dict[str, float]) -> None:

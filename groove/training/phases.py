@@ -44,7 +44,13 @@ def resolve_phases(experiment: ExperimentConfig, model: LateFusionClassifier) ->
             trained = model.matching(present, f"{where}: train_only")
             frozen = [module for module in model.module_names if module not in trained]
         weights = phase.weights.model_dump()
-        _check_something_trains(where, weights, frozen, model)
+        trained = [module for module in model.module_names if module not in frozen]
+        reached = [reached_by(loss, model.radar_in_projection) for loss, weight in weights.items() if weight]
+        if not trained:
+            raise ConfigError(f"{where} freezes every module: nothing is left to train")
+        if not set(trained) & set().union(*reached):
+            only = ", ".join(trained)
+            raise ConfigError(f"{where} trains only {only}, which no loss of its weights reaches: {weights}")
         factors = {
             module: factor
             for name, factor in phase.lr_factor.items()
@@ -57,17 +63,6 @@ def resolve_phases(experiment: ExperimentConfig, model: LateFusionClassifier) ->
             )
         first += length
     return resolved
-
-
-def _check_something_trains(
-    where: str, weights: dict[str, float], frozen: Sequence[str], model: LateFusionClassifier
-) -> None:
-    trained = [module for module in model.module_names if module not in frozen]
-    if not trained:
-        raise ConfigError(f"{where} freezes every module: nothing is left to train")
-    reached = [reached_by(loss, model.radar_in_projection) for loss, weight in weights.items() if weight]
-    if not set(trained) & set().union(*reached):
-        raise ConfigError(f"{where} trains only {', '.join(trained)}, which no loss of its weights reaches: {weights}")
 
 
 def phase_at(phases: Sequence[RecordedPhase], epoch: int) -> RecordedPhase:

@@ -201,7 +201,7 @@ def _report(fit: Fit, untrained: LateFusionClassifier) -> None:
     vectors = {name: matrix[held_out] for name, matrix in every.items()}
     epoch_0 = {name: fit.monitor.reference[name].numpy() for name in vectors}
     write_retrieval(folder, model, untrained, data, vectors, epoch_0)
-    embeddings = save(own_library(folder, fit.cfg, model, data, every), folder)
+    embeddings = save(own_library(folder, fit.module, data, every), folder)
     run = load_run(folder)
     verdict = judge(run)
     figure = write_figure(run, folder)

@@ -34,16 +34,13 @@ from groove.training.module import GrooveModule
 
 _PANELS = {"groove": {title: ["Multiline", names] for title, names in columns.TENSORBOARD_PANELS.items()}}
 """TensorBoard's page of custom scalars: the panels of the figure."""
-_TRACE = 1e-5
-"""Noise on what a blind model says, so that equal vectors have random neighbours, not the first rows."""
 _PROJECTOR = ("title", "difficulty", "meter", "pack", "chart_id")
 """What TensorBoard's projector knows of a chart, beside its radar."""
 
 
-def write_run_json(
-    folder: Path, cfg: TrainConfig, module: GrooveModule, data: GrooveDataModule, phases: list[RecordedPhase]
-) -> None:
+def write_run_json(folder: Path, module: GrooveModule, data: GrooveDataModule, phases: list[RecordedPhase]) -> None:
     """Write ``run.json``: what the report must know beside the numbers."""
+    cfg = module.cfg
     trees = tree_references(data, cfg.trainer.threads)
     content = {
         "experiment": cfg.experiment.name,
@@ -94,11 +91,12 @@ def write_retrieval(
     """
     val, store = data.val, data.store
     blind = encode(model, val, store, blinded)["projection"]
+    noise = 1e-5 * np.random.default_rng(0).standard_normal(blind.shape)  # equal ones have random neighbours
     spaces = {name: x.astype(float) for name, x in vectors.items()}
     spaces |= {f"epoch0_{name}": x.astype(float) for name, x in epoch_0.items()}
     spaces |= {
         "untrained_pooled": encode(untrained, val, store)["pooled"].astype(float),
-        "blind_projection": blind + _TRACE * np.random.default_rng(0).standard_normal(blind.shape),
+        "blind_projection": blind + noise,
         "raw_features": raw_features(val, store),
         "radar": val.labels.radar,
     }
@@ -111,14 +109,13 @@ def write_retrieval(
     write_json(folder / RETRIEVAL_FILE, json.loads(json.dumps(report), parse_constant=lambda nan: None))
 
 
-def own_library(
-    folder: Path, cfg: TrainConfig, model: LateFusionClassifier, data: GrooveDataModule, vectors: Vectors
-) -> EmbeddedLibrary:
-    """Return all charts of the library that `model` was trained on, embedded as `vectors`."""
+def own_library(folder: Path, module: GrooveModule, data: GrooveDataModule, vectors: Vectors) -> EmbeddedLibrary:
+    """Return all charts of the library that `module` was trained on, embedded as `vectors`."""
+    cfg = module.cfg
     fingerprint = content_fingerprint(data.catalogue)
     provenance = Provenance(
         checkpoint=str(folder / CHECKPOINTS / LAST),
-        checkpoint_digest=weights_digest(model.state_dict()),
+        checkpoint_digest=weights_digest(module.model.state_dict()),
         experiment=cfg.experiment.name,
         songs=cfg.data.songs or cfg.data.generated.root,
         library=fingerprint,
@@ -130,10 +127,6 @@ def own_library(
 
 class EventLogger(TensorBoardLogger):
     """TensorBoard's files; a disk error is raised as one, with the folder in it."""
-
-    def purge_from(self, epoch: int) -> None:
-        """Let TensorBoard forget what earlier files say of `epoch` and later: a resumed run repeats it."""
-        self._kwargs["purge_step"] = epoch
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

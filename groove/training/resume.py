@@ -23,7 +23,7 @@ from groove.data.datamodule import GrooveDataModule
 from groove.errors import CheckpointError, ConfigError, GrooveError, RunError, disk_error
 from groove.features.catalogue import content_fingerprint, load
 from groove.io.files import remove_parts, write_bytes
-from groove.model.weights import Checkpoint, read_checkpoint
+from groove.model.weights import read_checkpoint
 from groove.runs import layout
 from groove.training.checkpoints import BEST
 from groove.training.module import GrooveModule
@@ -94,15 +94,15 @@ def difference(there: Mapping[str, Any], here: Mapping[str, Any], but: Sequence[
     return None
 
 
-def check_resumable(path: Path, module: GrooveModule, data: GrooveDataModule) -> Checkpoint:
-    """Return the checkpoint at `path`, which was trained with the settings of `module` on `data`.
+def check_resumable(path: Path, module: GrooveModule, data: GrooveDataModule) -> int:
+    """Return the finished epochs of the checkpoint at `path`, trained with the settings of `module` on `data`.
 
     Raises:
         CheckpointError: otherwise, with the first difference; of data with charts that changed, where the store still
             knows the old ones.
     """
-    checkpoint = read_checkpoint(path)
-    stored = checkpoint.content["hyper_parameters"]
+    content = read_checkpoint(path).content
+    stored = content["hyper_parameters"]
     found = difference(stored["config"], plain(module.cfg), _ELSEWHERE)
     if found:
         raise CheckpointError(
@@ -114,7 +114,7 @@ def check_resumable(path: Path, module: GrooveModule, data: GrooveDataModule) ->
             f"{path} was trained on other data: {_changes(stored['data'], data)}; going on would not give the "
             "result of either: put the songs back, or begin anew in another folder without ckpt_path"
         )
-    return checkpoint
+    return int(content["epoch"]) + 1
 
 
 def data_identity(data: GrooveDataModule) -> dict[str, Any]:
