@@ -18,22 +18,24 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
-from groove.config.schema import TrainConfig
+from groove.config.schema import LossConfig, TrainConfig
 from groove.data.datamodule import GrooveDataModule
+from groove.data.trees import tree_references
 from groove.errors import ConfigError, GrooveError, NonFiniteLossError, one_line
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.store import finite_array
+from groove.io.files import write_json
 from groove.model.chart_counts import chart_counts
 from groove.model.fusion import LateFusionClassifier
 from groove.model.heads import CountedHead
-from groove.runs.layout import CHECKPOINTS, EPOCH_0, TENSORBOARD
-from groove.training.checkpoints import AtomicCheckpointIO, checkpoint_callbacks
+from groove.runs.info import RunInfo
+from groove.runs.layout import CHECKPOINTS, EPOCH_0, INFO_FILE, TENSORBOARD
+from groove.training.checkpoints import AtomicCheckpointIO, EventLogger, checkpoint_callbacks
 from groove.training.distributed import Ranks, first_rank
 from groove.training.finite import FiniteGuard
 from groove.training.module import GrooveModule
 from groove.training.monitor import DiagnosticsMonitor
 from groove.training.phases import PhaseScheduler, resolve_phases
-from groove.training.results import EventLogger, write_run_json
 from groove.training.resume import check_resumable, data_identity, make_ready
 
 log = logging.getLogger(__name__)
@@ -47,9 +49,6 @@ _AUDIO_SAMPLE = 200
 """Charts that the mean and deviation of the audio features are measured on."""
 _COUNT_SAMPLE = 4096
 """Charts by whose counts the counts of every chart are ranked."""
-
-
-# --- the model
 
 
 def build_model(cfg: TrainConfig, classes: int) -> LateFusionClassifier:
@@ -106,9 +105,6 @@ def starting_models(
     return model, untrained
 
 
-# --- its training
-
-
 class Fit:
     """One run folder being made: `run` trains and writes what the report reads."""
 
@@ -123,7 +119,6 @@ class Fit:
             GrooveError: for more processes than charts of a split.
         """
         self.cfg, self.folder, self.data = cfg, folder, data
-        folder.mkdir(parents=True, exist_ok=True)
         self.phases = resolve_phases(cfg.experiment, model)
         weights = class_weights(data) if cfg.optimizer.class_weights else None
         self.module = GrooveModule(model, cfg, data.classes, data.scaler.state(), weights)
@@ -150,7 +145,7 @@ class Fit:
         """
         if first_rank():
             make_ready(self.folder, self.start)
-            write_run_json(self.folder, self.module, self.data, self.phases)
+            self._write_info()
         try:
             if self.start is None:
                 self.trainer.validate(self.module, self.data, verbose=False)
@@ -159,6 +154,36 @@ class Fit:
             self.monitor.write()  # a finished run that is resumed trains no epoch that would write its rows
         except NonFiniteLossError as error:
             raise NonFiniteLossError(self._explained(error)) from error
+
+    def _write_info(self) -> None:
+        """Write ``run.json``: what a report must know beside the numbers."""
+        cfg, data = self.cfg, self.data
+        trees = tree_references(data, cfg.trainer.threads)
+        content = {
+            "experiment": cfg.experiment.name,
+            "verdict": cfg.experiment.verdict,
+            "seed": cfg.seed,
+            "split_seed": cfg.data.split_seed,
+            "fold": cfg.data.fold,
+            "processes": cfg.trainer.devices * cfg.trainer.num_nodes,
+            "loss": loss_name(cfg.loss),
+            "loss_uses_triplets": self.module.contrastive_loss.uses_triplets,
+            "loss_uses_margin": self.module.contrastive_loss.uses_margin,
+            "triplet_margin": cfg.loss.triplet_margin,
+            "radar_in_projection": self.module.model.radar_in_projection,
+            "phases": [phase.model_dump() for phase in self.phases],
+            "parameters": {"total": sum(p.numel() for p in self.module.model.parameters())},
+            "data": {
+                "train": len(data.train),
+                "val": len(data.val),
+                "train_songs": len(set(data.train.labels.song)),
+                "val_songs": len(set(data.val.labels.song)),
+                "pair_counts": data.pair_counts,
+            },
+            "references": trees.by_chart,
+            "references_joint": trees.by_song,
+        }
+        write_json(self.folder / INFO_FILE, RunInfo.model_validate(content).model_dump())
 
     def _explained(self, error: NonFiniteLossError) -> str:
         table = self.data.tables[error.split]
@@ -172,6 +197,13 @@ class Fit:
             f"optimizer.lr={self.cfg.optimizer.lr / 10:g}, contrastive weight 1.0. Radar outliers: "
             f"{', '.join(outliers[:10]) or 'none'}. Charts of the batch: {', '.join(charts)}"
         )
+
+
+def loss_name(loss: LossConfig) -> str:
+    """Return the name of the class of `loss`; of one of pytorch-metric-learning also what its pairs are made from."""
+    if loss.name is None:
+        return loss.target.rpartition(".")[2]
+    return f"{loss.name} of {loss.pairs or 'triplets'}"
 
 
 def class_weights(data: GrooveDataModule) -> Tensor:

@@ -83,9 +83,8 @@ class DiagnosticsMonitor(L.Callback):
         """Keep the outputs of one batch."""
         self._gathered.append((outputs, batch.index))
 
-    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Compute every held-out number of this epoch."""
-        assert isinstance(pl_module, GrooveModule)
         outputs = self._in_table_order()
         logits = outputs.pop("logits")
         if not self.reference:

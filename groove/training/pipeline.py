@@ -6,7 +6,6 @@ import hashlib
 import inspect
 import json
 import logging
-import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,13 +16,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from groove.config.schema import NO_EFFECT, TrainConfig, checked, flat, plain
 from groove.data.datamodule import GrooveDataModule
-from groove.embedding.embedded import save
-from groove.embedding.encode import encode
 from groove.errors import GrooveError
 from groove.features.catalogue import content_fingerprint
 from groove.features.preparation import prepared
 from groove.io.processes import alone
-from groove.model.fusion import LateFusionClassifier
 from groove.model.losses import ContrastiveLoss
 from groove.model.weights import read_checkpoint
 from groove.runs.layout import CHECKPOINTS, LAST, VERDICT_FILE
@@ -31,7 +27,7 @@ from groove.training.distributed import Ranks, first_rank, run_log
 from groove.training.fit import Fit, build_model, make_trainer, starting_models
 from groove.training.module import make_objective
 from groove.training.phases import resolve_phases
-from groove.training.results import log_results, own_library, write_retrieval
+from groove.training.results import report
 from groove.training.resume import resume_command, resume_hint
 
 log = logging.getLogger(__name__)
@@ -184,30 +180,4 @@ def fit_and_report(
         fit = Fit(cfg, model, data, folder, ranks)
         fit.run()
         if first_rank():
-            _report(fit, untrained)
-
-
-def _report(fit: Fit, untrained: LateFusionClassifier) -> None:
-    """Write retrieval, embeddings, verdict and figure of a finished fit, show them, and say where they lie."""
-    from rich.console import Console
-
-    from groove.figures.training_curves import write_figure
-    from groove.runs.folder import load_run
-    from groove.runs.verdict.verdict import judge, verdict_table, write_verdict
-
-    folder, model, data = fit.folder, fit.module.model, fit.data
-    every = encode(model, data.charts, data.store)
-    held_out = [split == "val" for split in data.split]
-    vectors = {name: matrix[held_out] for name, matrix in every.items()}
-    epoch_0 = {name: fit.monitor.reference[name].numpy() for name in vectors}
-    write_retrieval(folder, model, untrained, data, vectors, epoch_0)
-    embeddings = save(own_library(folder, fit.module, data, every), folder)
-    run = load_run(folder)
-    verdict = judge(run)
-    figure = write_figure(run, folder)
-    log_results(fit.logger, fit.cfg, data, vectors, run, verdict)
-    console = Console(width=max(100, min(160, shutil.get_terminal_size((140, 40)).columns)))
-    console.print(verdict_table(verdict))
-    log.info(verdict.summary)
-    write_verdict(verdict, folder)  # last: its presence says that the run is complete
-    log.info(f"verdict: {folder / VERDICT_FILE}\nfigure:  {figure}\ncharts:  {embeddings}")
+            report(fit, untrained)

@@ -13,7 +13,7 @@ import torch
 
 import groove.io.files as files
 from groove.errors import LibraryError, RunError
-from groove.training.results import EventLogger
+from groove.training.checkpoints import EventLogger
 from groove.training.resume import resume_hint
 from tests.training.kills import run_process
 from tests.training.test_resume import SETTINGS, assert_equal_runs
