@@ -80,23 +80,20 @@ def audio_statistics(data: GrooveDataModule) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(frames.mean(axis=0)), torch.from_numpy(std)
 
 
-def untrained_model(cfg: TrainConfig, data: GrooveDataModule) -> LateFusionClassifier:
-    """Return an untrained model that knows the training split's audio statistics, and its counts where it reads any."""
-    model = build_model(cfg, len(data.classes))
-    model.set_audio_statistics(*audio_statistics(data))
-    if isinstance(model.classifier_head, CountedHead):
-        chosen = np.unique(np.linspace(0, len(data.train) - 1, min(len(data.train), _COUNT_SAMPLE)).astype(int))
-        batches = data.evaluation_loader(data.train.take(chosen))
-        counts = [chart_counts(batch.chart, batch.lengths, model.frames_per_beat) for batch in batches]
-        model.classifier_head.ranks.fit(torch.cat(counts))
-    return model
-
-
 def starting_models(
     cfg: TrainConfig, data: GrooveDataModule, start: Path | None
 ) -> tuple[LateFusionClassifier, LateFusionClassifier]:
-    """Return the model that is trained, with the weights of `start`, and the untrained one that it is compared with."""
-    untrained = untrained_model(cfg, data)  # seeds torch: the new projection head of the other is a function of it
+    """Return the model that is trained, with the weights of `start`, and an untrained one to compare it with.
+
+    Both know the training split's audio statistics, and its counts where they read any.
+    """
+    untrained = build_model(cfg, len(data.classes))  # seeds torch: a new projection head of the other depends on it
+    untrained.set_audio_statistics(*audio_statistics(data))
+    if isinstance(untrained.classifier_head, CountedHead):
+        chosen = np.unique(np.linspace(0, len(data.train) - 1, min(len(data.train), _COUNT_SAMPLE)).astype(int))
+        batches = data.evaluation_loader(data.train.take(chosen))
+        counts = [chart_counts(batch.chart, batch.lengths, untrained.frames_per_beat) for batch in batches]
+        untrained.classifier_head.ranks.fit(torch.cat(counts))
     if start is None:
         return copy.deepcopy(untrained), untrained
     sizes = cfg.model.arguments | {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}

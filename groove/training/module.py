@@ -30,9 +30,8 @@ from groove.runs import columns
 from groove.training.finite import nonfinite
 
 PER_CHART = (columns.TRAIN_LOSS, columns.TRAIN_CLASSIFICATION_LOSS, columns.TRAIN_NORM)
-"""Numbers of a batch whose mean over an epoch weighs a batch by its charts."""
 PER_TRIPLET = (columns.TRAIN_CONTRASTIVE_LOSS, columns.TRAIN_ACTIVE_FRACTION, columns.TRAIN_MARGIN)
-"""Those that it weighs by its triplets."""
+"""Numbers of a batch whose mean over an epoch weighs a batch by its charts, and by its triplets."""
 
 
 def make_loss(settings: LossConfig) -> ContrastiveLoss:

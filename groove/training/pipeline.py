@@ -38,15 +38,12 @@ _NOT_OF_THE_CLASSIFIER = (
 )
 """Settings that do not decide a pretrained classifier, or are in its key otherwise."""
 _UNTRAINED = "changes nothing that is trained, only what is measured"
-_OF_VERDICT = "triplet_margin"
-"""What the verdict holds the triplet margin against, whatever the loss."""
 
 
 def check_settings(cfg: TrainConfig, overrides: Sequence[str] = ()) -> list[str]:
-    """Check everything that needs no song: model, loss, trainer, phases, checkpoints. A typo costs no epoch.
+    """Check everything that needs no song (model, loss, trainer, phases, checkpoints), so that a typo costs no epoch.
 
-    Returns:
-        A line for each of the command line's words `overrides` that cannot change what is trained.
+    Returns a line for each of the command line's words `overrides` that cannot change what is trained.
 
     Raises:
         GrooveError: with the first mistake.
@@ -83,7 +80,7 @@ def _unused(overrides: Sequence[str], cfg: TrainConfig, loss: ContrastiveLoss) -
             lines.append(f"{word} {_UNTRAINED}: {kind} takes no triplets")
         elif group == "mining" or name in ("", "_target_", *accepted):
             continue
-        elif name == _OF_VERDICT:
+        elif name == "triplet_margin":  # what the verdict holds the triplet margin against, whatever the loss
             lines.append(
                 f"{word} is not used by {kind}, only by the verdict, which holds the triplet margin against it"
             )
@@ -93,10 +90,7 @@ def _unused(overrides: Sequence[str], cfg: TrainConfig, loss: ContrastiveLoss) -
 
 
 def load_data(cfg: TrainConfig) -> GrooveDataModule:
-    """Prepare the library, split it, and say what there is to learn from.
-
-    That is: sizes of the splits, anchors without a pair per class, classes without triplets, and radar outliers.
-    """
+    """Prepare the library, split it, and say what there is to learn from: pairs, lacking triplets, radar outliers."""
     catalogue = prepared(cfg.data, cfg.features)
     data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, cfg.model.max_frames, cfg.seed)
     for split, table in data.tables.items():

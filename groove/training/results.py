@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pyarrow as pa
+from rich.console import Console
 
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import flat, plain
@@ -16,6 +17,7 @@ from groove.embedding.encode import Vectors, blinded, encode
 from groove.embedding.reference import raw_features
 from groove.embedding.trained import weights_digest
 from groove.features.catalogue import content_fingerprint
+from groove.figures.training_curves import training_curves, write_figure
 from groove.io.files import write_json
 from groove.model.fusion import LateFusionClassifier
 from groove.retrieval.metrics import retrieval_metrics
@@ -37,17 +39,11 @@ _PROJECTOR = ("title", "difficulty", "meter", "pack", "chart_id")
 def report(fit: Fit, untrained: LateFusionClassifier) -> None:
     """Write all results of a finished `fit`, show the verdict, and say where they lie.
 
-    Args:
-        fit: finished; `groove.training.fit.Fit.run` was called.
-        untrained: the same network before any training, a reference point.
+    `untrained` is the same network before any training, a reference point.
 
     Raises:
         OSError: if the run folder cannot be written.
     """
-    from rich.console import Console
-
-    from groove.figures.training_curves import write_figure
-
     every = encode(fit.module.model, fit.data.charts, fit.data.store)
     held_out = {name: matrix[np.array(fit.data.split) == "val"] for name, matrix in every.items()}
     _write_retrieval(fit, held_out, untrained)
@@ -103,8 +99,6 @@ def _own_library(fit: Fit, vectors: Vectors) -> EmbeddedLibrary:
 
 def _log_results(fit: Fit, held_out: Vectors, run: Run, verdict: Verdict) -> None:
     """Add figure, verdict, held-out embeddings, hyperparameters and final metrics to the run's TensorBoard files."""
-    from groove.figures.training_curves import training_curves
-
     writer, epochs = fit.logger.experiment, fit.cfg.experiment.epochs
     writer.add_custom_scalars(_PANELS)
     metadata = [

@@ -30,8 +30,6 @@ from groove.training.module import GrooveModule
 
 log = logging.getLogger(__name__)
 
-_NAMED = 3
-"""Charts that an error names."""
 _RESULTS = (layout.METRICS_FILE, layout.RETRIEVAL_FILE, layout.EMBEDDINGS_FILE, layout.CURVES_FILE)
 _ELSEWHERE = (*NO_EFFECT, "data.songs", "data.generated", "pretrain", "pretrained")
 """Settings that a resumed run does not look at: the songs are known by their content, the start is behind it."""
@@ -132,8 +130,8 @@ def _changes(stored: Mapping[str, Any], data: GrooveDataModule) -> str:
     changed = sorted({chart for chart, *_ in before ^ _contents(data.catalogue)})
     if not changed:
         return f"{counts}, other classes, split or augmentation"
-    more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-    return f"{counts}, changed: {', '.join(changed[:_NAMED])}{more}"
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    return f"{counts}, changed: {', '.join(changed[:3])}{more}"
 
 
 def _contents(table: pa.Table) -> set[tuple[str, str, str]]:
