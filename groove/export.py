@@ -1,6 +1,6 @@
 """Write what a run made for other programs: ``python -m groove.export run=DIR out=DIR``.
 
-* ``embeddings``: ``embeddings.parquet`` and ``embeddings.npz``, every chart's vectors with its metadata.
+* ``embeddings``: ``embeddings.parquet`` and ``embeddings.npz``, every chart's vectors with its metadata; a faiss index.
 * ``radar``: ``radar.csv``, and ``radar.lua`` for makers of StepMania themes.
 * ``model``: ``model.safetensors`` (weights, no pickle) and ``model.json`` (the card: what it takes, gives and knows).
 * ``onnx``: ``encoder.onnx`` for programs without torch, checked against torch on real charts.
@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 WHAT = ("embeddings", "radar", "model", "onnx")
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 ONNX_FILE = "encoder.onnx"
-NPZ_FILE = "embeddings.npz"
+NPZ_FILE, INDEX_FILE = "embeddings.npz", "projection.faiss"
 INSTALL = "pip install --constraint constraints.txt --editable '.[onnx]'"
 _ABOUT = {
     EMBEDDINGS_FILE: "vectors, radar and metadata of every chart",
     NPZ_FILE: "the same as numpy arrays: numpy.load(path, allow_pickle=False)",
+    INDEX_FILE: "an exact index of the projection: faiss.read_index(path)",
     "radar.csv": "both radars of every chart",
     "radar.lua": "a Lua table for themes: Pack/Song, steps type, difficulty",
     WEIGHTS_FILE: "weights: groove.load_run(folder)",
@@ -100,13 +101,14 @@ def _usable(out: Path) -> Path:
 
 def _library_files(cfg: ExportConfig, what: Sequence[str], source: Source | None) -> dict[str, bytes]:
     """Return the files that hold the library's embeddings and radar; without `source` it is the run's own."""
-    from groove.exporting.tables import embeddings_npz, radar_csv, radar_lua
+    from groove.exporting.tables import embeddings_npz, exact_index, radar_csv, radar_lua
 
     library, path = embedded(cfg) if source is None else embedded_catalogue(*source)
     print(about(library))
     files: dict[str, bytes] = {}
     if "embeddings" in what:
         files |= {EMBEDDINGS_FILE: path.read_bytes(), NPZ_FILE: embeddings_npz(library)}
+        files[INDEX_FILE] = exact_index(library.space("projection"))
     if "radar" in what:
         files |= {"radar.csv": radar_csv(library), "radar.lua": radar_lua(library)}
     return files

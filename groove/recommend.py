@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groove.charts.columns import chart_name, minutes
+from groove.charts.display import chart_name, minutes
 from groove.charts.radar.groove_radar import RADAR_AXES, shown
 from groove.cli.entry import run_main
 from groove.config.schema import RecommendConfig

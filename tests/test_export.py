@@ -26,7 +26,10 @@ from tests.builders import write_song
 from tests.embedding.exports import run_folder
 from tests.embedding.libraries import embedded_library
 
-LIGHT_FILES = ["embeddings.npz", "embeddings.parquet", "model.json", "model.safetensors", "radar.csv", "radar.lua"]
+LIGHT_FILES = [
+    *("embeddings.npz", "embeddings.parquet", "model.json", "model.safetensors"),
+    *("projection.faiss", "radar.csv", "radar.lua"),
+]
 
 
 def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -44,7 +47,7 @@ def test_everything_but_onnx(trained, tmp_path, capsys):
     run(ExportConfig(run=str(trained), out=str(out), what=["embeddings", "radar", "model"]))
     assert sorted(path.name for path in out.iterdir()) == LIGHT_FILES
     text = capsys.readouterr().out
-    assert all(name in text for name in LIGHT_FILES) and f"6 files in {out}" in text
+    assert all(name in text for name in LIGHT_FILES) and f"7 files in {out}" in text
     assert (out / "embeddings.parquet").read_bytes() == (trained / "embeddings.parquet").read_bytes()
     with np.load(out / "embeddings.npz", allow_pickle=False) as arrays:
         assert arrays["chart_id"].tolist() == load(trained / "embeddings.parquet").column("chart_id")

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from sklearn.ensemble import HistGradientBoostingClassifier
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from groove.charts.display import SHOWN
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import CONF_DIR, plain
 from groove.data.datamodule import GrooveDataModule
@@ -392,6 +393,6 @@ def test_tensorboard_has_panels_and_a_projector(run_a):
     assert "pooled" in config and "projection" in config
     (metadata,) = folder.rglob("*pooled*/metadata.tsv")
     lines = metadata.read_text().splitlines()
-    assert lines[0].split("\t") == ["title", "difficulty", "meter", "pack", "chart_id", *RADAR_AXES]
+    assert lines[0].split("\t") == [*SHOWN, *RADAR_AXES]
     events = EventAccumulator(str(folder)).Reload()
     assert "custom_scalars__config__" in events.Tags()["tensors"]

@@ -16,9 +16,8 @@ from groove.config.schema import DataConfig, FeaturesConfig
 from groove.embedding.embedded import EmbeddedLibrary, load
 from groove.features.catalogue import Catalogue
 from groove.io.files import write_bytes
-from groove.runs.layout import EMBEDDINGS_FILE, run_folder
+from groove.runs.layout import EMBEDDINGS_FILE, LIBRARIES, run_folder
 
-LIBRARIES = "libraries"
 _DIGITS = 16
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from groove.charts.chart import DIFFICULTIES
-from groove.charts.columns import DETAILS, SHOWN
+from groove.charts.display import DETAILS, SHOWN
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.io.files import csv_bytes
@@ -58,6 +58,15 @@ def embeddings_npz(library: EmbeddedLibrary) -> bytes:
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays)
     return content.getvalue()
+
+
+def exact_index(vectors: NDArray[np.float32]) -> bytes:
+    """Return an exact Euclidean index of `vectors` (N, E), rows as in the table, for ``faiss.read_index(path)``."""
+    import faiss
+
+    index: Any = faiss.IndexFlatL2(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors))
+    return faiss.serialize_index(index).tobytes()
 
 
 def radar_csv(library: EmbeddedLibrary) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from groove.charts.columns import SHOWN
+from groove.charts.display import SHOWN
 from groove.charts.radar.groove_radar import DIGITS, RADAR_AXES, shown
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.embedding.seen_songs import same_song

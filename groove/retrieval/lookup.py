@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from groove.charts.columns import chart_name
+from groove.charts.display import chart_name
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.errors import LibraryError
 

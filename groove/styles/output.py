@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from groove.charts.columns import SHOWN
+from groove.charts.display import SHOWN
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.figures.substyles_figure import ClassPanel

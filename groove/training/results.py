@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from rich.console import Console
 
+from groove.charts.display import SHOWN
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import flat, plain
 from groove.embedding.embedded import EmbeddedLibrary, Provenance, save
@@ -32,8 +33,6 @@ log = logging.getLogger(__name__)
 
 _PANELS = {"groove": {title: ["Multiline", names] for title, names in columns.TENSORBOARD_PANELS.items()}}
 """TensorBoard's page of custom scalars: the panels of the figure."""
-_PROJECTOR = ("title", "difficulty", "meter", "pack", "chart_id")
-"""What TensorBoard's projector knows of a chart, beside its radar."""
 
 
 def report(fit: Fit, untrained: LateFusionClassifier) -> None:
@@ -103,10 +102,10 @@ def _log_results(fit: Fit, held_out: Vectors, run: Run, verdict: Verdict) -> Non
     writer.add_custom_scalars(_PANELS)
     metadata = [
         [*(" ".join(str(text).split()) for text in row.values()), *(f"{value:.0f}" for value in radar)]
-        for row, radar in zip(fit.data.rows["val"].select(_PROJECTOR).to_pylist(), fit.data.val.radar, strict=True)
+        for row, radar in zip(fit.data.rows["val"].select(SHOWN).to_pylist(), fit.data.val.radar, strict=True)
     ]
     for name, matrix in held_out.items():
-        writer.add_embedding(matrix.astype(np.float32), metadata, None, epochs, name, [*_PROJECTOR, *RADAR_AXES])
+        writer.add_embedding(matrix.astype(np.float32), metadata, None, epochs, name, [*SHOWN, *RADAR_AXES])
     writer.add_figure("training_curves", training_curves(run), global_step=epochs)
     rows = "\n".join(f"| {i.name} | {i.value} | {i.bound} | {i.passed} | {i.hint} |" for i in verdict.indicators)
     writer.add_text("verdict", f"| indicator | value | bound | passed | hint |\n|---|---|---|---|---|\n{rows}", epochs)

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from groove.charts.columns import DETAILS, SHOWN
+from groove.charts.display import DETAILS, SHOWN
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.exporting import tables as module
-from groove.exporting.tables import embeddings_npz, lua_string, radar_csv, radar_lua
+from groove.exporting.tables import embeddings_npz, exact_index, lua_string, radar_csv, radar_lua
 from tests.embedding.libraries import embedded_library
 
 NASTY = ["quote \" and '", "back\\slash", "line\nbreak\r\t", "東方 ΔMAX é", "\\10", "]]--[[", "", "nul\x001", "\udcff7"]
@@ -171,3 +171,14 @@ def test_no_charts_are_arrays_of_no_rows():
     empty = embedded_library(5).take(np.zeros(0, dtype=np.intp))
     arrays = arrays_of(empty)
     assert arrays["pooled"].shape == (0, 7) and arrays["title"].shape == (0,) and arrays["radar"].shape == (0, 5)
+
+
+def test_the_index_finds_the_nearest_charts(tmp_path):
+    import faiss
+
+    vectors = embedded_library(30).space("projection")
+    (tmp_path / "x.faiss").write_bytes(exact_index(vectors))
+    squared, rows = faiss.read_index(str(tmp_path / "x.faiss")).search(vectors[7:8], 4)
+    distance = ((vectors - vectors[7]) ** 2).sum(axis=1)
+    assert rows[0].tolist() == np.argsort(distance)[:4].tolist()
+    np.testing.assert_allclose(squared[0], np.sort(distance)[:4], atol=1e-5)
