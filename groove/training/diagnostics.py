@@ -52,10 +52,8 @@ def objective_gradients(module: GrooveModule, batch: ChartBatch) -> dict[str, fl
         classification, contrastive = module.objectives(output, batch, triplets)
         named = [(n, p) for n, p in module.model.named_parameters() if p.requires_grad]
         parameters = [p for _, p in named]
-        gradients = {
-            "classification": _gradients(classification, parameters),
-            "contrastive": _gradients(contrastive.loss, parameters),
-        }
+        losses = {"classification": classification, "contrastive": contrastive.loss}
+        gradients = {name: _gradients(loss, parameters) for name, loss in losses.items()}
     row: dict[str, float] = {}
     for module_name in dict.fromkeys(name.split(".")[0] for name, _ in named):
         chosen = [i for i, (name, _) in enumerate(named) if name.split(".")[0] == module_name]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -58,6 +57,7 @@ class Ranks:
         if self.count < 2 or self.children:
             return
         from hydra.core.hydra_config import HydraConfig
+        from lightning.fabric.plugins.environments.lightning import find_free_network_port
 
         if not HydraConfig.initialized():
             raise ConfigError("trainer.strategy=ddp needs python -m groove.train: it starts that command several times")
@@ -65,9 +65,7 @@ class Ranks:
         if self.resumes:
             overrides.append(f'ckpt_path="{self.resumes}"')
         overrides += [f'hydra.run.dir="{self.folder}"', "hydra.output_subdir=null"]
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
+        port = str(find_free_network_port())
         os.environ |= {"LOCAL_RANK": "0", "NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         for rank in range(1, self.count):
             output = tempfile.TemporaryFile()

@@ -90,11 +90,9 @@ class FiniteGuard(L.Callback):
         charts, self._charts = self._charts, []
         if getattr(trainer.precision_plugin, "scaler", None) is not None:
             return
-        broken = first_broken_gradient(pl_module.model, self.newest_norms())
-        if broken:
-            raise NonFiniteLossError(
-                f"gradient not finite, first in {' and '.join(broken)} (backwards)", torch.cat(charts).tolist()
-            )
+        if broken := first_broken_gradient(pl_module.model, self.newest_norms()):
+            text = f"gradient not finite, first in {' and '.join(broken)} (backwards)"
+            raise NonFiniteLossError(text, torch.cat(charts).tolist())
 
     def on_validation_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, *args: Any) -> None:
         """Raise if an output on held-out charts is not finite, before an epoch with such weights is kept."""
@@ -106,8 +104,7 @@ class FiniteGuard(L.Callback):
         if not isinstance(exception, NonFiniteLossError):
             return
         path = self.folder / BEFORE_NONFINITE
-        broken = module_with_broken_weights(pl_module.model)
-        if broken:
+        if broken := module_with_broken_weights(pl_module.model):
             self.kept = f"the weights of {broken} are not finite either and are not kept"
             return
         try:

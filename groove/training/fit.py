@@ -235,7 +235,6 @@ def make_trainer(cfg: TrainConfig, folder: Path, callbacks: Sequence[L.Callback]
             use_distributed_sampler=False,  # the samplers know rank and world size
             reload_dataloaders_every_n_epochs=1,
             inference_mode=False,  # the monitor takes gradients on a probe batch during validation
-            log_every_n_steps=1,
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
         given = f"trainer.accelerator={cfg.trainer.accelerator} trainer.precision={cfg.trainer.precision}"

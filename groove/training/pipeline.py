@@ -7,7 +7,7 @@ import inspect
 import json
 import logging
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import torch
@@ -17,7 +17,6 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from groove.config.schema import NO_EFFECT, TrainConfig, checked, flat, plain
 from groove.data.datamodule import GrooveDataModule
 from groove.errors import GrooveError
-from groove.features.catalogue import content_fingerprint
 from groove.features.preparation import prepared
 from groove.io.processes import alone
 from groove.model.losses import ContrastiveLoss
@@ -28,7 +27,7 @@ from groove.training.fit import Fit, build_model, make_trainer, starting_models
 from groove.training.module import make_objective
 from groove.training.phases import resolve_phases
 from groove.training.results import report
-from groove.training.resume import resume_command, resume_hint
+from groove.training.resume import data_identity, resume_command, resume_hint
 
 log = logging.getLogger(__name__)
 
@@ -94,11 +93,10 @@ def load_data(cfg: TrainConfig) -> GrooveDataModule:
     catalogue = prepared(cfg.data, cfg.features)
     data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, cfg.model.max_frames, cfg.seed)
     for split, table in data.tables.items():
-        songs = len(set(table.labels.song))
         counts = ", ".join(
             f"{name} {n['charts']} ({n['without_pair']} without a pair)" for name, n in data.pair_counts[split].items()
         )
-        log.info(f"{split}: {len(table)} charts of {songs} songs: {counts}")
+        log.info(f"{split}: {len(table)} charts of {len(set(table.labels.song))} songs: {counts}")
         if lacking := data.classes_without_triplets(split):
             log.info(
                 f"no {split} triplets in {len(lacking)} of {len(data.classes)} classes: {', '.join(lacking)}; "
@@ -119,8 +117,7 @@ def starting_checkpoint(cfg: TrainConfig, data: GrooveDataModule, ranks: Ranks) 
     if cfg.ckpt_path or cfg.pretrained or not cfg.experiment.needs_pretrained:
         return Path(cfg.pretrained) if cfg.pretrained and not cfg.ckpt_path else None
     pretrain_cfg = pretraining_config(cfg)
-    key = pretraining_key(pretrain_cfg, data.fingerprint(content_fingerprint(data.catalogue)))
-    folder = Path(cfg.pretrain.root) / key
+    folder = Path(cfg.pretrain.root) / pretraining_key(pretrain_cfg, data)
     done = folder / CHECKPOINTS / LAST
     # jobs of a sweep that run side by side want the same one; the first rank holds the lock for all, and starts the
     # others only once it has looked
@@ -129,11 +126,9 @@ def starting_checkpoint(cfg: TrainConfig, data: GrooveDataModule, ranks: Ranks) 
             log.info(f"pretrained classifier of this data and model: {folder} (reused)")
             return done
         log.info(f"no pretrained classifier for this data and model: pretraining one into {folder}")
-        try:
+        with suppress(GrooveError):  # no epoch is kept: from the start
             read_checkpoint(done)
             pretrain_cfg = pretrain_cfg.changed(ckpt_path=str(done))
-        except GrooveError:
-            pass  # from the start
         own = GrooveDataModule(data.catalogue, data.store, pretrain_cfg.data, data.max_frames, data.seed)
         with run_log(folder):
             fit_and_report(pretrain_cfg, None, own, folder, ranks, "the same command")
@@ -153,11 +148,11 @@ def pretraining_config(cfg: TrainConfig) -> TrainConfig:
     )
 
 
-def pretraining_key(cfg: TrainConfig, data_fingerprint: str) -> str:
+def pretraining_key(cfg: TrainConfig, data: GrooveDataModule) -> str:
     """Return a name for the classifier: a hash of everything that decides its weights."""
     decides = flat(plain(cfg), _NOT_OF_THE_CLASSIFIER)
     batch_size = cfg.data.batch_size * cfg.trainer.devices * cfg.trainer.num_nodes
-    parts = decides | {"data": data_fingerprint, "batch_size": batch_size}
+    parts = decides | {"data": data_identity(data)["fingerprint"], "batch_size": batch_size}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

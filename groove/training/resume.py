@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import pandas as pd
 
 from groove.config.files import LAST_WORD
 from groove.config.schema import NO_EFFECT, TrainConfig, flat, plain
@@ -101,8 +101,7 @@ def check_resumable(path: Path, module: GrooveModule, data: GrooveDataModule) ->
     """
     content = read_checkpoint(path).content
     stored = content["hyper_parameters"]
-    found = difference(stored["config"], plain(module.cfg), _ELSEWHERE)
-    if found:
+    if found := difference(stored["config"], plain(module.cfg), _ELSEWHERE):
         raise CheckpointError(
             f"{path} was trained with {found}; "
             "a resumed run must have the settings it began with (start a new one with pretrained=...)"
@@ -124,18 +123,15 @@ def data_identity(data: GrooveDataModule) -> dict[str, Any]:
 def _changes(stored: Mapping[str, Any], data: GrooveDataModule) -> str:
     counts = f"{stored['charts']} charts then, {len(data.catalogue)} now"
     try:
-        before = _contents(load(data.store, stored["catalogue"]))
+        tables = load(data.store, stored["catalogue"]), data.catalogue
     except GrooveError:
         return counts
-    changed = sorted({chart for chart, *_ in before ^ _contents(data.catalogue)})
+    charts = pd.concat([table.select(["chart_id", "content", "key"]).to_pandas() for table in tables])
+    changed = sorted(charts.drop_duplicates(keep=False)["chart_id"].unique())
     if not changed:
         return f"{counts}, other classes, split or augmentation"
     more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
     return f"{counts}, changed: {', '.join(changed[:3])}{more}"
-
-
-def _contents(table: pa.Table) -> set[tuple[str, str, str]]:
-    return set(zip(*(table[name].to_pylist() for name in ("chart_id", "content", "key")), strict=True))
 
 
 def make_ready(folder: Path, checkpoint: Path | None) -> None:
