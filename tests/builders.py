@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from groove.charts.chart import Chart
+from groove.charts.chart import Chart, LeftOut
 from groove.charts.simfile.reader import read_simfile
 
 Charts = Sequence[tuple[str, int, str]]
@@ -146,12 +146,17 @@ def write_clicks(path: Path, seconds: float, bpm: float = 120, offset: float = 0
     soundfile.write(path, audio, sample_rate)
 
 
+def read_text(folder: Path, text: str | bytes, name: str = "song.sm") -> tuple[list[Chart], list[LeftOut]]:
+    """Return what `read_simfile` makes of a file of this content, written to `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_simfile(path, folder)
+
+
 def chart_of(folder: Path, text: str, fmt: str = "ssc") -> Chart:
     """Return the only chart of a simfile with this text, written to `folder`; fail if anything was left out."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"song.{fmt}"
-    path.write_text(text, encoding="utf-8")
-    charts, left_out = read_simfile(path, folder)
+    charts, left_out = read_text(folder, text, f"song.{fmt}")
     assert not left_out, left_out
     (chart,) = charts
     return chart

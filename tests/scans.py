@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from groove.charts.chart import Chart
+from groove.charts.chart import Chart, chart_label
 from groove.charts.library.identity import identities, song_traits
 from groove.charts.library.walk import LeftOut, walk
 from groove.charts.simfile.reader import read_simfile
@@ -30,7 +30,8 @@ def plain_scan(root: Path, steps_types: Sequence[str] = ("dance-single",)) -> Pl
     for chart in charts:
         if chart.steps_type not in steps_types:
             reason = f"steps type '{chart.steps_type}' is not among steps_types"
-            left_out.append(LeftOut(chart.simfile, chart.label, reason))
+            label = chart_label(chart.index, chart.steps_type, chart.difficulty, chart.meter)
+            left_out.append(LeftOut(chart.simfile, label, reason))
     used = [chart for chart in charts if chart.steps_type in steps_types]
     return PlainLibrary(sorted(used, key=lambda chart: (chart.simfile, chart.index)), sorted(left_out))
 

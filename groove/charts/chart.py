@@ -65,27 +65,18 @@ class Timing:
     a note on the beat of a stop sounds when the stop begins. ``time = start_time[i] + (beat - start_beat[i]) *
     seconds_per_beat[i]``; a warp is a segment of 0 seconds per beat. A delay comes before the notes of its beat, which
     no such segment can say: its seconds are added to that one beat. The first segment ends where it starts, at beat 0.
-
-    Attributes:
-        start_beat: (S,) beats at which segments begin.
-        start_time: (S,) seconds at which they begin (after the stop, if one lies there).
-        seconds_per_beat: (S,) slope, 0 inside a warp.
-        bpms: (n, 2) rows of (beat, BPM) as written, sorted by beat, the first moved to beat 0; only those of a
-            segment that plays: negative and extreme ones (above 10 million) are warps.
-        stops: (n, 2) rows of (beat, seconds), delays included; only positive ones, the others are warps.
-        warps: (n, 2) rows of (first beat, last beat), half open, merged, with those made by negative BPMs and stops.
-        fakes: (n, 2) rows of (first beat, last beat), half open, merged.
-        delays: (n, 2) rows of (beat, seconds) by which a note on exactly this beat is hit later.
+    Negative and extreme tempos (10 million BPM and above) and negative stops are warps, too. Spans are (n, 2) rows of
+    (first beat, last beat), half open, sorted and merged.
     """
 
-    start_beat: NDArray[np.float64]
-    start_time: NDArray[np.float64]
-    seconds_per_beat: NDArray[np.float64]
-    bpms: NDArray[np.float64]
-    stops: NDArray[np.float64]
-    warps: NDArray[np.float64]
-    fakes: NDArray[np.float64]
-    delays: NDArray[np.float64]
+    start_beat: NDArray[np.float64]  # (S,) beats at which segments begin
+    start_time: NDArray[np.float64]  # (S,) seconds at which they begin (after the stop, if one lies there)
+    seconds_per_beat: NDArray[np.float64]  # (S,) slope, 0 inside a warp
+    bpms: NDArray[np.float64]  # (n, 2) of (beat, BPM) as written, sorted, the first moved to beat 0, those that play
+    stops: NDArray[np.float64]  # (n, 2) of (beat, seconds), delays included, sorted, the positive ones
+    warps: NDArray[np.float64]  # spans
+    fakes: NDArray[np.float64]  # spans
+    delays: NDArray[np.float64]  # (n, 2) of (beat, seconds) by which a note on exactly this beat is hit later
 
     def time_at(self, beats: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the seconds at `beats` (K,): when a note there is to be hit (after a delay, before a stop)."""
@@ -126,43 +117,25 @@ def chart_label(index: int, steps_type: str, difficulty: str, meter: int) -> str
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart of a simfile.
+    """One chart of a simfile. Paths are relative to the library's root, with ``/``."""
 
-    Attributes:
-        simfile: path of the simfile relative to the library's root, with ``/``.
-        index: position of the chart among all charts of its simfile (unique with `simfile`).
-        pack, title, artist: as the library and the simfile name them (`pack` is the folder above the song's).
-        steps_type: ``dance-single``, ``dance-double``.
-        difficulty: one of `DIFFICULTIES`; not `meter`, the integer beside it.
-        description: the chart's name or author field, often empty.
-        music: path of the audio file relative to the library's root, or None if there is none.
-        music_length_s: the ``#MUSICLENGTH`` tag in seconds, or None.
-        stored_radar: values written in the simfile, possibly all zeros, possibly empty: a cross-check only.
-        song_end: beat at which the song ends by all charts of the simfile (`radar/song_end.py`), or None if unknown.
-    """
-
-    simfile: str
-    index: int
-    pack: str
+    simfile: str  # path of the simfile
+    index: int  # position among all charts of its simfile
+    pack: str  # the folder above the song's
     title: str
     artist: str
-    steps_type: str
-    difficulty: str
+    steps_type: str  # ``dance-single``, ``dance-double``
+    difficulty: str  # one of `DIFFICULTIES`
     meter: int
-    description: str
+    description: str  # the chart's name or author field, often empty
     notes: Notes
     timing: Timing
-    music: str | None = None
-    music_length_s: float | None = None
-    stored_radar: tuple[float, ...] = ()
-    song_end: float | None = None
+    music: str | None = None  # path of the audio file, None if there is none
+    music_length_s: float | None = None  # the ``#MUSICLENGTH`` tag
+    stored_radar: tuple[float, ...] = ()  # as written in the simfile, possibly all zeros: a cross-check only
+    song_end: float | None = None  # beat at which the song ends by all charts of the simfile (`radar/song_end.py`)
 
     @property
     def chart_id(self) -> str:
         """Return ``simfile#index``: unique in a library."""
         return f"{self.simfile}#{self.index}"
-
-    @property
-    def label(self) -> str:
-        """Return how ``left_out.csv`` calls the chart, beside its simfile."""
-        return chart_label(self.index, self.steps_type, self.difficulty, self.meter)

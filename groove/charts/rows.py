@@ -25,21 +25,13 @@ _IS_ARROW[[NoteKind.TAP, NoteKind.HOLD_HEAD, NoteKind.ROLL_HEAD, NoteKind.LIFT, 
 
 @dataclass(frozen=True)
 class Rows:
-    """The R rows of a chart that hold an arrow or a shock arrow, in order of beat. All arrays have shape (R,).
+    """The R rows of a chart that hold an arrow or a shock arrow, in order of beat. All arrays have shape (R,)."""
 
-    Attributes:
-        beats: place in the note data.
-        played: the same less the warped beats before it.
-        denominator: of the reduced beat: 1 for a 4th, 2 for an 8th, 4 for a 16th.
-        arrows: arrows of the row, 0 for a shock arrow.
-        shock: whether the row is a shock arrow: a mine on every panel.
-    """
-
-    beats: NDArray[np.float64]
-    played: NDArray[np.float64]
-    denominator: NDArray[np.int64]
-    arrows: NDArray[np.int64]
-    shock: NDArray[np.bool_]
+    beats: NDArray[np.float64]  # place in the note data
+    played: NDArray[np.float64]  # the same less the warped beats before it
+    denominator: NDArray[np.int64]  # of the reduced beat: 1 for a 4th, 2 for an 8th, 4 for a 16th
+    arrows: NDArray[np.int64]  # arrows of the row, 0 for a shock arrow
+    shock: NDArray[np.bool_]  # whether the row is a shock arrow: a mine on every panel
 
     def __len__(self) -> int:
         return len(self.beats)

@@ -1,7 +1,6 @@
 """Composition of a generated song: style, sections, timing and note events, before any sound or step exists.
 
-Conventions: 12 ticks a beat (so 16ths, 12ths and 24ths are exact), 4 beats a bar, times in seconds of the audio file
-(beat 0 is at ``-OFFSET``), pitches as MIDI numbers. Dimension letters: E events, B bars.
+There are 12 ticks a beat (so 16ths, 12ths and 24ths are exact) and 4 beats a bar; pitches are MIDI numbers. E events.
 """
 
 from __future__ import annotations
@@ -29,8 +28,6 @@ ORDERS = ("verse chorus break chorus", "verse chorus verse chorus", "verse break
 EVENT = np.dtype([("tick", int), ("layer", int), ("pitch", int), ("length", int), ("velocity", float)])
 """What sounds: start and length in ticks, a `Layer`, MIDI pitch (0 for drums), velocity in 0..1."""
 EventRow = tuple[int, int, int, int, float]
-
-
 Layer = IntEnum("Layer", "KICK SNARE HAT CRASH BASS LEAD PAD", start=0)
 
 
@@ -76,8 +73,8 @@ class Song:
 
     style: MusicStyle
     offset_s: float
-    bpms: tuple[tuple[int, float], ...]
-    stops: tuple[tuple[int, float], ...]
+    bpms: list[tuple[int, float]]
+    stops: list[tuple[int, float]]
     sections: tuple[str, ...]
     events: NDArray[np.void]
 
@@ -106,8 +103,14 @@ def compose(rng: np.random.Generator) -> Song:
     length_s = rng.uniform(*LENGTH_S)
     sections = _sections(int(length_s * bpm / 240), rng)
     borders = [4 * i for i in range(1, len(sections)) if sections[i] != sections[i - 1]]
-    bpms = _bpms(bpm, borders, rng)
-    stops = _stops(bpm, borders, rng)
+    bpms, stops = [(0, bpm)], []
+    if rng.random() <= 0.2 and len(borders) >= 3:  # one song in five changes its tempo where a section begins, and back
+        away, back = sorted(rng.choice(borders, 2, replace=False).tolist())
+        other = float(np.round(np.clip(bpm * rng.choice([0.75, 0.9, 1.1, 1.25]), *BPM_LIMITS), 3))
+        bpms += [(away, other), (back, bpm)]
+    if rng.random() <= 1 / 6 and len(borders) >= 2:  # one song in six stops once or twice, for one or two beats
+        beats = sorted(rng.choice(borders, rng.integers(1, 3), replace=False).tolist())
+        stops = [(beat, round(float(rng.choice([1, 2])) * 60 / bpm, 3)) for beat in beats]
     offset_s = float(np.round(rng.uniform(-0.9, 0.35), 3))
     return Song(style, offset_s, bpms, stops, sections, _events(style, sections, rng))
 
@@ -119,23 +122,6 @@ def _sections(bars: int, rng: np.random.Generator) -> tuple[str, ...]:
     each = max((bars - intro - outro) // len(middle), 2)
     names = [name for name in middle for _ in range(each)]
     return ("intro",) * intro + tuple(names) + ("outro",) * max(bars - intro - len(names), outro)
-
-
-def _bpms(bpm: float, borders: list[int], rng: np.random.Generator) -> tuple[tuple[int, float], ...]:
-    """Return (beat, BPM) pairs: constant in four songs of five, else changing where a section begins."""
-    if rng.random() > 0.2 or len(borders) < 3:
-        return ((0, bpm),)
-    away, back = sorted(rng.choice(borders, 2, replace=False).tolist())
-    other = float(np.round(np.clip(bpm * rng.choice([0.75, 0.9, 1.1, 1.25]), *BPM_LIMITS), 3))
-    return ((0, bpm), (away, other), (back, bpm))
-
-
-def _stops(bpm: float, borders: list[int], rng: np.random.Generator) -> tuple[tuple[int, float], ...]:
-    """Return (beat, seconds) pairs: none in five songs of six, else one or two of one to two beats."""
-    if rng.random() > 1 / 6 or len(borders) < 2:
-        return ()
-    beats = sorted(rng.choice(borders, rng.integers(1, 3), replace=False).tolist())
-    return tuple((beat, round(float(rng.choice([1, 2])) * 60 / bpm, 3)) for beat in beats)
 
 
 def _events(style: MusicStyle, sections: tuple[str, ...], rng: np.random.Generator) -> NDArray[np.void]:
@@ -150,7 +136,9 @@ def _events(style: MusicStyle, sections: tuple[str, ...], rng: np.random.Generat
         last = bar + 1 == len(sections) or sections[bar + 1] != name
         first = bar == 0 or sections[bar - 1] != name
         rows += _drums(style, name, start, first, last)
-        rows += _tonal(style, name, start, chord)
+        rows += [(start, Layer.PAD, chord + 12 + step, BAR, 0.5) for step in (0, 7, 12)]
+        if name in ("verse", "chorus", "outro"):
+            rows += [(start + t, Layer.BASS, chord - 12, 5, 0.8) for t in _hits(style.bass)]
         if name != "intro":
             motif = motifs[name][(0, 1, 0, 2)[bar % 4]]
             rows += [(start + tick, Layer.LEAD, root + 12 + step, length, 0.8) for tick, step, length in motif]
@@ -186,12 +174,4 @@ def _drums(style: MusicStyle, name: str, start: int, first: bool, last: bool) ->
     if last:
         step = 4 if style.swings else 3
         rows += [(start + 3 * TICKS + t, Layer.SNARE, 0, 3, 0.8) for t in range(0, TICKS, step)]
-    return rows
-
-
-def _tonal(style: MusicStyle, name: str, start: int, chord: int) -> list[EventRow]:
-    """Return bass and chord events of a bar."""
-    rows: list[EventRow] = [(start, Layer.PAD, chord + 12 + step, BAR, 0.5) for step in (0, 7, 12)]
-    if name in ("verse", "chorus", "outro"):
-        rows += [(start + t, Layer.BASS, chord - 12, 5, 0.8) for t in _hits(style.bass)]
     return rows

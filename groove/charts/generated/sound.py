@@ -1,13 +1,14 @@
 """Sound of a generated song: each drum and note is rendered once and added where its events are; mono float32.
 
-Conventions: samples in -1..1 at `SAMPLE_RATE` Hz, N samples of a song, times in seconds of the audio file. An event
-starts (its attack is under 2 ms) exactly at the time that the simfile's timing gives its beat.
+Samples are in -1..1 at `SAMPLE_RATE` Hz, N of a song. An event starts (its attack is under 2 ms) exactly at the time
+that the simfile's timing gives its beat.
 """
 
 from __future__ import annotations
 
 import io
 import zlib
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ GAINS = {
     Layer.KICK: 0.95, Layer.SNARE: 0.6, Layer.HAT: 0.22, Layer.CRASH: 0.3,
     Layer.BASS: 0.3, Layer.LEAD: 0.33, Layer.PAD: 0.05,
 }  # fmt: skip
+LONGEST_TONE_S = 3
 Samples = NDArray[np.float32]
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
@@ -33,33 +35,32 @@ def render(song: Song) -> Samples:
     """Return the audio of `song`, shape (N,), N = its music length."""
     length = int(song.music_length_s * SAMPLE_RATE)
     mix = np.zeros(length + 4 * SAMPLE_RATE, dtype=np.float32)
-    tick, layers = song.events["tick"], song.events["layer"]
+    tick = song.events["tick"]
     start, end = (song.timing.time_at(ticks / TICKS) for ticks in (tick, tick + song.events["length"]))
     first = np.round(start * SAMPLE_RATE).astype(int)
-    count = np.round((end - start) * SAMPLE_RATE).astype(int)
+    counts = np.round((end - start) * SAMPLE_RATE).astype(int)
     drums = _drum_kit()
-    tones: dict[tuple[int, int], Samples] = {}
-    for i in np.flatnonzero(first >= 0):
-        layer = Layer(int(layers[i]))
+    for at, count, event in zip(first.tolist(), counts.tolist(), song.events, strict=True):
+        layer = Layer(int(event["layer"]))
         sound = drums.get(layer)
         if sound is None:
-            sound = _held(tones, layer, int(song.events["pitch"][i]), song.style.voice, int(count[i]))
-        mix[first[i] : first[i] + len(sound)] += sound * np.float32(song.events["velocity"][i] * GAINS[layer])
+            sound = _tone(layer, int(event["pitch"]), song.style.voice)[:count].copy()
+            fade = min(SAMPLE_RATE // 200, len(sound))  # over its last 5 ms
+            sound[len(sound) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+        if at >= 0:
+            mix[at : at + len(sound)] += sound * np.float32(event["velocity"] * GAINS[layer])
     mix = np.tanh(mix[:length] * np.float32(1.1)) * np.float32(0.85)
     mix[-SAMPLE_RATE // 2 :] *= np.linspace(1, 0, SAMPLE_RATE // 2, dtype=np.float32)
     return mix
 
 
 def write_ogg(samples: Samples, path: Path) -> None:
-    """Write `samples` (N,) as OGG Vorbis, the same bytes every time.
-
-    A second at a time, since libsndfile crashes on one long block.
-    """
+    """Write `samples` (N,) as OGG Vorbis, the same bytes every time."""
     import soundfile
 
     encoded = io.BytesIO()
     with soundfile.SoundFile(encoded, "w", SAMPLE_RATE, 1, format="OGG", subtype="VORBIS") as file:
-        for start in range(0, len(samples), SAMPLE_RATE):
+        for start in range(0, len(samples), SAMPLE_RATE):  # a second at a time: libsndfile crashes on one long block
             file.write(samples[start : start + SAMPLE_RATE])
     path.write_bytes(with_serial(encoded.getvalue(), serial=1))
 
@@ -73,41 +74,26 @@ def with_serial(data: bytes, serial: int) -> bytes:
     while data:
         segments = data[26]
         end = 27 + segments + sum(data[27 : 27 + segments])
-        page = bytearray(data[:end])
+        page, data = bytearray(data[:end]), data[end:]
         page[14:18] = serial.to_bytes(4, "little")
         page[22:26] = bytes(4)
         page[22:26] = checksum(bytes(page)).to_bytes(4, "little")
-        pages.append(bytes(page))
-        data = data[end:]
+        pages.append(page)
     return b"".join(pages)
 
 
 def checksum(page: bytes) -> int:
-    """Return the checksum of a page whose checksum field is zero.
-
-    Ogg's CRC-32 shares its polynomial with zlib's, but takes bits from the other end, starts at 0 and is not inverted.
-    """
+    """Return Ogg's CRC-32 of a page whose checksum field is zero: zlib's, bits reversed, nothing inverted."""
     reflected = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{reflected:032b}"[::-1], 2)
 
 
-def _held(tones: dict[tuple[int, int], Samples], layer: Layer, pitch: int, voice: str, count: int) -> Samples:
-    """Return `count` samples of a tone, faded out over its last 5 ms; the longest version is kept in `tones`."""
-    count = min(count, 3 * SAMPLE_RATE)
-    cached = tones.get((layer, pitch))
-    if cached is None or len(cached) < count:
-        cached = tones[layer, pitch] = _tone(layer, pitch, voice, max(count, SAMPLE_RATE // 2))
-    sound = cached[:count].copy()
-    fade = min(SAMPLE_RATE // 200, count)
-    sound[count - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
-    return sound
-
-
-def _tone(layer: Layer, pitch: int, voice: str, count: int) -> Samples:
-    """Return `count` samples of a decaying (lead, bass) or swelling (pad) harmonic tone."""
-    time = np.arange(count, dtype=np.float32) / np.float32(SAMPLE_RATE)
+@lru_cache(maxsize=64)
+def _tone(layer: Layer, pitch: int, voice: str) -> Samples:
+    """Return `LONGEST_TONE_S` of a decaying (lead, bass) or swelling (pad) harmonic tone."""
+    time = np.arange(LONGEST_TONE_S * SAMPLE_RATE, dtype=np.float32) / np.float32(SAMPLE_RATE)
     hertz = 440.0 * 2 ** ((pitch - 69) / 12)
-    tone = np.zeros(count, dtype=np.float32)
+    tone = np.zeros_like(time)
     for number, gain in enumerate(HARMONICS[voice if layer == Layer.LEAD else "sine"], start=1):
         if gain and number * hertz < 0.45 * SAMPLE_RATE:
             tone += np.float32(gain) * np.sin(np.float32(2 * np.pi * number * hertz) * time)

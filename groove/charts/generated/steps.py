@@ -1,4 +1,4 @@
-"""Steps of a generated chart: rows chosen where the music has onsets; `columns.py` puts arrows on them.
+"""Steps of a generated chart: rows chosen where the music has onsets; `arrows.py` puts arrows on them.
 
 How a chart comes about. Its hardness h (Beginner about 0, Challenge about 4; continuous, so that neighbouring
 difficulties overlap) and its step style give `Targets`: rows a minute, the share of jumps and of held beats, how far
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.generated.columns import RowPlan, choose_holds, choose_jumps, walk, write_rows
+from groove.charts.generated.arrows import RowPlan, choose_holds, choose_jumps, walk
 from groove.charts.generated.song import SECTIONS, TICKS, Song
 
 STEP_STYLES = ("mixed", "stream", "jumps", "freezes", "chaos", "bursts")
@@ -29,6 +29,7 @@ KINDS = (
 """The kind of each of `CELLS`."""
 SWING_KINDS = ("quarter",) * 2 + ("foreign",) * 10 + ("eighth", "run", "gallop", "fine")
 """The kind of each of `CELLS` in a song that swings: its beats divide into three."""
+SIZES = np.array([len(cell) for cell in CELLS])
 HARDNESS = (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
 ROWS_PER_MINUTE = (24.0, 50.0, 104.0, 168.0, 240.0, 320.0, 390.0)
 FASTEST_S = (0.6, 0.4, 0.26, 0.16, 0.11, 0.085, 0.07)
@@ -101,14 +102,27 @@ def draw_targets(hardness: float, style: str, jumps: float, holds: float, rng: n
 
 
 def step_chart(song: Song, targets: Targets, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return the chart as characters of the simfile format (``0 1 2 3 4 M``), shape (ticks of the song, 4)."""
+    """Return the chart as characters of the simfile format (``0 1 2 3 4 M``), shape (ticks of the song, 4).
+
+    Mines come half a beat after some single taps, in the column just left, where nothing else is.
+    """
     ticks = choose_rows(song, targets, rng)
     rows = RowPlan(ticks, song.timing.time_at(ticks / TICKS), salience(song).ravel()[ticks], targets.fastest_s)
     jumps = choose_jumps(rows, targets.jump_share, rng)
     holds = choose_holds(rows, jumps, targets.hold_share, rng)
     columns = walk(rows, jumps, holds, rng)
     grid = np.full((song.beats * TICKS, 4), ord("0"), dtype=np.uint8)
-    write_rows(grid, ticks.tolist(), columns, holds, targets.roll_share, targets.mine_share, rng)
+    rolls = rng.random(len(ticks)) < targets.roll_share
+    for tick, row, hold, roll in zip(ticks.tolist(), columns, holds, rolls.tolist(), strict=True):
+        grid[tick, row] = ord("1" if not hold else "4" if roll else "2")
+        if hold:
+            grid[tick + hold, row] = ord("3")
+    mines = rng.random(len(ticks) - 1) < targets.mine_share if targets.mine_share else ()
+    for i in np.flatnonzero(mines).tolist():
+        tick = ticks[i] + TICKS // 2
+        single = not holds[i] and len(columns[i]) == 1
+        if single and ticks[i + 1] > tick and (grid[tick] == ord("0")).all():
+            grid[tick, columns[i][0]] = ord("M")
     return grid
 
 
@@ -121,41 +135,41 @@ def salience(song: Song) -> NDArray[np.float64]:
 def choose_rows(song: Song, targets: Targets, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return the ticks (N,) of the rows: in each beat the best cell, with as many rows in all as the target says."""
     scores = _cell_scores(song, targets, rng)
-    sizes = np.array([len(cell) for cell in CELLS])
-    beat_times = song.timing.time_at(np.array([0.0, song.beats]))
-    wanted = targets.rows_per_minute * (beat_times[1] - beat_times[0]) / 60
+    start_s, end_s = song.timing.time_at(np.array([0.0, song.beats]))
+    wanted = targets.rows_per_minute * (end_s - start_s) / 60
     low, high = -30.0, 30.0
     for _ in range(24):
         bonus = (low + high) / 2
-        choice = np.argmax(scores + bonus * sizes, axis=1)
-        low, high = (bonus, high) if sizes[choice].sum() < wanted else (low, bonus)
+        choice = np.argmax(scores + bonus * SIZES, axis=1)
+        low, high = (bonus, high) if SIZES[choice].sum() < wanted else (low, bonus)
     return np.array([beat * TICKS + t for beat, cell in enumerate(choice.tolist()) for t in CELLS[cell]], dtype=int)
 
 
 def _cell_scores(song: Song, targets: Targets, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return the score of each cell in each beat, shape (B, K): taste, music, intensity, and noise that repeats."""
+    """Return the score of each cell in each beat, shape (B, K): taste, music, intensity, and noise.
+
+    The noise is the same in every second bar of a section for most beats.
+    """
     names = [song.sections[beat // 4] for beat in range(song.beats)]
     busy = np.log([SECTIONS[name] for name in names])
-    sizes = np.array([len(cell) for cell in CELLS])
     heard = salience(song)
     worth = np.where(heard > 0, heard - 0.3, -1.0)
     music = np.stack([worth[:, list(cell)].sum(axis=1) for cell in CELLS], axis=1)
-    scores = _taste(targets, song.style.swings) + 1.5 * music + targets.contrast * busy[:, None] * sizes
+    weights = {kind: np.interp(targets.hardness, HARDNESS, values) for kind, values in WEIGHTS.items()}
+    bonus = STYLE_WEIGHTS.get(targets.style, {})
+    on_grid = {1: ("quarter",), 2: ("quarter", "eighth")}.get(targets.grid, tuple(WEIGHTS))
+    kinds = SWING_KINDS if song.style.swings else KINDS
+    taste = np.array([weights[k] + bonus.get(k, 0.0) - (12.0 if k not in on_grid else 0.0) for k in kinds])
+    scores = taste + 1.5 * music + targets.contrast * busy[:, None] * SIZES
     scores[:, 1:] += targets.pulse * np.tile((1.0, -0.6, 0.4, -0.6), song.beats // 4)[:, None]
     peaks = rng.choice(len(song.sections), 3, replace=False)
-    scores += targets.burst * np.isin(np.arange(song.beats) // 4, peaks)[:, None] * sizes
-    scores += _haste(song, targets) + _repeating_noise(names, rng)
+    scores += targets.burst * np.isin(np.arange(song.beats) // 4, peaks)[:, None] * SIZES
+    shared = rng.gumbel(size=(len(SECTIONS), 8, len(CELLS)))
+    rows = shared[[list(SECTIONS).index(name) for name in names], np.arange(song.beats) % 8]
+    fresh = rng.random((song.beats, 1)) < 0.2
+    scores += _haste(song, targets) + np.where(fresh, rng.gumbel(size=rows.shape), rows)
     scores[:4, 1:] = scores[-3:, 1:] = -1e6  # nothing in the first bar, nor after the last downbeat
     return scores
-
-
-def _taste(targets: Targets, swings: bool) -> NDArray[np.float64]:
-    """Return the log weights of the cells, shape (K,), by hardness, style and the finest grid allowed."""
-    bonus = STYLE_WEIGHTS.get(targets.style, {})
-    allowed = {1: ("quarter",), 2: ("quarter", "eighth")}.get(targets.grid, tuple(WEIGHTS))
-    weights = {kind: np.interp(targets.hardness, HARDNESS, values) for kind, values in WEIGHTS.items()}
-    kinds = SWING_KINDS if swings else KINDS
-    return np.array([weights[k] + bonus.get(k, 0.0) - (12.0 if k not in allowed else 0.0) for k in kinds])
 
 
 def _haste(song: Song, targets: Targets) -> NDArray[np.float64]:
@@ -164,13 +178,3 @@ def _haste(song: Song, targets: Targets) -> NDArray[np.float64]:
     tick_s = np.minimum(np.diff(edges), 60 / 80) / TICKS
     closest = np.array([min(np.diff([*cell, TICKS]), default=TICKS) if cell else TICKS for cell in CELLS])
     return -12.0 * np.maximum(targets.fastest_s / (tick_s[:, None] * closest) - 1, 0)
-
-
-def _repeating_noise(names: list[str], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return Gumbel noise, shape (B, K), the same in every second bar of a section for most beats."""
-    shape = (len(SECTIONS), 8, len(CELLS))
-    shared = rng.gumbel(size=shape)
-    order = list(SECTIONS)
-    rows = shared[[order.index(name) for name in names], np.arange(len(names)) % 8]
-    fresh = rng.random((len(names), 1)) < 0.2
-    return np.where(fresh, rng.gumbel(size=rows.shape), rows)

@@ -4,7 +4,6 @@ A pack has a step author with habits and a rating habit of its own; a song has f
 (its hardness) and what its author calls it (its difficulty) differ by noise, as in real packs: neighbouring
 difficulties overlap, so that a good classifier ends near 80 %. The amount of that noise is `RATING_NOISE`.
 
-The folder appears whole or not at all: it is written beside its place under a temporary name and then renamed.
 A song is drawn from (seed, its index) and its pack, so that the number of workers changes nothing.
 """
 
@@ -12,7 +11,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -30,10 +30,10 @@ GENERATOR_VERSION = 3
 MARKER = "generated.json"
 SONGS_PER_PACK = 20
 SLOTS = ("Beginner", "Easy", "Medium", "Hard", "Challenge")
-HARDNESS = (0.0, 1.0, 2.0, 3.0, 3.8)
+SLOT_HARDNESS = (0.0, 1.0, 2.0, 3.0, 3.8)
 """The hardness that authors mean by each of `SLOTS`."""
 RATING_NOISE = {"pack": 0.22, "song": 0.215, "chart": 0.17}
-"""Standard deviations of the hardness around `HARDNESS`, in steps between difficulties."""
+"""Standard deviations of the hardness around `SLOT_HARDNESS`, in steps between difficulties."""
 METERS = (1.5, 4.5, 7.5, 10.0, 13.5, 16.0)
 """Meter at hardness 0, 1, 2, 3, 4, 5 before noise."""
 FIRST_WORDS = (
@@ -67,7 +67,7 @@ class Pack(NamedTuple):
 
 
 class StepChart(NamedTuple):
-    """One generated chart, before it is text: `grid` is (ticks, 4) of simfile characters."""
+    """One generated chart; `grid` is (ticks, 4) of simfile characters."""
 
     difficulty: str
     meter: int
@@ -78,11 +78,9 @@ class StepChart(NamedTuple):
 def write_library(
     root: Path, seed: int, songs: int = 160, workers: int = 1, on_song: Callable[[int, int], None] | None = None
 ) -> None:
-    """Write ``<Pack>/<Song>/<Song>.ssc`` and ``.ogg`` under `root`, whole or not at all.
+    """Write ``<Pack>/<Song>/<Song>.ssc`` and ``.ogg`` under `root`, whole or not at all; the same seed, the same bytes.
 
-    The same seed gives the same bytes. Nothing is done where `root` already holds this library; a library of another
-    seed, size or version is replaced.
-
+    Nothing is done where `root` already holds this library; a library of another seed, size or version is replaced.
     `workers` processes share the work; `on_song` is called with (songs done, songs in all) after each song.
 
     Raises:
@@ -97,16 +95,20 @@ def write_library(
             return
         _refuse_foreign(root)
         part = root.with_name(f".{root.name}.part")
+        new = part / "new"
         shutil.rmtree(part, ignore_errors=True)  # of a killed run
+        jobs = [new] * songs, [seed] * songs, range(songs), *_names(seed, songs)
         try:
-            for done in _write_songs(part / "new", seed, songs, workers):
-                if on_song is not None:
-                    on_song(done, songs)
-            packs = sorted(path.name for path in (part / "new").iterdir())
-            (part / "new" / MARKER).write_text(json.dumps({**wanted, "packs": packs}, indent=1) + "\n")
+            with process_pool(min(workers, songs)) if workers > 1 else nullcontext() as pool:
+                written = pool.map(write_song, *jobs) if pool else map(write_song, *jobs)
+                for done, _ in enumerate(written, start=1):
+                    if on_song is not None:
+                        on_song(done, songs)
+            packs = sorted(path.name for path in new.iterdir())
+            (new / MARKER).write_text(json.dumps({**wanted, "packs": packs}, indent=1) + "\n")
             if root.exists():
                 root.rename(part / "old")
-            (part / "new").rename(root)
+            new.rename(root)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
@@ -121,37 +123,28 @@ def _marker(root: Path) -> dict[str, Any]:
 
 def _refuse_foreign(root: Path) -> None:
     """Raise if `root` is a file or holds anything that its marker does not list."""
-    if not root.exists():
-        return
-    entries = {path.name for path in root.iterdir()} if root.is_dir() else {root.name}
-    foreign = sorted(entries - {MARKER, *_marker(root).get("packs", [])})
+    found = root.iterdir() if root.is_dir() else [root] if root.exists() else []
+    foreign = sorted({path.name for path in found} - {MARKER, *_marker(root).get("packs", [])})
     if foreign:
-        raise LibraryError(
-            f"{root} must be a new, an empty or a generated folder to hold a generated library, "
-            f"but it holds '{foreign[0]}'"
-        )
-
-
-def _write_songs(library: Path, seed: int, songs: int, workers: int) -> Iterator[int]:
-    """Write all songs, yielding the number done after each."""
-    jobs = [library] * songs, [seed] * songs, range(songs), *_names(seed, songs)
-    if workers == 1:
-        yield from (index + 1 for index, _ in enumerate(map(write_song, *jobs)))
-    else:
-        with process_pool(min(workers, songs)) as pool:
-            yield from (index + 1 for index, _ in enumerate(pool.map(write_song, *jobs)))
+        must = "must be a new, an empty or a generated folder to hold a generated library"
+        raise LibraryError(f"{root} {must}, but it holds '{foreign[0]}'")
 
 
 def _names(seed: int, songs: int) -> tuple[list[str], list[str], list[Pack]]:
     """Return the unique title, the artist and the pack of each song."""
     rng = np.random.default_rng((seed, 0))
     words = [f"{first} {second}" for first in FIRST_WORDS for second in SECOND_WORDS]
-    order = rng.permutation(len(words)).tolist()
-    again = (divmod(i, len(words)) for i in range(songs))
-    titles = [words[order[place]] + (f" {round + 1}" if round else "") for round, place in again]
+    words = [words[place] for place in rng.permutation(len(words)).tolist()]
+    titles = [_numbered(words, i) for i in range(songs)]
     artists = [ARTISTS[i] for i in rng.integers(len(ARTISTS), size=songs)]
     packs = _packs(seed, max(-(-songs // SONGS_PER_PACK), 2))
     return titles, artists, [packs[i % len(packs)] for i in range(songs)]
+
+
+def _numbered(names: Sequence[str], i: int) -> str:
+    """Return the name at `i`; after the last one all come again as ``Name 2``, ``Name 3``, ..."""
+    times, place = divmod(i, len(names))
+    return names[place] + (f" {times + 1}" if times else "")
 
 
 def _packs(seed: int, count: int) -> list[Pack]:
@@ -159,12 +152,11 @@ def _packs(seed: int, count: int) -> list[Pack]:
     rng = np.random.default_rng((seed, 1))
     ranks = (rng.permutation(count) + 0.5) / count
     packs = []
-    for i in range(count):
-        volume, word = divmod(i, len(PACK_WORDS))
-        name = f"{PACK_WORDS[word]} {volume + 1}" if volume else PACK_WORDS[word]
+    for i, rank in enumerate(ranks.tolist()):
         author = f"{ARTISTS[rng.integers(len(ARTISTS))].split()[0]}{rng.integers(10, 99)}"
         jumps, holds = np.exp(rng.normal(0, 0.35, 2)).tolist()
-        packs.append(Pack(name, author, jumps, holds, RATING_NOISE["pack"] * NormalDist().inv_cdf(float(ranks[i]))))
+        bias = RATING_NOISE["pack"] * NormalDist().inv_cdf(rank)
+        packs.append(Pack(_numbered(PACK_WORDS, i), author, jumps, holds, bias))
     return packs
 
 
@@ -182,7 +174,7 @@ def write_song(library: Path, seed: int, index: int, title: str, artist: str, pa
 def draw_charts(song: Song, pack: Pack, rng: np.random.Generator) -> list[StepChart]:
     """Return the four or five charts of `song`, each of its own hardness and step style."""
     slots = [(0, 1, 2, 3, 4), (0, 1, 2, 3), (1, 2, 3, 4)][rng.choice(3, p=(0.5, 0.4, 0.1))]
-    means = np.array([HARDNESS[slot] for slot in slots]) + pack.bias + rng.normal(0, RATING_NOISE["song"])
+    means = np.array([SLOT_HARDNESS[slot] for slot in slots]) + pack.bias + rng.normal(0, RATING_NOISE["song"])
     hardness = np.sort(means + RATING_NOISE["chart"] * rng.standard_t(4, len(slots)))
     main = STEP_STYLES[rng.integers(len(STEP_STYLES))]
     charts = []
@@ -195,15 +187,11 @@ def draw_charts(song: Song, pack: Pack, rng: np.random.Generator) -> list[StepCh
 
 
 def ssc_text(song: Song, charts: list[StepChart], title: str, artist: str, author: str) -> str:
-    """Return the `.ssc` of a song as StepMania's editor writes it; ``#CHARTNAME`` is the step style.
-
-    Beats and seconds have three decimals, which is all that the generator uses: whoever reads the text has the timing
-    that the audio was rendered with.
-    """
+    """Return the `.ssc` of a song as StepMania's editor writes it; ``#CHARTNAME`` is the step style."""
     chorus = float(song.sections.index("chorus") * 4)
     bpms = [bpm for _, bpm in song.bpms]
     pairs = [",\n".join(f"{beat:.3f}={value:.3f}" for beat, value in tag) for tag in (song.bpms, song.stops)]
-    text = _tag_lines({
+    song_tags = {
         "VERSION": "0.83", "TITLE": title, "SUBTITLE": "", "ARTIST": artist, "GENRE": song.style.name,
         "CREDIT": author, "MUSIC": f"{title}.ogg", "OFFSET": f"{song.offset_s:.3f}",
         "SAMPLESTART": f"{song.timing.time_at(np.array([chorus]))[0]:.3f}", "SAMPLELENGTH": "12.000",
@@ -212,18 +200,14 @@ def ssc_text(song: Song, charts: list[StepChart], title: str, artist: str, autho
         "TIMESIGNATURES": "0.000=4=4", "TICKCOUNTS": "0.000=4", "COMBOS": "0.000=1", "SPEEDS": "0.000=1.000=0.000=0",
         "SCROLLS": "0.000=1.000", "FAKES": "", "LABELS": "0.000=Song Start", "BGCHANGES": "", "KEYSOUNDS": "",
         "ATTACKS": "",
-    })  # fmt: skip
-    for chart in charts:
-        text += f"\n//---------------dance-single - {author}----------------\n" + _tag_lines({
-            "NOTEDATA": "", "CHARTNAME": chart.style, "STEPSTYPE": "dance-single", "DESCRIPTION": author,
-            "CHARTSTYLE": "", "DIFFICULTY": chart.difficulty, "METER": str(chart.meter),
-            "RADARVALUES": ",".join(["0.000"] * 5), "CREDIT": author, "NOTES": f"\n{notes_text(chart.grid)}\n",
-        })  # fmt: skip
-    return text
-
-
-def _tag_lines(tags: dict[str, str]) -> str:
-    return "".join(f"#{key}:{value};\n" for key, value in tags.items())
+    }  # fmt: skip
+    chart_tags = [{
+        "NOTEDATA": "", "CHARTNAME": chart.style, "STEPSTYPE": "dance-single", "DESCRIPTION": author,
+        "CHARTSTYLE": "", "DIFFICULTY": chart.difficulty, "METER": str(chart.meter),
+        "RADARVALUES": ",".join(["0.000"] * 5), "CREDIT": author, "NOTES": f"\n{notes_text(chart.grid)}\n",
+    } for chart in charts]  # fmt: skip
+    parts = ("".join(f"#{key}:{value};\n" for key, value in tags.items()) for tags in (song_tags, *chart_tags))
+    return f"\n//---------------dance-single - {author}----------------\n".join(parts)
 
 
 def notes_text(grid: NDArray[np.uint8]) -> str:

@@ -24,17 +24,11 @@ FAMILIES = tuple(DIGITS)
 
 @dataclass(frozen=True)
 class GrooveRadar:
-    """Both radars of one chart.
+    """Both radars of one chart, (5,) each in the order of `RADAR_AXES`."""
 
-    Attributes:
-        konami: (5,) in the order of `RADAR_AXES`, 0 to about 200 and above.
-        stepmania: (5,) in the same order, not clamped.
-        elements: the raw numbers behind them, in a fixed order; the names say family and unit.
-    """
-
-    konami: NDArray[np.float64]
-    stepmania: NDArray[np.float64]
-    elements: dict[str, float]
+    konami: NDArray[np.float64]  # 0 to about 200 and above
+    stepmania: NDArray[np.float64]  # not clamped
+    elements: dict[str, float]  # the raw numbers behind them, in a fixed order; the names say family and unit
 
 
 def groove_radar(chart: Chart, music_length_s: float | None = None) -> GrooveRadar:

@@ -11,7 +11,7 @@ from groove.charts.radar.song_end import last_row
 from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, SHORTEST_S, Holds, Rows, played_beats
 
 VOLTAGE_BEATS = 4.0
-"""Width of the window; its end is left out."""
+"""Width of the window in which the most rows are counted; its end is left out."""
 CHAOS_COLOUR = {1: 0.0, 2: 0.5, 4: 1.0}
 """Weight of a row by the denominator of its beat: 4th, 8th, 16th; every finer or odder one weighs `OTHER_COLOUR`."""
 OTHER_COLOUR = 1.25
@@ -42,7 +42,8 @@ def konami_radar(chart: Chart, rows: Rows, holds: Holds) -> tuple[dict[str, floa
     song_beats = round(float(played_beats(np.array([end]), chart.timing)[0]))
     average_bpm = 60 * song_beats / seconds if seconds >= SHORTEST_S else 0.0
     steps, jumps, shocks = (int(which.sum()) for which in (rows.arrows > 0, rows.arrows >= 2, rows.shock))
-    peak = _peak_rows(rows)
+    window_ends = np.searchsorted(rows.played, rows.played + VOLTAGE_BEATS - EPSILON, side="left")
+    peak = int((window_ends - np.arange(len(rows))).max(initial=0))
     freeze_beats = _freeze_beats(holds, chart.timing)
     base, tempo_change = _chaos_base(rows), _tempo_change(chart.timing, end)
     x: dict[str, float] = dict.fromkeys(KNEE, 0)
@@ -68,12 +69,6 @@ def konami_radar(chart: Chart, rows: Rows, holds: Holds) -> tuple[dict[str, floa
         "konami_t_s": seconds,
     }
     return {axis: radar_value(value, chart.steps_type, axis) for axis, value in x.items()}, elements
-
-
-def _peak_rows(rows: Rows) -> int:
-    """Return the most rows within any `VOLTAGE_BEATS` consecutive beats, the end of the window left out."""
-    ends = np.searchsorted(rows.played, rows.played + VOLTAGE_BEATS - EPSILON, side="left")
-    return int((ends - np.arange(len(rows))).max(initial=0))
 
 
 def _freeze_beats(holds: Holds, timing: Timing) -> float:

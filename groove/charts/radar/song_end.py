@@ -22,8 +22,7 @@ AFTER_STEP_S = 2.1
 """Seconds that a song goes on, in the middle, after its last release or step."""
 FARTHEST_S = 8.0
 """A measure line that is farther from there than this says nothing (tempos of next to 0 exist)."""
-MOST_LINES = (16, 1024)
-"""How many lines are looked at first, and where those do not reach far enough."""
+MOST_LINES = 1024
 
 
 def last_row(chart: Chart) -> float:
@@ -54,11 +53,8 @@ def with_song_end(charts: Sequence[Chart]) -> list[Chart]:
 def _measure_line(timing: Timing, row: float, earliest: float, expected: float) -> float:
     """Return the measure line from beat `row` on, not before `earliest` (seconds), that is nearest to `expected`."""
     first = math.ceil(row / BEATS_PER_MEASURE - EPSILON)
-    for count in MOST_LINES:
-        lines = BEATS_PER_MEASURE * (first + np.arange(count, dtype=np.float64))
-        times = timing.time_at(lines)
-        if times[-1] >= expected:
-            break
+    lines = BEATS_PER_MEASURE * (first + np.arange(MOST_LINES, dtype=np.float64))
+    times = timing.time_at(lines)
     distance = np.where(times >= earliest - EPSILON, np.abs(times - expected), np.inf)
     nearest = int(distance.argmin())
     return float(lines[nearest]) if distance[nearest] <= FARTHEST_S else row

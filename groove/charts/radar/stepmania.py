@@ -26,8 +26,7 @@ def stepmania_radar(judged: Notes, seconds: float) -> tuple[dict[str, float], di
     """Return the stepmania radar by axis and its elements, at the engine's resolution; all zero without time.
 
     Chaos counts rows with any note, mines as well: the engine does (stored values of 513 charts agree only so). It also
-    counts rows in warps and fake segments there; here no axis does. Builds before 5.1 count hold heads twice in stream:
-    that value is an element of its own.
+    counts rows in warps and fake segments there; here no axis does. Builds before 5.1 count hold heads twice in stream.
     """
     tick = np.round(judged.beats * ROWS_PER_BEAT).astype(np.int64)
     rows, arrows = np.unique(tick[is_arrow(judged)], return_counts=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,16 @@ with warnings.catch_warnings():  # of fs, on which simfile depends
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     warnings.filterwarnings("ignore", message="Deprecated call to `pkg_resources")
     from simfile.sm import SMChart, SMCharts, SMSimfile
-    from simfile.ssc import SSCChart, SSCSimfile
+    from simfile.ssc import SSCSimfile
     from simfile.timing import timing_source
+
+_ENCODINGS = {
+    "utf-8": "",
+    "cp932": r"(?s)[ぁ-ヿ]|\A(?!.*[｡-ﾟ]).*[一-鿿]{2}",  # kana, or kanji without half-width kana
+    "cp949": "[가-힣]{2}",
+    "cp1252": "",
+}
+"""Encodings in the order in which they are tried, and what the text has to hold to be taken for one."""
 
 
 class _TolerantSM(SMSimfile):
@@ -57,24 +66,18 @@ def load_simfile(path: Path) -> tuple[Any, list[tuple[str, str]]]:
         raise SimfileError(f"cannot be parsed: {type(error).__name__}: {error}") from error
 
 
-def timing_tags(simfile: Any, chart: Any) -> dict[str, str | None]:
-    """Return the timing tags of a chart: its own in an `.ssc` with split timing, else the song's.
+def timing_tags(simfile: Any, chart: Any) -> tuple[str | None, ...]:
+    """Return ``#BPMS``, ``#STOPS``, ``#DELAYS``, ``#WARPS``, ``#FAKES``, ``#OFFSET`` of a chart.
 
-    As in StepMania, a chart without an offset of its own has the song's; so it is with the tempo.
+    They are its own in an `.ssc` with split timing, else the song's. As in StepMania, a chart without an offset of its
+    own has the song's; so it is with the tempo.
     """
-    if isinstance(simfile, SMSimfile):
-        return {**simfile, "STOPS": simfile.stops}  # its old name is FREEZES
     try:
         source = timing_source(simfile, chart)
     except ValueError:  # a #VERSION that is no number
         source = simfile
-    tags = {key: source.get(key) for key in ("STOPS", "DELAYS", "WARPS", "FAKES")}
-    return tags | {key: source.get(key) or simfile.get(key) for key in ("BPMS", "OFFSET")}
-
-
-def own_music(chart: Any) -> str | None:
-    """Return the ``#MUSIC`` of a chart, which only `.ssc` charts have (`SMChart` raises on unknown keys)."""
-    return chart.get("MUSIC") if isinstance(chart, SSCChart) else None
+    bpms, offset = (source.get(key) or simfile.get(key) for key in ("BPMS", "OFFSET"))
+    return bpms, source.stops, *(source.get(key) for key in ("DELAYS", "WARPS", "FAKES")), offset
 
 
 def decode(raw: bytes) -> str:
@@ -87,25 +90,10 @@ def decode(raw: bytes) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = raw.decode("utf-16", errors="replace")
     else:
-        text = _decode_bytes(raw)
+        text = raw.decode("latin-1")
+        for encoding, plausible in _ENCODINGS.items():
+            with suppress(UnicodeDecodeError):
+                if re.search(plausible, found := raw.decode(encoding)):
+                    text = found
+                    break
     return text.lstrip("\ufeff").replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _decode_bytes(raw: bytes) -> str:
-    for encoding, plausible in (("utf-8", None), ("cp932", _japanese), ("cp949", _korean), ("cp1252", None)):
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if plausible is None or plausible(text):
-            return text
-    return raw.decode("latin-1")
-
-
-def _japanese(text: str) -> bool:
-    kanji = re.search("[一-鿿]{2}", text) and not re.search("[｡-ﾟ]", text)
-    return bool(re.search("[ぁ-ヿ]", text) or kanji)
-
-
-def _korean(text: str) -> bool:
-    return bool(re.search("[가-힣]{2}", text))

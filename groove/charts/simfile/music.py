@@ -7,11 +7,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from groove.errors import SimfileError
+
 AUDIO_SUFFIXES = (".ogg", ".mp3", ".wav", ".flac", ".oga", ".opus")
-
-
-class OutsideError(Exception):
-    """A ``#MUSIC`` that leads out of the library."""
 
 
 def find_music(name: str, folder: Path, root: Path) -> str | None:
@@ -22,21 +20,22 @@ def find_music(name: str, folder: Path, root: Path) -> str | None:
     to it.
 
     Raises:
-        OutsideError: if the name leads out of the library (``..``, absolute, a link); its file is not even looked for.
+        SimfileError: if the name leads out of the library (``..``, absolute, a link); its file is not even looked for.
     """
-    here = folder.resolve()
-    tops = (root.resolve(), here)
+    here, top = folder.resolve(), root.resolve()
+    outside = SimfileError(f"audio '{name[:80]}' leads out of the library and is not read")
     name = name.replace("\\", "/")
-    if name and (re.match(r"/|[A-Za-z]:/", name) or not _below(Path(os.path.normpath(here / name)), tops)):
-        raise OutsideError
+    wanted = Path(os.path.normpath(here / name))
+    if re.match(r"/|[A-Za-z]:/", name) or not (wanted.is_relative_to(here) or wanted.is_relative_to(top)):
+        raise outside
     found = _match(folder, name.split("/")) if name else None
     if found is None:
         audio = [entry for entry in _entries(folder) if entry.suffix.lower() in AUDIO_SUFFIXES and entry.is_file()]
         found = audio[0] if len(audio) == 1 else None
     if found is None:
         return None
-    if not _below(found.resolve(), tops):
-        raise OutsideError
+    if not (found.resolve().is_relative_to(here) or found.resolve().is_relative_to(top)):
+        raise outside
     return relative_to(found, root)
 
 
@@ -68,10 +67,6 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError:
         return []
-
-
-def _below(path: Path, tops: Sequence[Path]) -> bool:
-    return any(path.is_relative_to(top) for top in tops)
 
 
 def relative_to(path: Path, root: Path) -> str:

@@ -16,8 +16,8 @@ import numpy as np
 from groove.charts.chart import PANELS, Chart, LeftOut, Timing
 from groove.charts.radar.song_end import with_song_end
 from groove.charts.rows import is_arrow
-from groove.charts.simfile.loader import load_simfile, own_music, timing_tags
-from groove.charts.simfile.music import OutsideError, find_music, relative_to
+from groove.charts.simfile.loader import load_simfile, timing_tags
+from groove.charts.simfile.music import find_music, relative_to
 from groove.charts.simfile.notes import parse_notes
 from groove.charts.simfile.timing import beat_values, build_timing
 from groove.errors import SimfileError
@@ -78,7 +78,7 @@ class _Reader:
         Raises:
             SimfileError: if its steps type is not in `PANELS`, or it has no arrows.
         """
-        simfile = self._simfile
+        song = self._simfile
         steps_type = _text(fields.stepstype).lower()
         if steps_type not in PANELS:
             raise SimfileError(f"steps type '{steps_type[:40]}' is not read, only {', '.join(PANELS)} are")
@@ -87,20 +87,20 @@ class _Reader:
             raise SimfileError("empty chart: no arrows")
         meter = _meter(fields.meter)
         description = _text(fields.get("DESCRIPTION")) or _text(fields.get("CHARTNAME"))
-        length = _floats(simfile.get("MUSICLENGTH"))
+        length = _floats(song.get("MUSICLENGTH"))
         return Chart(
             simfile=self._path,
             index=index,
             pack=self._pack,
-            title=_text(simfile.get("TITLE")) or _text(simfile.get("TITLETRANSLIT")),
-            artist=_text(simfile.get("ARTIST")) or _text(simfile.get("ARTISTTRANSLIT")),
+            title=_text(song.get("TITLE")) or _text(song.get("TITLETRANSLIT")),
+            artist=_text(song.get("ARTIST")) or _text(song.get("ARTISTTRANSLIT")),
             steps_type=steps_type,
             difficulty=_difficulty(_text(fields.difficulty), description, meter),
             meter=meter,
             description=description,
             notes=notes,
             timing=self._timing(fields),
-            music=self._find_music(_text(own_music(fields)) or _text(simfile.get("MUSIC"))),
+            music=self._find_music(_text(fields.get("MUSIC")) or _text(song.get("MUSIC"))),
             music_length_s=length[0] if len(length) == 1 and length[0] > 0 else None,
             stored_radar=_floats(fields.get("RADARVALUES")),
         )
@@ -110,15 +110,14 @@ class _Reader:
             self._music[name] = None
             try:
                 self._music[name] = find_music(name, self._folder, self._root)
-            except OutsideError:
-                self.music_outside.append(f"audio '{name[:80]}' leads out of the library and is not read")
+            except SimfileError as error:  # the chart is none the worse
+                self.music_outside.append(str(error))
         return self._music[name]
 
     def _timing(self, fields: Any) -> Timing:
-        tags = timing_tags(self._simfile, fields)
-        texts = tuple(tags.get(key) for key in ("BPMS", "STOPS", "DELAYS", "WARPS", "FAKES", "OFFSET"))
+        texts = timing_tags(self._simfile, fields)
         if texts not in self._timings:
-            bpms, stops, delays, warps, fakes = (beat_values(text) for text in texts[:5])
+            bpms, stops, delays, warps, fakes = map(beat_values, texts[:5])
             self._timings[texts] = build_timing(bpms, stops, delays, warps, fakes, (*_floats(texts[5]), 0.0)[0])
         return self._timings[texts]
 

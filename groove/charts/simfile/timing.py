@@ -45,10 +45,9 @@ def build_timing(
 ) -> Timing:
     """Return the timing of a song whose beat 0 is at ``-offset`` seconds.
 
-    All arrays are (n, 2) of (beat, value), sorted by beat; values are BPM, seconds, seconds, beats, beats. A tempo of 0
-    is ignored (or one too near to 0 to reach another beat, or a pause of days), and so is all before beat 0 but the
-    tempo. Where a negative tempo or stop turns time back, the audio does not: time is the running maximum over beats,
-    and the beats until it is caught up are a warp.
+    All arrays are (n, 2) of (beat, value), sorted by beat; values are BPM, seconds, seconds, beats, beats. A tempo of
+    next to 0 and a pause of days are ignored, and so is all before beat 0 but the tempo. Where a negative tempo or stop
+    turns time back, the audio does not: time is the running maximum over beats, until it is caught up lies a warp.
     """
     bpms = _from_beat_0(bpms[np.abs(bpms[:, 1]) > SLOWEST_BPM])
     stops, delays = _pauses(stops), _pauses(delays)
@@ -56,7 +55,8 @@ def build_timing(
     knots = np.unique(np.concatenate([[0.0], bpms[:, 0], stops[:, 0], delays[:, 0], spans.ravel()]))
     tempo = bpms[np.searchsorted(bpms[:, 0], knots, side="right") - 1, 1]  # the last of equal beats wins
     slope = np.where(inside(knots, spans) | (tempo >= FAST_BPM), 0.0, 60.0 / tempo)
-    segments, late, caught_up = _walk(knots, slope, _at(knots, delays), _at(knots, stops), -offset)
+    waits = [np.bincount(np.searchsorted(knots, at), seconds, len(knots)) for at, seconds in (delays.T, stops.T)]
+    segments, late, caught_up = _walk(np.column_stack([knots, np.append(knots[1:], np.inf), slope, *waits]), -offset)
     start_beat, start_time, seconds_per_beat = zip((0.0, -offset, max(60.0 / bpms[0, 1], 0.0)), *segments, strict=True)
     pauses = np.concatenate([stops[stops[:, 1] > 0], delays[delays[:, 1] > 0]])
     return Timing(
@@ -72,24 +72,19 @@ def build_timing(
 
 
 def _walk(
-    knots: NDArray[np.float64],
-    slope: NDArray[np.float64],
-    delays: NDArray[np.float64],
-    stops: NDArray[np.float64],
-    start: float,
+    stretches: NDArray[np.float64], start: float
 ) -> tuple[list[tuple[float, float, float]], list[tuple[float, float]], list[tuple[float, float]]]:
-    """Follow time along the K `knots` and return segments, delays and warps (where time is caught up).
+    """Follow time along `stretches` (K, 5) of beat, end, seconds per beat, delay, stop; return segments, delays, warps.
 
     `raw` is time as the tags say, which may go back; `high` is its running maximum, which is what is returned.
     """
     segments, late, warps = [], [], []
     raw = high = start
-    ends = np.append(knots[1:], np.inf)
-    for beat, end, rate, delay, stop in np.column_stack([knots, ends, slope, delays, stops]).tolist():
+    for beat, end, rate, delay, stop in stretches.tolist():
         raw += delay
         if raw > high:
             late.append((beat, raw - high))
-        high = max(high, raw)
+            high = raw
         raw += stop
         high = max(high, raw)
         length = end - beat
@@ -140,10 +135,3 @@ def merged_spans(spans: NDArray[np.float64]) -> NDArray[np.float64]:
     reach = np.maximum.accumulate(spans[:, 1])
     first = np.flatnonzero(np.append(True, spans[1:, 0] > reach[:-1])[: len(spans)])
     return np.column_stack([spans[first, 0], np.maximum.reduceat(spans[:, 1], first)])
-
-
-def _at(knots: NDArray[np.float64], events: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the summed value of `events` at each knot (K,)."""
-    total = np.zeros(len(knots))
-    np.add.at(total, np.searchsorted(knots, events[:, 0]), events[:, 1])
-    return total

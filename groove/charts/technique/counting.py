@@ -34,37 +34,21 @@ STREAM_ROWS = 16
 
 @dataclass(frozen=True)
 class Technique:
-    """Counts of one chart; all zero without rows.
+    """Counts of one chart; all zero without rows."""
 
-    Attributes:
-        steps: rows with an arrow.
-        alternations: rows hit by one foot after a row hit by the other one.
-        jacks: single arrows hit by the part of a foot that hit the same panel one row (less than 0.176 s) before.
-        doublesteps: single arrows hit by the part that hit another panel one row (less than 0.235 s) before.
-        crossovers: rows on which a foot steps past the other one, which stepped on the row before.
-        footswitches: panels down and up hit by one foot and less than 0.3 s later by the other.
-        sideswitches: the same on left and right.
-        brackets: two panels hit by one foot at once.
-        candles: down and up by one foot (either order), the row between a side panel by the other; single arrows.
-        measures: from the measure of the first row to that of the last.
-        stream_measures: those of at least `STREAM_ROWS` rows.
-        longest_stream: the most stream measures in a row.
-        break_measures: other measures between the first and the last stream measure.
-    """
-
-    steps: int
-    alternations: int
-    jacks: int
-    doublesteps: int
-    crossovers: int
-    footswitches: int
-    sideswitches: int
-    brackets: int
-    candles: int
-    measures: int
-    stream_measures: int
-    longest_stream: int
-    break_measures: int
+    steps: int  # rows with an arrow
+    alternations: int  # rows hit by one foot after a row hit by the other one
+    jacks: int  # single arrows hit by the part of a foot that hit the same panel one row (less than 0.176 s) before
+    doublesteps: int  # single arrows hit by the part that hit another panel one row (less than 0.235 s) before
+    crossovers: int  # rows on which a foot steps past the other one, which stepped on the row before
+    footswitches: int  # panels down and up hit by one foot and less than 0.3 s later by the other
+    sideswitches: int  # the same on left and right
+    brackets: int  # two panels hit by one foot at once
+    candles: int  # down and up by one foot (either order), the row between a side panel by the other; single arrows
+    measures: int  # from the measure of the first row to that of the last
+    stream_measures: int  # those of at least `STREAM_ROWS` rows
+    longest_stream: int  # the most stream measures in a row
+    break_measures: int  # other measures between the first and the last stream measure
 
 
 TECHNIQUES = ("jacks", "doublesteps", "crossovers", "footswitches", "sideswitches", "brackets", "candles")
@@ -80,8 +64,9 @@ def technique(chart: Chart) -> Technique:
         SimfileError: if the chart is not dance-single; the feet of other pads would need other floors.
     """
     if chart.steps_type != STEPS_TYPE:
-        what = f"{chart.simfile} {chart.label}"
-        raise SimfileError(f"technique is counted for {STEPS_TYPE} charts, this one is '{chart.steps_type}': {what}")
+        raise SimfileError(
+            f"technique is counted for {STEPS_TYPE} charts, this one is '{chart.steps_type}': {chart.chart_id}"
+        )
     rows = step_rows(chart)
     return technique_of(rows, assign_feet(rows))
 
@@ -91,23 +76,20 @@ def technique_of(rows: StepRows, feet: NDArray[np.int8]) -> Technique:
     used = pad.any_part(feet >= 0)  # (R, 2): which foot hits
     alone = used[:, 0] != used[:, 1]
     single = rows.arrows & (rows.arrows - 1) == 0
-    jacks, doublesteps = _same_part(rows, feet, single)
+    again = single[1:] & single[:-1] & ((feet[1:] >= 0) & (feet[:-1] >= 0)).any(axis=1)  # a part hits twice in a row
+    on_one_panel = ((feet[1:] >= 0) & (feet[1:] == feet[:-1])).any(axis=1)
     switches = _switches(rows, feet)
-    measures, stream_measures, longest_stream, break_measures = _streams(rows)
     return Technique(
         steps=len(rows),
         alternations=int((alone[1:] & alone[:-1] & (used[1:, 0] != used[:-1, 0])).sum()),
-        jacks=jacks,
-        doublesteps=doublesteps,
+        jacks=int((again & on_one_panel & _sooner(rows, JACK_S)).sum()),
+        doublesteps=int((again & ~on_one_panel & _sooner(rows, DOUBLESTEP_S)).sum()),
         crossovers=_crossovers(feet),
         footswitches=int(switches[[pad.DOWN, pad.UP]].sum()),
         sideswitches=int(switches[list(pad.SIDE_PANELS)].sum()),
         brackets=int(pad.both_parts(feet >= 0).sum()),
         candles=_candles(feet, used, single),
-        measures=measures,
-        stream_measures=stream_measures,
-        longest_stream=longest_stream,
-        break_measures=break_measures,
+        **_streams(rows),
     )
 
 
@@ -127,14 +109,6 @@ def technique_rates(counts: Technique) -> NDArray[np.float64]:
 def _sooner(rows: StepRows, limit_s: float) -> NDArray[np.bool_]:
     """Return which rows but the first (R - 1,) come less than `limit_s` after the row before."""
     return np.diff(rows.seconds) < limit_s - ROUNDING_S
-
-
-def _same_part(rows: StepRows, feet: NDArray[np.int8], single: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return how often a part of a foot hits single arrows on two rows in a row: on one panel, on two."""
-    before, now = feet[:-1], feet[1:]
-    again = ((before >= 0) & (now >= 0)).any(axis=1) & single[:-1] & single[1:]
-    same = ((before == now) & (now >= 0)).any(axis=1)
-    return int((again & same & _sooner(rows, JACK_S)).sum()), int((again & ~same & _sooner(rows, DOUBLESTEP_S)).sum())
 
 
 def _switches(rows: StepRows, feet: NDArray[np.int8]) -> NDArray[np.int64]:
@@ -173,13 +147,19 @@ def _crossovers(feet: NDArray[np.int8]) -> int:
     return count
 
 
-def _streams(rows: StepRows) -> tuple[int, int, int, int]:
-    """Return measures, stream measures, the longest stream and break measures."""
+def _streams(rows: StepRows) -> dict[str, int]:
+    """Return the counts of measures."""
     measure = np.floor(rows.beats / BEATS_PER_MEASURE + EPSILON).astype(np.int64)
     at, count = np.unique(measure, return_counts=True)
     stream = at[count >= STREAM_ROWS]
-    if len(stream) == 0:
-        return int(np.ptp(at)) + 1 if len(at) else 0, 0, 0, 0
     starts = np.flatnonzero(np.diff(stream, prepend=-2) != 1)
-    longest = int(np.diff(np.append(starts, len(stream))).max())
-    return int(np.ptp(at)) + 1, len(stream), longest, int(np.ptp(stream)) + 1 - len(stream)
+    return {
+        "measures": _from_first_to_last(at),
+        "stream_measures": len(stream),
+        "longest_stream": int(np.diff(starts, append=len(stream)).max(initial=0)),
+        "break_measures": _from_first_to_last(stream) - len(stream),
+    }
+
+
+def _from_first_to_last(measures: NDArray[np.int64]) -> int:
+    return int(np.ptp(measures)) + 1 if len(measures) else 0

@@ -9,8 +9,6 @@ sets of stances are worked out once. Dimension letters: R rows, M moves, A stanc
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -21,6 +19,7 @@ from groove.charts.technique.move_cost import Moves, move_cost, time_features
 from groove.charts.technique.pad import MIRRORED_PANEL, MIRRORED_PART, NOWHERE, PANEL_COUNT
 from groove.charts.technique.step_rows import StepRow, StepRows
 
+PARTS = range(4)
 HEEL_OF = (0, 0, 2, 2)
 """The heel that each part of the feet belongs to."""
 OPPOSITE = 3
@@ -32,36 +31,21 @@ Placement = tuple[int, ...]
 
 
 class Stance(NamedTuple):
-    """The feet after a row; four values each, one a part.
+    """The feet after a row; four values each, one a part."""
 
-    Attributes:
-        at: the panel the part stands on, `NOWHERE` if on none.
-        moved: whether the part stepped on this row, rather than stood or went on holding.
-        holding: whether the part goes on holding a panel on this row.
-    """
-
-    at: Placement
-    moved: tuple[bool, ...]
-    holding: tuple[bool, ...]
+    at: Placement  # the panel the part stands on, `NOWHERE` if on none
+    moved: tuple[bool, ...]  # whether the part stepped on this row, rather than stood or went on holding
+    holding: tuple[bool, ...]  # whether the part goes on holding a panel on this row
 
 
-@dataclass(frozen=True, eq=False)
-class Transitions:
-    """All M moves from the possible stances before a row to the A possible ones after it, sorted by the latter.
-
-    Attributes:
-        after: the A stances.
-        source: (M,) index of the stance before.
-        first: (A + 1,) the moves into stance a are ``first[a]`` to ``first[a + 1]``.
-        hits: (M, 4) the panel that each part presses on this row.
-        cost: (M, F) weights of `time_features`.
-    """
+class Transitions(NamedTuple):
+    """All M moves from the possible stances before a row to the A possible ones after it, sorted by the latter."""
 
     after: tuple[Stance, ...]
-    source: NDArray[np.int64]
-    first: NDArray[np.int64]
-    hits: NDArray[np.int8]
-    cost: NDArray[np.float64]
+    source: NDArray[np.int64]  # (M,) index of the stance before
+    first: NDArray[np.int64]  # (A + 1,) the moves into stance a are first[a] to first[a + 1]
+    hits: NDArray[np.int8]  # (M, 4) the panel that each part presses on this row
+    cost: NDArray[np.float64]  # (M, F) weights of `time_features`
 
 
 START: tuple[Stance, ...] = (Stance((0, NOWHERE, 3, NOWHERE), (False,) * 4, (False,) * 4),)
@@ -108,15 +92,12 @@ def _cheapest(rows: StepRows) -> NDArray[np.int8]:
 
 @cache
 def placements(panels: int) -> tuple[Placement, ...]:
-    """Return every way to press exactly `panels` (bits): no toe without its heel, no foot on opposite panels.
-
-    All 15 sets of panels can be pressed: three and four with one and two brackets.
-    """
+    """Return every way to press exactly `panels` (bits): no toe without its heel, no foot on opposite panels."""
     pressed = [panel for panel in range(PANEL_COUNT) if panels >> panel & 1]
     found = []
-    for parts in itertools.permutations(range(len(HEEL_OF)), len(pressed)):
+    for parts in itertools.permutations(PARTS, len(pressed)):
         panel_of = dict(zip(parts, pressed, strict=True))
-        placement = tuple(panel_of.get(part, NOWHERE) for part in range(len(HEEL_OF)))
+        placement = tuple(panel_of.get(part, NOWHERE) for part in PARTS)
         feet = (placement[:2], placement[2:])
         if all(toe == NOWHERE or (heel != NOWHERE and heel + toe != OPPOSITE) for heel, toe in feet):
             found.append(placement)
@@ -128,16 +109,11 @@ def stance_after(before: Stance, hits: Placement, held: int) -> Stance:
 
     A part that presses nothing stays where it was, unless the other foot is there now or its own heel stepped away.
     """
-    holding = tuple(panel != NOWHERE and bool(held >> panel & 1) for panel in hits)
-    moved = tuple(
-        panel != NOWHERE and not (holds and was == panel)
-        for panel, holds, was in zip(hits, holding, before.at, strict=True)
-    )
-    stays = [was not in hits and not moved[heel] for was, heel in zip(before.at, HEEL_OF, strict=True)]
-    at = tuple(
-        panel if panel != NOWHERE else was if stay else NOWHERE
-        for panel, was, stay in zip(hits, before.at, stays, strict=True)
-    )
+    pressed = [panel != NOWHERE for panel in hits]
+    holding = tuple(pressed[part] and bool(held >> hits[part] & 1) for part in PARTS)
+    moved = tuple(pressed[part] and not (holding[part] and before.at[part] == hits[part]) for part in PARTS)
+    stays = [before.at[part] not in hits and not moved[HEEL_OF[part]] for part in PARTS]
+    at = tuple(hits[part] if pressed[part] else before.at[part] if stays[part] else NOWHERE for part in PARTS)
     return Stance(at, moved, holding)
 
 
@@ -154,11 +130,5 @@ def transitions(before: tuple[Stance, ...], row: StepRow) -> Transitions:
     after = tuple(dict.fromkeys(into))
     first = np.append(0, np.cumsum([into.count(stance) for stance in after]))
     pressed = np.array(hits, dtype=np.int8)
-    moves = Moves(*_arrays([before[i] for i in source]), pressed, *_arrays(into))
-    return Transitions(after, np.array(source), first, pressed, move_cost(moves, row))
-
-
-def _arrays(stances: Sequence[Stance]) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return panels, moved and holding of stances, (M, 4) each."""
-    at, moved, holding = zip(*stances, strict=True)
-    return np.array(at, dtype=np.int8), np.array(moved), np.array(holding)
+    was, now = (map(np.array, zip(*stances, strict=True)) for stances in ([before[i] for i in source], into))
+    return Transitions(after, np.array(source), first, pressed, move_cost(Moves._make([*was, pressed, *now]), row))

@@ -74,13 +74,15 @@ def move_cost(moves: Moves, row: StepRow) -> NDArray[np.float64]:
     jacked = pad.any_part(again) & moved & stepped & ~jumped
     any_jack = jacked.any(axis=1)
     was = _part_before(moves)
-    fixed_tap, tap_per_second = _bracket_tap(moves)
+    tap_beside_hold = pad.both_parts(moves.hits >= 0) & (moves.holding[:, pad.HEELS] != moves.holding[:, pad.TOES])
+    soon = pad.any_part(moves.had_moved)  # such a tap costs more the quicker it follows
+    on_mine = (moves.at >= 0) & (np.right_shift(row.mines, np.maximum(moves.at, 0)) & 1 == 1)
     cost = np.zeros((len(moves.at), 5))
-    cost[:, CONSTANT] = _mines(moves, row.mines) + _facing(moves) + _spin(moves) + _twisted(moves)
+    cost[:, CONSTANT] = MINE * on_mine.any(axis=1) + _facing(moves) + _spin(moves) + _twisted(moves)
     cost[:, CONSTANT] += _sideswitch(moves, was)
     cost[:, CONSTANT] += _hold_switch(moves, was) + _repeats(moves, jacked, stepped, row.tied)
-    cost[:, CONSTANT] += fixed_tap
-    cost[:, PER_SECOND] = _distance(moves) + tap_per_second
+    cost[:, CONSTANT] += BRACKET_TAP * (tap_beside_hold & ~soon).sum(axis=1)
+    cost[:, PER_SECOND] = _distance(moves) + BRACKET_TAP * (tap_beside_hold & soon).sum(axis=1)
     cost[:, JACK_TIME] = JACK * (any_jack & one_foot)
     if row.arrows.bit_count() >= 2:
         cost[:, BRACKET_TIME] = SLOW_BRACKET * one_foot
@@ -147,20 +149,3 @@ def _hold_switch(moves: Moves, was: NDArray[np.int64]) -> NDArray[np.float64]:
     taken = moves.holding & ((was < 0) | (was // 2 != _FOOT))
     way = np.where(moves.was_at < 0, 1.0, pad.FAR[moves.was_at, moves.hits])
     return (HOLD_SWITCH * taken * way).sum(axis=1)
-
-
-def _bracket_tap(moves: Moves) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the cost (M,) of tapping with a part of a foot whose other part holds, and the same of one per second.
-
-    It is per second where the foot stepped on the row before.
-    """
-    taps = pad.both_parts(moves.hits >= 0) & (moves.holding[:, pad.HEELS] != moves.holding[:, pad.TOES])
-    again = pad.any_part(moves.had_moved)
-    per_second, fixed = ((taps & which).sum(axis=1, dtype=np.float64) for which in (again, ~again))
-    return BRACKET_TAP * fixed, BRACKET_TAP * per_second
-
-
-def _mines(moves: Moves, mines: int) -> NDArray[np.float64]:
-    """Return the cost (M,) of standing on a panel with a mine."""
-    on_mine = (moves.at >= 0) & (np.right_shift(mines, np.maximum(moves.at, 0)) & 1 == 1)
-    return MINE * on_mine.any(axis=1)

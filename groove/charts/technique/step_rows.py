@@ -32,23 +32,14 @@ class StepRow(NamedTuple):
 
 @dataclass(frozen=True)
 class StepRows:
-    """The R rows of a dance-single chart that hold an arrow. All arrays have shape (R,).
+    """The R rows of a dance-single chart that hold an arrow. All arrays have shape (R,)."""
 
-    Attributes:
-        beats: of the first arrow of the row.
-        seconds: when the row is to be hit.
-        arrows: panels to step on: taps, lifts, heads of holds and rolls.
-        held: panels of holds that began earlier and have not ended before this row; the beat of the tail still counts.
-        mines: panels with a mine on this row or between it and the row before.
-        tied: whether a hold that began before the previous row outlasts that row: a foot was not free in between.
-    """
-
-    beats: NDArray[np.float64]
-    seconds: NDArray[np.float64]
-    arrows: NDArray[np.uint8]
-    held: NDArray[np.uint8]
-    mines: NDArray[np.uint8]
-    tied: NDArray[np.bool_]
+    beats: NDArray[np.float64]  # of the first arrow of the row
+    seconds: NDArray[np.float64]  # when the row is to be hit
+    arrows: NDArray[np.uint8]  # panels to step on: taps, lifts, heads of holds and rolls
+    held: NDArray[np.uint8]  # panels of holds that began earlier and run on; the beat of the tail still counts
+    mines: NDArray[np.uint8]  # panels with a mine on this row or between it and the row before
+    tied: NDArray[np.bool_]  # whether a hold from before the previous row outlasts that row: a foot was not free
 
     def __len__(self) -> int:
         return len(self.beats)
@@ -72,8 +63,10 @@ def step_rows(chart: Chart) -> StepRows:
     first = np.flatnonzero(np.diff(seconds, prepend=-np.inf) > SAME_INSTANT_S)
     beats = arrows.beats[first]
     panels = np.bitwise_or.reduceat(_bits(arrows.column), first)
+    mined = np.zeros(len(beats) + 1, dtype=np.uint8)  # the last place: after all rows, where mines do not matter
+    np.bitwise_or.at(mined, np.searchsorted(beats, mines.beats), _bits(mines.column))
     held, tied = _held(beats, chart_holds(judged))
-    return StepRows(beats, seconds[first], panels, held, _mines(beats, mines.beats, mines.column), tied)
+    return StepRows(beats, seconds[first], panels, held, mined[:-1], tied)
 
 
 def _bits(column: NDArray[np.int8]) -> NDArray[np.uint8]:
@@ -90,10 +83,3 @@ def _held(beats: NDArray[np.float64], holds: Holds) -> tuple[NDArray[np.uint8], 
         held[start:until_tail] |= panel
         running[start + 1 : before_tail + 1] = True
     return held, running[:-1]
-
-
-def _mines(beats: NDArray[np.float64], mine_beats: NDArray[np.float64], column: NDArray[np.int8]) -> NDArray[np.uint8]:
-    """Return the panels with mines up to every row (R,), from the row before on; mines after the last do not matter."""
-    panels = np.zeros(len(beats) + 1, dtype=np.uint8)
-    np.bitwise_or.at(panels, np.searchsorted(beats, mine_beats, side="left"), _bits(column))
-    return panels[:-1]

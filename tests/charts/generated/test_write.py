@@ -17,7 +17,7 @@ from simfile.notes import NoteData, NoteType
 from simfile.timing import Beat, TimingData
 from simfile.timing.engine import TimingEngine
 
-from groove.charts.generated.columns import JACK_S
+from groove.charts.generated.arrows import JACK_S
 from groove.charts.generated.song import Song, compose
 from groove.charts.generated.steps import STEP_STYLES
 from groove.charts.generated.write import MARKER, Pack, draw_charts, notes_text, write_library, write_song

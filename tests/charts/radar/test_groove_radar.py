@@ -22,7 +22,7 @@ from groove.charts.radar.groove_radar import RADAR_AXES, GrooveRadar, groove_rad
 from groove.charts.radar.konami import KNEE, SHIFT, radar_value
 from groove.charts.rows import played_beats
 from groove.charts.simfile.reader import read_simfile
-from tests.builders import chart_of, measures, sm_text, ssc_text, steady
+from tests.builders import chart_of, measures, read_text, sm_text, ssc_text, steady
 from tests.scans import plain_scan
 from tests.shared import SHARED
 
@@ -271,8 +271,7 @@ def test_a_note_on_a_stop_within_a_warp_counts(tmp_path) -> None:
 @pytest.mark.parametrize("notes", ["F000", "1000", measures("1000", "MM00")])
 def test_nearly_empty_charts(tmp_path, notes: str) -> None:
     # 1: only a fake, 2: one note on beat 0 (konami has no time), 3: a note and mines.
-    charts, _ = read_simfile(_write(tmp_path, notes), tmp_path)
-    for chart in charts:
+    for chart in read_text(tmp_path, sm_text([("Hard", 9, notes)]))[0]:
         radar = groove_radar(chart)
         assert np.isfinite(radar.konami).all() and np.isfinite(radar.stepmania).all()
         assert all(math.isfinite(value) for value in radar.elements.values())
@@ -282,12 +281,6 @@ def test_zero_case(tmp_path) -> None:
     radar = radar_of(tmp_path, measures("1000", "1000"), extra="#FAKES:0=8;")
     assert radar.konami.tolist() == [0] * 5 and radar.stepmania.tolist() == [0] * 5
     assert radar_of(tmp_path, "1000").konami.tolist() == [0] * 5
-
-
-def _write(folder: Path, notes: str) -> Path:
-    path = folder / "song.sm"
-    path.write_text(sm_text([("Hard", 9, notes)]))
-    return path
 
 
 def test_length_of_the_music(tmp_path) -> None:
@@ -394,9 +387,8 @@ measure = st.sampled_from([1, 2, 3, 4, 6, 8, 12, 16, 24]).flatmap(
 @settings(max_examples=150, deadline=None)
 @given(st.lists(measure, min_size=1, max_size=7), st.integers(60, 240))
 def test_radar_equals_the_slow_way(tmp_path_factory, rows: list[str], bpm: int) -> None:
-    path = tmp_path_factory.mktemp("slow") / "song.sm"
-    path.write_text(sm_text([("Hard", 9, measures(*rows))], bpms=f"0={bpm}"))
-    for chart in read_simfile(path, path.parent)[0]:
+    folder = tmp_path_factory.mktemp("slow")
+    for chart in read_text(folder, sm_text([("Hard", 9, measures(*rows))], bpms=f"0={bpm}"))[0]:
         n = chart.notes
         fields = zip(n.numerator, n.denominator, n.column, n.kind, strict=True)
         notes = [(Fraction(int(a), int(b)), int(column), NoteKind(kind)) for a, b, column, kind in fields]

@@ -11,17 +11,15 @@ import pytest
 from groove.charts.chart import Chart
 from groove.charts.radar.song_end import AFTER_RELEASE_S, AFTER_STEP_S, FARTHEST_S, last_row, with_song_end
 from groove.charts.rows import judged_notes
-from groove.charts.simfile.reader import read_simfile
-from tests.builders import measures, ssc_text, steady
+from tests.builders import measures, read_text, ssc_text, steady
 
 EMPTY = "0000 0000 0000 0000"
 
 
 def charts_of(folder: Path, *notes: str, **tags) -> list[Chart]:
     names = ("Beginner", "Easy", "Medium", "Hard", "Challenge")
-    path = folder / "song.ssc"
-    path.write_text(ssc_text([(names[i], 1, text) for i, text in enumerate(notes)], **tags))
-    return read_simfile(path, folder)[0]
+    text = ssc_text([(names[i], 1, text) for i, text in enumerate(notes)], **tags)
+    return read_text(folder, text, "song.ssc")[0]
 
 
 @pytest.mark.parametrize(
@@ -54,11 +52,10 @@ def test_all_charts_of_a_song_end_together(tmp_path) -> None:
 
 
 def test_charts_with_their_own_tempo_end_at_one_moment(tmp_path) -> None:
-    path = tmp_path / "song.ssc"
     text = ssc_text([("Easy", 1, steady(4, 8)), ("Hard", 1, steady(4, 16))])
     before, _, after = text.rpartition("#NOTES:")
-    path.write_text(f"{before}#BPMS:0=240;\n#STOPS:;\n#OFFSET:0;\n#NOTES:{after}")
-    slow, fast = read_simfile(path, tmp_path)[0]
+    text = f"{before}#BPMS:0=240;\n#STOPS:;\n#OFFSET:0;\n#NOTES:{after}"
+    slow, fast = read_text(tmp_path, text, "song.ssc")[0]
     assert slow.song_end is not None and fast.song_end == 2 * slow.song_end
     times = [chart.timing.time_at(np.array([chart.song_end]))[0] for chart in (slow, fast)]
     assert times[0] == pytest.approx(times[1])

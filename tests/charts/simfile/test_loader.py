@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from groove.charts.chart import Chart
 from groove.charts.simfile.loader import decode
-from groove.charts.simfile.reader import read_simfile
-from tests.builders import measures, sm_text, ssc_text
-
-
-def read_text(folder: Path, text: str | bytes, name: str = "song.sm") -> tuple[list[Chart], list]:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_simfile(path, folder)
+from tests.builders import measures, read_text, sm_text, ssc_text
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ from groove.charts.chart import Chart, NoteKind, Notes
 from groove.charts.generated.song import BAR
 from groove.charts.generated.write import notes_text
 from groove.charts.radar.groove_radar import GrooveRadar, groove_radar
-from groove.charts.simfile.reader import read_simfile
-from tests.builders import measures, ssc_text
+from tests.builders import measures, read_text, ssc_text
 from tests.simfile_strategies import charts
 
 tempos = st.sampled_from(["0=120", "0=60,4=240", "0=90,6=180,9.5=45"])
@@ -24,9 +23,7 @@ tempos = st.sampled_from(["0=120", "0=60,4=240", "0=90,6=180,9.5=45"])
 
 def chart_from(folder: Path, text: str) -> Chart | None:
     """Return the chart of a simfile with one, or None if it has no arrow."""
-    path = folder / "song.ssc"
-    path.write_text(text)
-    found, _ = read_simfile(path, folder)
+    found, _ = read_text(folder, text, "song.ssc")
     return found[0] if found else None
 
 

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from groove.charts.chart import Chart, NoteKind
+from groove.charts.chart import NoteKind
 from groove.charts.simfile.reader import read_simfile
-from tests.builders import chart_of, measures, sm_text, ssc_text, write_song
+from tests.builders import chart_of, measures, read_text, sm_text, ssc_text, write_song
 from tests.shared import SHARED
-
-
-def read_text(folder: Path, text: str | bytes, name: str = "song.sm") -> tuple[list[Chart], list]:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_simfile(path, folder)
 
 
 @pytest.mark.parametrize("fmt", ["sm", "ssc"])

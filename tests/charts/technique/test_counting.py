@@ -204,7 +204,7 @@ def test_a_chart_without_rows_has_zero_of_everything(tmp_path):
 
 def test_other_pads_are_refused_by_name(tmp_path):
     chart = chart_of(tmp_path, ssc_text([("Hard", 9, measures("10000000 00000001"))], steps_type="dance-double"))
-    with pytest.raises(SimfileError, match=r"dance-single charts, this one is 'dance-double': .*song\.ssc #0"):
+    with pytest.raises(SimfileError, match=r"dance-single charts, this one is 'dance-double': .*song\.ssc#0"):
         technique(chart)
 
 

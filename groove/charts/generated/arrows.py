@@ -1,4 +1,4 @@
-"""Feet of a generated chart: which rows jump or hold, and the columns, as two feet would dance them.
+"""Arrows of a generated chart: which rows jump or hold, and the columns, as two feet would dance them.
 
 Feet alternate and do not cross over; while one holds, the other plays alone; rows nearer than `JACK_S` share no column.
 Ticks are 12 a beat, times are seconds, N is the number of rows.
@@ -100,29 +100,3 @@ def walk(rows: RowPlan, jumps: NDArray[np.bool_], holds: list[int], rng: np.rand
         chosen.append(list(feet) if jumps[i] else [feet[foot]])
         before = time
     return chosen[1:]
-
-
-def write_rows(
-    grid: NDArray[np.uint8],
-    ticks: list[int],
-    columns: list[list[int]],
-    holds: list[int],
-    roll_share: float,
-    mine_share: float,
-    rng: np.random.Generator,
-) -> None:
-    """Put taps, holds and rolls on `grid` (ticks, 4).
-
-    Mines come half a beat after some single taps, in the column just left, where nothing else is.
-    """
-    rolls = rng.random(len(holds)) < roll_share
-    for tick, row, hold, roll in zip(ticks, columns, holds, rolls.tolist(), strict=True):
-        grid[tick, row] = ord("1" if not hold else "4" if roll else "2")
-        if hold:
-            grid[tick + hold, row] = ord("3")
-    mines = rng.random(len(ticks) - 1) < mine_share if mine_share else ()
-    for i in np.flatnonzero(mines).tolist():
-        tick = ticks[i] + TICKS // 2
-        single = not holds[i] and len(columns[i]) == 1
-        if single and ticks[i + 1] > tick and (grid[tick] == ord("0")).all():
-            grid[tick, columns[i][0]] = ord("M")
