@@ -74,7 +74,7 @@ def batch(
     for i, length in enumerate(lengths):
         chart[i, :length], audio[i, :length] = frames(length, (chart_seeds or range(n))[i])
     facts = labels(n, classes, seed=seed)
-    positive, negative = PairRule.fit(facts, classes, *percentiles).masks(facts)
+    positive, negative = PairRule.fit(facts, classes, percentiles).masks(facts)
     return ChartBatch(
         chart=torch.from_numpy(chart),
         audio=torch.from_numpy(audio),

@@ -12,81 +12,62 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from groove.config.schema import AugmentConfig
+from groove.features.frames import CHART_FEATURES
+
 PANEL_FEATURES = ("attacks", "holds", "hold_beats")
-TIME_FEATURES = ("seconds", "holds_")
-"""What row dropout leaves: the time that passes, and holds that go on."""
-LEFT_RIGHT = (3, 1, 2, 0)
-UP_DOWN = (0, 2, 1, 3)
+LEFT_RIGHT, UP_DOWN = (3, 1, 2, 0), (0, 2, 1, 3)
+_NOTES = np.array([not name.startswith(("seconds", "holds_")) for name in CHART_FEATURES])
+"""What row dropout takes: not the time that passes, nor holds that go on."""
 
 
 def mirror_columns(names: tuple[str, ...], panels: tuple[int, ...]) -> NDArray[np.intp]:
     """Return the column order that moves every per-panel feature of `names` to the panel given by `panels`."""
-    position = {name: i for i, name in enumerate(names)}
     order = np.arange(len(names))
     for feature in PANEL_FEATURES:
         for panel, source in enumerate(panels):
-            order[position[f"{feature}_{panel}"]] = position[f"{feature}_{source}"]
+            order[names.index(f"{feature}_{panel}")] = names.index(f"{feature}_{source}")
     return order
 
 
+_MIRRORS = tuple(mirror_columns(CHART_FEATURES, panels) for panels in (LEFT_RIGHT, UP_DOWN))
+
+
 class Augmentation(NamedTuple):
-    """What is done to one chart: columns in another order, frames emptied, a span of silent audio (or nothing)."""
+    """What is done to one chart: columns in another order, frames emptied, a span of silent audio (or nothing).
+
+    Drawn apart from applied: a process that loads a part of a batch draws for all of it, as a single one would.
+    """
 
     columns: NDArray[np.intp] | None = None
     dropped: NDArray[np.bool_] | None = None
     silent: slice | None = None
 
-
-class Augmenter:
-    """Applies each augmentation that is switched on; a pure function of the generator it is given.
-
-    Drawing is apart from applying: a process that encodes a part of a batch draws for all of it, and so does to each
-    chart what a single process would do.
-    """
-
-    def __init__(
-        self, chart_features: tuple[str, ...], mirror: bool, audio_mask: float, row_dropout: float = 0.0
-    ) -> None:
-        """Prepare for charts with columns `chart_features`.
-
-        `audio_mask` is the largest share of audio frames to silence, `row_dropout` the share of frames to empty.
-        """
-        self.mirror = mirror
-        self.audio_mask = audio_mask
-        self.row_dropout = row_dropout
-        self._notes = np.array([not name.startswith(TIME_FEATURES) for name in chart_features])
-        self._left_right = mirror_columns(chart_features, LEFT_RIGHT)
-        self._up_down = mirror_columns(chart_features, UP_DOWN)
-
-    def draw(self, frames: int, generator: np.random.Generator) -> Augmentation:
-        """Return what to do to a chart of `frames` frames."""
+    @classmethod
+    def draw(cls, settings: AugmentConfig, frames: int, generator: np.random.Generator) -> Augmentation:
+        """Return what to do to a chart of `frames` frames, a pure function of `generator`."""
         columns, dropped, silent = None, None, None
-        if self.mirror:
-            for order in (self._left_right, self._up_down):
+        if settings.mirror:
+            for order in _MIRRORS:
                 if generator.random() < 0.5:
                     columns = order if columns is None else columns[order]
-        if self.row_dropout > 0:
-            dropped = generator.random(frames) < self.row_dropout
-        if self.audio_mask > 0 and frames:
-            silent = _span(frames, self.audio_mask, generator)
-        return Augmentation(columns, dropped, silent)
+        if settings.row_dropout > 0:
+            dropped = generator.random(frames) < settings.row_dropout
+        if settings.audio_mask > 0 and frames:
+            length = int(generator.uniform(0, settings.audio_mask) * frames)
+            start = int(generator.integers(0, frames - length + 1))
+            silent = slice(start, start + length)
+        return cls(columns, dropped, silent)
 
     def apply(
-        self, chart: NDArray[np.float32], audio: NDArray[np.float32], drawn: Augmentation
+        self, chart: NDArray[np.float32], audio: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return augmented copies of `chart` (T, F) and `audio` (T, F)."""
-        if drawn.columns is not None:
-            chart = chart[:, drawn.columns]
-        if drawn.dropped is not None:
-            chart = np.where(drawn.dropped[:, None] & self._notes, np.float32(0), chart)
-        if drawn.silent is not None:
+        if self.columns is not None:
+            chart = chart[:, self.columns]
+        if self.dropped is not None:
+            chart = np.where(self.dropped[:, None] & _NOTES, np.float32(0), chart)
+        if self.silent is not None:
             audio = audio.copy()
-            audio[drawn.silent] = 0
+            audio[self.silent] = 0
         return chart, audio
-
-
-def _span(frames: int, share: float, generator: np.random.Generator) -> slice:
-    """Return one random span of at most `share` of the frames."""
-    length = int(generator.uniform(0, share) * frames)
-    start = int(generator.integers(0, frames - length + 1))
-    return slice(start, start + length)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,13 @@ from torch.utils.data import DataLoader
 
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import DataConfig
-from groove.data.augment import Augmenter
 from groove.data.dataset import ChartBatch, ChartDataset, ChartTable, EpochSampler, InOrderSampler
 from groove.data.scaler import RadarScaler
-from groove.data.slots import SimfileSlots, slot_labels
+from groove.data.slots import SimfileSlots
 from groove.data.splits import held_out
 from groove.data.triplets import ChartLabels, PairRule, fixed_triplets
 from groove.errors import LibraryError
-from groove.features.frames import CHART_FEATURES
 
-EVALUATION_BATCH = 64
 VAL_TRIPLETS_PER_ANCHOR = 16
 
 
@@ -35,19 +31,17 @@ class GrooveDataModule(L.LightningDataModule):
 
     Attributes:
         classes: class names, in order of difficulty.
-        scaler: the one `RadarScaler`, fitted on the training split.
-        rule: the `PairRule`, fitted on the training split.
-        catalogue: the library's table, one row per chart.
-        charts: the `ChartTable` of all charts; those without a class (Edit) have label -1.
+        scaler, rule: the one `RadarScaler` and the `PairRule`, fitted on the training split.
+        catalogue, charts: the library, one row per chart; those without a class (Edit) have label -1.
         split: ``train`` or ``val`` of every chart of `charts` by its song; ``unseen`` if it has no class.
-        train, val: the charts of each split.
+        train, val: the charts of each split; `tables` has both by name.
         val_triplets: (M, 3) fixed held-out triplets, indices into `val`.
         val_slots: which charts of `val` compete for the slots of one simfile.
         pair_counts: per split and class, the number of charts and of those that are no `anchors` of the rule.
     """
 
     def __init__(self, catalogue: pa.Table, store: Path, data: DataConfig, max_frames: int | None, seed: int) -> None:
-        """Split `catalogue` as `data` (a `DataConfig`) says.
+        """Split `catalogue` as `data` says.
 
         Raises:
             LibraryError: if a split has no chart of any class.
@@ -55,8 +49,7 @@ class GrooveDataModule(L.LightningDataModule):
         super().__init__()
         self.data, self.store, self.max_frames, self.seed = data, store, max_frames, seed
         self.classes = list(data.classes)
-        label_of = slot_labels(data.classes)
-        table = chart_table(catalogue, label_of, data.radar)
+        table = chart_table(catalogue, data)
         held = held_out(catalogue["identity"].to_pylist(), data.val_fraction, data.split_seed, data.fold)
         trainable = table.labels.label >= 0
         train, val = np.flatnonzero(~held & trainable), np.flatnonzero(held & trainable)
@@ -69,13 +62,14 @@ class GrooveDataModule(L.LightningDataModule):
         labels = replace(table.labels, radar=self.scaler(table.radar))
         self.catalogue, self.charts = catalogue, replace(table, labels=labels)
         self.train, self.val = self.charts.take(train), self.charts.take(val)
+        self.tables = {"train": self.train, "val": self.val}
         self.split = np.where(trainable, np.where(held, "val", "train"), "unseen").tolist()
         pairs = data.triplets
         percentiles = (pairs.positive_percentile, pairs.negative_percentile)
-        self.rule = PairRule.fit(self.train.labels, len(self.classes), *percentiles, pairs.same_difficulty_only)
+        self.rule = PairRule.fit(self.train.labels, len(self.classes), percentiles, pairs.same_difficulty_only)
         self.pair_counts = {name: self._pair_counts(table.labels) for name, table in self.tables.items()}
-        simfile, steps_type = (catalogue[name].take(val).to_pylist() for name in ("simfile", "steps_type"))
-        self.val_slots = SimfileSlots.of(list(zip(simfile, steps_type, strict=True)), data.classes)
+        rows = self.rows["val"].select(["simfile", "steps_type"]).to_pylist()
+        self.val_slots = SimfileSlots.of([f"{row['steps_type']} {row['simfile']}" for row in rows], data.classes)
         generator = np.random.default_rng(seed)
         self.val_triplets = fixed_triplets(self.rule, self.val.labels, VAL_TRIPLETS_PER_ANCHOR, generator)
 
@@ -87,21 +81,12 @@ class GrooveDataModule(L.LightningDataModule):
     @property
     def rows(self) -> dict[str, pa.Table]:
         """Return the catalogue's rows of each split by name, in the order of its table."""
-        split = np.array(self.split)
-        return {name: self.catalogue.filter(pa.array(split == name)) for name in self.tables}
-
-    @property
-    def tables(self) -> dict[str, ChartTable]:
-        """Return the table of each split by name."""
-        return {"train": self.train, "val": self.val}
+        return {name: self.catalogue.filter(pa.array(np.array(self.split) == name)) for name in self.tables}
 
     def classes_without_triplets(self, split: str) -> list[str]:
         """Return ``'Hard (2 charts)'`` for each class none of whose charts has both a positive and a negative."""
-        return [
-            f"{name} ({n['charts']} charts)"
-            for name, n in self.pair_counts[split].items()
-            if n["without_pair"] == n["charts"]
-        ]
+        counts = self.pair_counts[split].items()
+        return [f"{name} ({n['charts']} charts)" for name, n in counts if n["without_pair"] == n["charts"]]
 
     def fingerprint(self, catalogue_fingerprint: str) -> str:
         """Return a hash of everything that decides what a classifier sees: charts, split, classes, augmentation."""
@@ -118,17 +103,15 @@ class GrooveDataModule(L.LightningDataModule):
 
     def dataset(self, table: ChartTable, augment: bool = False) -> ChartDataset:
         """Return a dataset over `table`, augmented if asked."""
-        settings = self.data.augment
-        augmenter = Augmenter(CHART_FEATURES, settings.mirror, settings.audio_mask, settings.row_dropout)
-        per_anchor = self.data.triplets.per_anchor
-        return ChartDataset(table, self.store, self.rule, self.max_frames, per_anchor, augmenter if augment else None)
+        per_anchor, settings = self.data.triplets.per_anchor, self.data.augment if augment else None
+        return ChartDataset(table, self.store, self.rule, self.max_frames, per_anchor, settings)
 
     def train_dataloader(self) -> DataLoader[ChartBatch]:
         """Return this epoch's batches (made anew each epoch: `reload_dataloaders_every_n_epochs=1`)."""
-        trainer = self.trainer
+        trainer, data = self.trainer, self.data
         assert trainer is not None
-        order = (len(self.train), self.data.batch_size, self.seed, trainer.current_epoch, self.data.passes_per_epoch)
-        sampler = EpochSampler(*order, trainer.global_rank, trainer.world_size)
+        order = (data.batch_size, self.seed, trainer.current_epoch, data.passes_per_epoch)
+        sampler = EpochSampler(len(self.train), *order, trainer.global_rank, trainer.world_size)
         return _loader(self.dataset(self.train, augment=True), sampler)
 
     def val_dataloader(self) -> DataLoader[ChartBatch]:
@@ -139,8 +122,7 @@ class GrooveDataModule(L.LightningDataModule):
 
     def evaluation_loader(self, table: ChartTable, rank: int = 0, world_size: int = 1) -> DataLoader[ChartBatch]:
         """Return all charts of `table` (of several ranks: this one's batches), in order of length, not augmented."""
-        sampler = InOrderSampler(table.frames, EVALUATION_BATCH, self.seed, rank, world_size)
-        return _loader(self.dataset(table), sampler)
+        return _loader(self.dataset(table), InOrderSampler(table.frames, rank=rank, world_size=world_size))
 
 
 def _loader(dataset: ChartDataset, sampler: Any) -> DataLoader[ChartBatch]:
@@ -150,16 +132,12 @@ def _loader(dataset: ChartDataset, sampler: Any) -> DataLoader[ChartBatch]:
     return DataLoader(dataset, batch_sampler=sampler, num_workers=0, collate_fn=lambda batch: batch, generator=own)
 
 
-def chart_table(catalogue: pa.Table, label_of: Mapping[str, int], family: str) -> ChartTable:
-    """Return `catalogue` as a `ChartTable` with unscaled radars of `family` (konami or stepmania)."""
-    radar = np.stack([catalogue[f"{family}_{axis}"].to_numpy() for axis in RADAR_AXES], axis=1).astype(np.float64)
+def chart_table(catalogue: pa.Table, data: DataConfig) -> ChartTable:
+    """Return `catalogue` as a `ChartTable` with the classes of `data` (else -1) and unscaled radars of its family."""
+    radar = np.stack([catalogue[f"{data.radar}_{axis}"].to_numpy() for axis in RADAR_AXES], axis=1).astype(np.float64)
     _, song = np.unique(catalogue["identity"].to_pylist(), return_inverse=True)
+    label_of = {slot: index for index, slots in enumerate(data.classes.values()) for slot in slots}
     label = np.array([label_of.get(slot, -1) for slot in catalogue["difficulty"].to_pylist()], dtype=np.int64)
-    return ChartTable(
-        catalogue["chart_id"].to_pylist(),
-        catalogue["chart_path"].to_pylist(),
-        catalogue["audio_path"].to_pylist(),
-        catalogue["frames"].to_numpy(),
-        radar,
-        ChartLabels(radar, label, song.astype(np.int64)),
-    )
+    name, chart, audio = (catalogue[column].to_pylist() for column in ("chart_id", "chart_path", "audio_path"))
+    labels = ChartLabels(radar, label, song.astype(np.int64))
+    return ChartTable(name, chart, audio, catalogue["frames"].to_numpy(), radar, labels)

@@ -5,8 +5,8 @@ Dimension letters: B charts of a batch, T frames (padded), F features, M triplet
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
-from groove.data.augment import Augmentation, Augmenter
+from groove.config.schema import AugmentConfig
+from groove.data.augment import Augmentation
 from groove.data.triplets import ChartLabels, PairRule, draw_triplets
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.store import load_array
@@ -29,12 +31,8 @@ _OPEN_ARRAYS = 8192
 class ChartTable:
     """The catalogue's columns that training needs, one entry per chart (N).
 
-    Attributes:
-        chart_id: names for messages and exports.
-        chart_path, audio_path: arrays in the store; an empty audio path means that there is no audio.
-        frames: (N,) length in frames.
-        radar: (N, R) unscaled values of the chosen family.
-        labels: scaled radar, class and song of each chart.
+    The paths are of arrays in the store, an empty one of audio that is missing; `frames` (N,) are lengths, `radar`
+    (N, R) unscaled values of the chosen family, `labels` hold the scaled ones.
     """
 
     chart_id: list[str]
@@ -49,18 +47,12 @@ class ChartTable:
 
     def take(self, index: NDArray[np.intp]) -> ChartTable:
         """Return the rows at `index`."""
-        return ChartTable(
-            [self.chart_id[i] for i in index],
-            [self.chart_path[i] for i in index],
-            [self.audio_path[i] for i in index],
-            self.frames[index],
-            self.radar[index],
-            self.labels.take(index),
-        )
+        name, chart, audio = ([x[i] for i in index] for x in (self.chart_id, self.chart_path, self.audio_path))
+        return ChartTable(name, chart, audio, self.frames[index], self.radar[index], self.labels.take(index))
 
 
 class BatchRequest(NamedTuple):
-    """What a sampler asks of the dataset: charts, where the randomness of this batch starts, and which part to load.
+    """What a sampler asks of the dataset: charts, and where the randomness of this batch starts.
 
     A process that trains with others loads the charts at the positions ``rank, rank + world_size, ...`` of `indices`.
     """
@@ -75,8 +67,7 @@ class BatchRequest(NamedTuple):
 class ChartBatch:
     """B charts, encoded once; anchors, positives and negatives are indices into them.
 
-    A process that trains with others has the frames of b charts, those at `own`, and the labels of all B; a single one
-    has all of both.
+    A process that trains with others has the frames of b charts, those at `own`, and the labels of all B.
 
     Attributes:
         chart: (b, T, F) chart frames, zero where padded.
@@ -110,18 +101,17 @@ class ChartBatch:
 
 @dataclass
 class ChartDataset(Dataset[ChartBatch]):
-    """Reads charts of `table` from the store, a batch at a time (`__getitems__`), memory-mapped and float16 on disk.
-
-    Charts longer than `max_frames` are cut there (None: never).
-    """
+    """Reads charts of `table`, cut at `max_frames`, from the store's float16 arrays, memory-mapped, by the batch."""
 
     table: ChartTable
     store: Path
     rule: PairRule
     max_frames: int | None = None
     per_anchor: int = 4
-    augmenter: Augmenter | None = None
-    _arrays: dict[str, NDArray[np.float16]] = field(default_factory=dict, repr=False)
+    augment: AugmentConfig | None = None
+
+    def __post_init__(self) -> None:
+        self._array = lru_cache(_OPEN_ARRAYS)(partial(load_array, self.store))
 
     def __len__(self) -> int:
         return len(self.table)
@@ -131,16 +121,20 @@ class ChartDataset(Dataset[ChartBatch]):
         generator = np.random.default_rng(request.seed)
         index = np.asarray(request.indices, dtype=np.intp)
         own = np.arange(request.rank, len(index), request.world_size)
-        drawn = [self._drawn(i, generator) for i in index]
-        pairs = [self._frames(index[k], drawn[k]) for k in own]
+        drawn = [Augmentation()] * len(index)
+        if self.augment:
+            frames = np.minimum(self.table.frames[index], self.max_frames or np.inf).astype(int)
+            drawn = [Augmentation.draw(self.augment, int(n), generator) for n in frames]
+        pairs = [drawn[k].apply(*self._frames(index[k])) for k in own]
+        chart, audio = ([torch.from_numpy(x) for x in part] for part in zip(*pairs, strict=True))
         labels = self.table.labels.take(index)
         positive, negative = self.rule.masks(labels)
         triplets = draw_triplets(positive, negative, self.per_anchor, generator)
         return ChartBatch(
-            chart=_pad([chart for chart, _ in pairs]),
-            audio=_pad([audio for _, audio in pairs]),
+            chart=pad_sequence(chart, batch_first=True),
+            audio=pad_sequence(audio, batch_first=True),
             has_audio=torch.tensor([float(bool(self.table.audio_path[i])) for i in index[own]]),
-            lengths=torch.tensor([len(chart) for chart, _ in pairs]),
+            lengths=torch.tensor([len(x) for x in chart]),
             own=torch.from_numpy(own),
             label=torch.from_numpy(labels.label),
             radar=torch.from_numpy(labels.radar.astype(np.float32)),
@@ -150,35 +144,14 @@ class ChartDataset(Dataset[ChartBatch]):
             negative=torch.from_numpy(negative),
         )
 
-    def _drawn(self, i: int, generator: np.random.Generator) -> Augmentation | None:
-        """Return what to do to chart `i`."""
-        if self.augmenter is None:
-            return None
-        return self.augmenter.draw(min(int(self.table.frames[i]), self.max_frames or sys.maxsize), generator)
-
-    def _frames(self, i: int, drawn: Augmentation | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return chart (T, F) and audio (T, F) of chart `i`, cut and augmented."""
+    def _frames(self, i: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return chart (T, F) and audio (T, F) of chart `i`, cut."""
         chart = self._array(self.table.chart_path[i])[: self.max_frames].astype(np.float32)
         audio = np.zeros((len(chart), len(AUDIO_FEATURES)), dtype=np.float32)
         if path := self.table.audio_path[i]:
             stored = self._array(path)[: len(chart)]
             audio[: len(stored)] = stored
-        return self.augmenter.apply(chart, audio, drawn) if self.augmenter and drawn else (chart, audio)
-
-    def _array(self, path: str) -> NDArray[np.float16]:
-        if path not in self._arrays:
-            if len(self._arrays) >= _OPEN_ARRAYS:
-                self._arrays.clear()
-            self._arrays[path] = load_array(self.store, path)
-        return self._arrays[path]
-
-
-def _pad(sequences: list[NDArray[np.float32]]) -> Tensor:
-    """Stack sequences (T_i, F) into (B, max T, F), zeros after each end."""
-    out = np.zeros((len(sequences), max(len(s) for s in sequences), sequences[0].shape[1]), dtype=np.float32)
-    for row, sequence in zip(out, sequences, strict=True):
-        row[: len(sequence)] = sequence
-    return torch.from_numpy(out)
+        return chart, audio
 
 
 @dataclass(frozen=True)
@@ -212,17 +185,13 @@ class EpochSampler:
 
 
 class InOrderSampler:
-    """Batches in the table's order of length (short ones together), for evaluation."""
+    """Batches of charts of `frames` (N,) frames, short ones together; of several ranks each has every W-th batch."""
 
-    def __init__(
-        self, frames: NDArray[np.int64], batch_size: int, seed: int = 0, rank: int = 0, world_size: int = 1
-    ) -> None:
-        """Plan batches over charts of `frames` (N,) frames; of several ranks each gets every `world_size`-th batch."""
+    def __init__(self, frames: NDArray[np.int64], batch_size: int = 64, rank: int = 0, world_size: int = 1) -> None:
         self.order = np.argsort(frames, kind="stable")
         if world_size > 1:
             batch_size = max(1, min(batch_size, len(self.order) // world_size))  # no rank without a batch
-        self.batch_size, self.seed = batch_size, seed
-        self.starts = range(0, len(self.order), batch_size)[rank::world_size]
+        self.batch_size, self.starts = batch_size, range(0, len(self.order), batch_size)[rank::world_size]
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -230,4 +199,4 @@ class InOrderSampler:
     def __iter__(self):
         """Yield one `BatchRequest` per batch."""
         for start in self.starts:
-            yield BatchRequest(self.order[start : start + self.batch_size].tolist(), (self.seed, start))
+            yield BatchRequest(self.order[start : start + self.batch_size].tolist(), (start,))

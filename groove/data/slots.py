@@ -14,29 +14,18 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 
-def slot_labels(classes: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Return the class index of each difficulty slot that `classes` names."""
-    return {slot: index for index, slots in enumerate(classes.values()) for slot in slots}
-
-
 @dataclass(frozen=True)
 class SimfileSlots:
-    """N charts and what they share.
-
-    Attributes:
-        simfile: (N,) a number per simfile and kind of steps; charts of one number compete for its slots.
-        capacity: (C,) how many slots fold into each class.
-    """
+    """Of N charts a number of the simfile whose slots they compete for, and the class of each slot of a simfile."""
 
     simfile: NDArray[np.int64]
-    capacity: NDArray[np.int64]
+    slots: NDArray[np.int64]
 
     @classmethod
-    def of(cls, keys: Sequence[object], classes: Mapping[str, Sequence[str]]) -> SimfileSlots:
-        """Return the slots of charts whose simfiles are `keys`; `classes` are the slots by class (`data.classes`)."""
-        number = {key: index for index, key in enumerate(dict.fromkeys(keys))}
-        codes = np.array([number[key] for key in keys], dtype=np.int64)
-        return cls(codes, np.array([len(slots) for slots in classes.values()], dtype=np.int64))
+    def of(cls, keys: Sequence[str], classes: Mapping[str, Sequence[str]]) -> SimfileSlots:
+        """Return the slots of charts of the simfiles (and kinds of steps) `keys`; `classes` as `data.classes`."""
+        _, simfile = np.unique(keys, return_inverse=True)
+        return cls(simfile, np.repeat(np.arange(len(classes)), [len(slots) for slots in classes.values()]))
 
     def share(self, expected: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the classes (N,) that fill no slot twice and are nearest to `expected` (N,), the mean class of each.
@@ -46,11 +35,9 @@ class SimfileSlots:
         of them as often as needed.
         """
         labels = np.empty(len(self.simfile), dtype=np.int64)
-        slots = np.repeat(np.arange(len(self.capacity)), self.capacity)
-        order = np.argsort(self.simfile, kind="stable")
-        starts = np.flatnonzero(np.diff(self.simfile[order], prepend=-1))
-        for charts in np.split(order, starts[1:]):
-            own = np.tile(slots, -(-len(charts) // len(slots)))
+        ends = np.cumsum(np.bincount(self.simfile))
+        for charts in np.split(np.argsort(self.simfile, kind="stable"), ends[:-1]):
+            own = np.tile(self.slots, -(-len(charts) // len(self.slots)))
             chart, slot = linear_sum_assignment((expected[charts, None] - own) ** 2)
             labels[charts[chart]] = own[slot]
         return labels

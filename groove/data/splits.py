@@ -23,7 +23,7 @@ def held_out(identities: Sequence[str], val_fraction: float, seed: int, fold: in
     Raises:
         LibraryError: if there are fewer than two songs, so that nothing could be held out.
     """
-    songs = sorted(set(identities), key=lambda identity: _rank(identity, seed))
+    songs = sorted(set(identities), key=lambda identity: hashlib.sha256(f"{seed}:{identity}".encode()).hexdigest())
     if len(songs) < 2:
         raise LibraryError(f"{len(songs)} song with usable charts: at least two are needed, one of them to hold out")
     share = val_fraction * len(songs)
@@ -31,7 +31,3 @@ def held_out(identities: Sequence[str], val_fraction: float, seed: int, fold: in
     last = min(max(first + 1, round((fold + 1) * share)), len(songs) - (fold == 0))
     chosen = set(songs[first:last])
     return np.array([identity in chosen for identity in identities])
-
-
-def _rank(identity: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}:{identity}".encode()).hexdigest()

@@ -2,15 +2,11 @@
 
 A network that reads every note should know a chart's difficulty better than a forest that knows twenty of its counts.
 The trees train on a run's training charts and are tested on its held-out ones, with scikit-learn's default settings.
-Neither title, pack nor meter is among the counts.
-
-Dimension letters: N training charts, M held-out charts, F = 20 counted features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -27,52 +23,38 @@ COUNTED = (
     *("konami_freeze_share", "konami_freeze_beats", "konami_chaos_degree"),
     *("stepmania_peak_arrows", "stepmania_fine_rows"),
 )
-"""Columns of the catalogue; `groove.charts.radar.groove_radar` and `groove.features.record` count them."""
-_TREES = 300
-_LARGEST = float(np.finfo(np.float32).max)
-"""What a forest can hold; a chart of a broken tempo may exceed it."""
-MODELS: Mapping[str, Callable[[], Any]] = {
-    "random_forest": lambda: RandomForestClassifier(_TREES, random_state=0),
-    "boosted_trees": lambda: HistGradientBoostingClassifier(random_state=0),
-}
+"""Columns of the catalogue; neither title, pack nor meter is among them."""
+_LARGEST = float(np.finfo(np.float32).max)  # what a forest can hold; a chart of a broken tempo may exceed it
 
 
 def counted_features(rows: pa.Table) -> NDArray[np.float64]:
-    """Return the `COUNTED` columns of a catalogue's `rows`, shape (N, F), NaN as 0 and infinity as the largest float32.
-
-    The features are raw counts, BPM, beats, seconds and rates per minute: a tree needs no common scale.
-    """
+    """Return the `COUNTED` columns of a catalogue's `rows`, (N, 20), NaN as 0, infinity as the largest float32."""
     columns = np.column_stack([rows[name].to_numpy().astype(np.float64) for name in COUNTED])
     return np.clip(np.nan_to_num(columns), -_LARGEST, _LARGEST)
 
 
 class TreeReferences(NamedTuple):
-    """Accuracies by name of `MODELS`: chart by chart, and jointly per simfile (each slot used once)."""
+    """Accuracies by name of the model: chart by chart, and jointly per simfile (each slot used once)."""
 
     by_chart: dict[str, float]
     by_song: dict[str, float]
 
 
 def tree_references(data: GrooveDataModule, threads: int = 1) -> TreeReferences:
-    """Return the accuracies of `MODELS` on the held-out charts of `data`.
-
-    Each is a function of the charts alone, so runs of one split have the same. Where all training charts are of one
-    class, every held-out chart is given that class.
-    """
+    """Return the accuracies of both models on the held-out charts of `data`, a function of the charts alone."""
     x, y = counted_features(data.rows["train"]), data.train.labels.label
     held_x, held_y = counted_features(data.rows["val"]), data.val.labels.label
+    forest = RandomForestClassifier(300, random_state=0)
+    boosted = HistGradientBoostingClassifier(random_state=0)
     found = TreeReferences({}, {})
     with threadpoolctl.threadpool_limits(threads):
-        for name, new in MODELS.items():
-            model = new().fit(x, y)
-            joint = data.val_slots.share(_expected(model, held_x))
+        for name, model in (("random_forest", forest), ("boosted_trees", boosted)):
+            model.fit(x, y)
+            if len(model.classes_) == 1:  # boosted trees tell two columns apart even then
+                expected = np.full(len(held_x), float(model.classes_[0]))
+            else:
+                expected = model.predict_proba(held_x) @ model.classes_.astype(np.float64)
+            joint = data.val_slots.share(expected)
             found.by_chart[name] = float((model.predict(held_x) == held_y).mean())
             found.by_song[name] = float((joint == held_y).mean())
     return found
-
-
-def _expected(model: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean class index (M,) of charts `x` (M, F), by the probabilities of all classes that `model` met."""
-    if len(model.classes_) == 1:  # boosted trees tell two columns apart even then
-        return np.full(len(x), float(model.classes_[0]))
-    return model.predict_proba(x) @ model.classes_.astype(np.float64)

@@ -4,7 +4,6 @@ A pair (both charts of one class, of different songs) is a *positive* when its r
 `positive_percentile` of its class's pairs, a *negative* when among the farthest (100 - `negative_percentile`). A higher
 negative percentile means negatives that are farther in radar space, so easier ones (the source document says harder);
 hardness is decided in embedding space, by the miners of `groove.model.mining`.
-
 Dimension letters: N charts, B charts of a batch, M triplets, R radar axes.
 """
 
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 
 from groove.data.scaler import radar_distances
 
+Mask = NDArray[np.bool_]
 _EXACT_CHARTS = 3000
-"""Percentiles of larger classes are estimated on random pairs; up to here on all pairs (4.5 million)."""
+"""Percentiles of larger classes are estimated on random pairs, of up to so many on all pairs (4.5 million)."""
 _MOST_CHARTS = 4096
 """What compares every chart of a split with every other takes so many, at random, of a larger one."""
 _SAMPLED_PAIRS = 1_000_000
@@ -56,47 +56,39 @@ class PairRule:
 
     @classmethod
     def fit(
-        cls,
-        charts: ChartLabels,
-        classes: int,
-        positive_percentile: float,
-        negative_percentile: float,
-        same_difficulty_only: bool = True,
+        cls, charts: ChartLabels, classes: int, percentiles: tuple[float, float], same_difficulty_only: bool = True
     ) -> PairRule:
-        """Measure the percentiles on the pairs of `charts` (the training split)."""
+        """Measure the `percentiles` (positive, negative) on the pairs of `charts` (the training split)."""
         bounds = np.full((2, classes), np.nan)
         for c in range(classes):
             members = charts.label == c if same_difficulty_only else charts.label >= 0
             part = charts.take(np.flatnonzero(members))
             sampled = len(part) > _EXACT_CHARTS
-            distances = _sampled_distances(part) if sampled else _pair_distances(part)
+            if sampled:
+                distances = _sampled_distances(part)
+            else:
+                pairs = np.triu(part.song[:, None] != part.song[None, :], k=1)
+                distances = radar_distances(part.radar, part.radar)[pairs]
             if len(distances):
-                bounds[:, c] = np.percentile(distances, [positive_percentile, negative_percentile])
+                bounds[:, c] = np.percentile(distances, percentiles)
             if sampled:
                 bounds[:, c] += [_ROUNDING, -_ROUNDING]
         return cls(bounds[0], bounds[1], same_difficulty_only)
 
-    def masks(
-        self, charts: ChartLabels, others: ChartLabels | None = None
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def masks(self, charts: ChartLabels, others: ChartLabels | None = None) -> tuple[Mask, Mask]:
         """Return which of `others` (M, default `charts`) are positives and negatives of `charts` (N): two (N, M)."""
         others = charts if others is None else others
         distance = radar_distances(charts.radar, others.radar)
-        allowed = (charts.song[:, None] != others.song[None, :]) & (charts.label >= 0)[:, None]
-        if self.same_difficulty_only:
-            allowed &= charts.label[:, None] == others.label[None, :]
-        else:
-            allowed &= (others.label >= 0)[None, :]
+        own, other = charts.label[:, None], others.label[None, :]
+        comparable = own == other if self.same_difficulty_only else other >= 0
+        allowed = (charts.song[:, None] != others.song[None, :]) & (own >= 0) & comparable
         anchor_class = np.maximum(charts.label, 0)
         positive = allowed & (distance <= self.nearest[anchor_class][:, None])
         negative = allowed & (distance >= self.farthest[anchor_class][:, None])
         return positive, negative & ~positive
 
-    def anchors(self, charts: ChartLabels, block: int = 1024) -> NDArray[np.bool_]:
-        """Return which charts have both a positive and a negative among the charts of `_sample`, (N,).
-
-        In blocks, so that memory stays O(block N).
-        """
+    def anchors(self, charts: ChartLabels, block: int = 1024) -> Mask:
+        """Return which charts have both a positive and a negative among those of `_sample`, (N,), in blocks."""
         others = charts.take(_sample(len(charts)))
         found = np.zeros(len(charts), dtype=bool)
         for rows in np.split(np.arange(len(charts)), range(block, len(charts), block)):
@@ -105,29 +97,15 @@ class PairRule:
         return found
 
 
-def _pair_distances(charts: ChartLabels) -> NDArray[np.float64]:
-    """Return the radar distances of all pairs of different songs."""
-    upper = np.triu(charts.song[:, None] != charts.song[None, :], k=1)
-    return radar_distances(charts.radar, charts.radar)[upper]
-
-
 def _sampled_distances(charts: ChartLabels) -> NDArray[np.float64]:
-    """Return the radar distances of `_SAMPLED_PAIRS` random pairs of different songs, the same ones at every call.
+    """Return the radar distances of the pairs of different songs among `_SAMPLED_PAIRS` random ones, always the same.
 
     Pairs of a random subset of the charts would not do: they share charts, so that 4.5 million pairs of 3000 charts
     miss a percentile by up to a point.
     """
-    generator = np.random.default_rng(0)
-    charts = charts.take(np.argsort(charts.song, kind="stable"))
-    start = np.searchsorted(charts.song, charts.song)
-    others = len(charts) - (np.searchsorted(charts.song, charts.song, side="right") - start)
-    if not others.any():
-        return np.zeros(0)
-    total = np.cumsum(others)  # a chart is drawn as often as it has partners, then one of them
-    one = np.searchsorted(total, generator.integers(total[-1], size=_SAMPLED_PAIRS), side="right")
-    after = len(charts) - others[one] + start[one]  # the first chart behind its own song
-    other = (after + generator.integers(others[one])) % len(charts)
-    return np.linalg.norm(charts.radar[one] - charts.radar[other], axis=1)
+    one, other = np.random.default_rng(0).integers(len(charts), size=(2, _SAMPLED_PAIRS))
+    apart = charts.song[one] != charts.song[other]
+    return np.linalg.norm(charts.radar[one[apart]] - charts.radar[other[apart]], axis=1)
 
 
 def _sample(charts: int) -> NDArray[np.intp]:
@@ -145,33 +123,19 @@ def fixed_triplets(
     return rows[draw_triplets(*rule.masks(charts.take(rows)), per_anchor, generator)]
 
 
-def draw_triplets(
-    positive: NDArray[np.bool_], negative: NDArray[np.bool_], per_anchor: int, generator: np.random.Generator
-) -> NDArray[np.int64]:
-    """Draw up to `per_anchor` triplets for every anchor that has a positive and a negative.
+def draw_triplets(positive: Mask, negative: Mask, per_anchor: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Draw `per_anchor` triplets (M, 3) for every anchor that has a positive and a negative.
 
-    Args:
-        positive: (B, B), row = anchor.
-        negative: (B, B).
-        per_anchor: triplets per anchor; candidates repeat only after all have been used.
-        generator: source of randomness.
-
-    Returns:
-        (M, 3) indices of anchor, positive, negative. Negatives are drawn with weights inverse to how many anchors they
-        serve, so that a few extreme charts (hubs) do not become everyone's negative.
+    Rows of `positive` and `negative` (B, B) are anchors. Candidates repeat only after all have been used; their weights
+    are inverse to how many anchors they serve, so that a few extreme charts (hubs) do not become everyone's negative.
     """
     anchors = np.flatnonzero(positive.any(axis=1) & negative.any(axis=1))
-    if len(anchors) == 0:
-        return np.zeros((0, 3), dtype=np.int64)
-    p = _draw(positive[anchors], per_anchor, generator)
-    n = _draw(negative[anchors], per_anchor, generator)
-    return np.stack([np.repeat(anchors, per_anchor), p.ravel(), n.ravel()], axis=1).astype(np.int64)
-
-
-def _draw(mask: NDArray[np.bool_], count: int, generator: np.random.Generator) -> NDArray[np.intp]:
-    """Draw `count` columns per row of `mask` (A, B) by Gumbel keys, distinct while candidates last -> (A, count)."""
-    weight = -np.log(np.maximum(mask.sum(axis=0), 1))
-    keys = np.where(mask, weight[None, :] + generator.gumbel(size=mask.shape), -np.inf)
-    order = np.argsort(-keys, axis=1, kind="stable")
-    candidates = mask.sum(axis=1)
-    return np.take_along_axis(order, np.arange(count)[None, :] % candidates[:, None], axis=1)
+    triplets = np.empty((len(anchors), per_anchor, 3), dtype=np.int64)
+    triplets[:, :, 0] = anchors[:, None]
+    for role, mask in ((1, positive[anchors]), (2, negative[anchors])):
+        weight = -np.log(np.maximum(mask.sum(axis=0), 1))
+        keys = np.where(mask, weight[None, :] + generator.gumbel(size=mask.shape), -np.inf)  # of Gumbel's trick
+        order = np.argsort(-keys, axis=1, kind="stable")
+        turn = np.arange(per_anchor)[None, :] % mask.sum(axis=1)[:, None]
+        triplets[:, :, role] = np.take_along_axis(order, turn, axis=1)
+    return triplets.reshape(-1, 3)

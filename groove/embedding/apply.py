@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 from groove.config.schema import FeaturesConfig
 from groove.data.datamodule import chart_table
 from groove.data.dataset import ChartTable
-from groove.data.slots import slot_labels
 from groove.data.triplets import ChartLabels
 from groove.embedding.embedded import EmbeddedLibrary, Provenance
 from groove.embedding.encode import OnStep, encode
@@ -80,6 +79,6 @@ def _reasons(catalogue: Catalogue, simfile: Path) -> str:
 def scaled_table(trained: TrainedModel, catalogue: pa.Table) -> ChartTable:
     """Return the charts of `catalogue` with classes and scaled radars as `trained` knows them."""
     data = trained.settings.data
-    table = chart_table(catalogue, slot_labels(data.classes), data.radar)
+    table = chart_table(catalogue, data)
     labels = ChartLabels(trained.scaler(table.radar), table.labels.label, table.labels.song)
     return ChartTable(table.chart_id, table.chart_path, table.audio_path, table.frames, table.radar, labels)

@@ -82,7 +82,5 @@ def untrained(trained: TrainedModel, seed: int = 0) -> LateFusionClassifier:
         model = LateFusionClassifier(
             classes=len(trained.classes), frames_per_beat=frames_per_beat, **trained.settings.model.arguments
         )
-    encoder = trained.model.audio_encoder
-    model.set_audio_statistics(encoder.mean[:-1], encoder.std[:-1])
-    model.rank_counts_as(trained.model)
+    model.load_state_dict(dict(trained.model.named_buffers()), strict=False)
     return model.eval()

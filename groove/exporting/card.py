@@ -21,7 +21,7 @@ from groove.errors import RunError
 from groove.exporting.onnx_encoder import TOLERANCE, OnnxCheck, input_names
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES
-from groove.runs import columns
+from groove.runs import metric_columns as columns
 from groove.runs.layout import CARD_FILE, INFO_FILE, LAST, METRICS_FILE, RETRIEVAL_FILE, VERDICT_FILE
 
 LICENSE_NOTE = (

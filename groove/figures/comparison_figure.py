@@ -18,27 +18,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STATES = {HEALTHY_ABOVE: "healthy >", MOVING_ABOVE: "moving >", RIGID_ABOVE: "rigid >"}
-ZERO = {0.0: ""}
 LABEL_POINTS = 8
 LINE_INCHES = 1.3 * LABEL_POINTS / 72
-LETTERS = 40
-"""Of a label in one line."""
+LETTERS = 40  # of a label in one line
+GAINS = tuple(f"gain_{layer}_{when}" for layer in ("pooled", "projection") for when in ("before", "after"))
 COMPARED: tuple[tuple[str, tuple[str, ...], dict[float, str]], ...] = (
     ("accuracy", ("accuracy_epoch0", "accuracy_lowest", "accuracy_final"), {}),
     ("pooled cosine with epoch 0 (final)", ("pooled_cosine",), STATES),
-    ("held-out triplet margin", ("margin_before", "margin_after"), ZERO),
-    (
-        "held-out retrieval gain",
-        ("gain_pooled_before", "gain_pooled_after", "gain_projection_before", "gain_projection_after"),
-        ZERO,
-    ),
+    ("held-out triplet margin", ("margin_before", "margin_after"), {0.0: ""}),
+    ("held-out retrieval gain", GAINS, {0.0: ""}),
 )
-MARKS: tuple[tuple[str, int, Any, str], ...] = (
-    ("o", 7, "none", "epoch 0, mean of the runs"),
-    ("o", 9, "full", "end, mean of the runs"),
-    (".", 8, "full", "end, each run"),
-)
-"""Marker, size, filling and meaning of the points of ``plane.png``."""
+START: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 7, "fillstyle": "none"}
+END: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 9}
+RUN: dict[str, Any] = {"linestyle": "", "marker": ".", "markersize": 8}
+MARKS = {"epoch 0, mean of the runs": START, "end, mean of the runs": END, "end, each run": RUN}  # of plane.png
 
 
 def write_figures(frame: pd.DataFrame, folder: Path) -> None:
@@ -51,7 +44,8 @@ def write_figures(frame: pd.DataFrame, folder: Path) -> None:
 def comparison_figure(groups: list[Group]) -> Figure:
     """Return four panels over `groups` of runs: a point per run, mean and standard deviation as a bar."""
     names = [_label(group) for group in groups]
-    height = max(6.0, 1.5 + len(groups) * max(1.1, 0.3 + LINE_INCHES * max(map(_line_count, names))))
+    lines = 1 + max(name.count("\n") for name in names)
+    height = max(6.0, 1.5 + len(groups) * max(1.1, 0.3 + LINE_INCHES * lines))
     figure = new_figure(16.0, height)
     for axes, (title, keys, levels) in zip(figure.subplots(1, 4, sharey=True), COMPARED, strict=True):
         axes.set_title(title, fontsize=11)
@@ -62,8 +56,12 @@ def comparison_figure(groups: list[Group]) -> Figure:
         for number, key in enumerate(keys):
             axes.plot([], [], "o", color=f"C{number}", label=key)
             for position, group in enumerate(groups):
+                values, color = group.rows[key].dropna(), f"C{number}"
                 y = position + 0.6 * ((number + 0.5) / len(keys) - 0.5)
-                _points(axes, group.rows[key].dropna(), y, f"C{number}")
+                axes.plot(values, [y] * len(values), "o", color=color, alpha=0.5, markersize=5)
+                if len(values) > 1:
+                    spread = {"xerr": values.std(), "fmt": "|", "capsize": 4, "markersize": 12}
+                    axes.errorbar(values.mean(), y, color=color, **spread)
         axes.grid(alpha=0.3, axis="x")
         for edge in range(1, len(groups)):
             axes.axhline(edge - 0.5, color="0.85", linewidth=1)
@@ -73,16 +71,10 @@ def comparison_figure(groups: list[Group]) -> Figure:
     return figure
 
 
-def _points(axes: Axes, values: pd.Series, y: float, color: str) -> None:
-    axes.plot(values, [y] * len(values), "o", color=color, alpha=0.5, markersize=5)
-    if len(values) > 1:
-        axes.errorbar(values.mean(), y, xerr=values.std(), fmt="|", color=color, capsize=4, markersize=12)
-
-
 def plane_figure(groups: list[Group]) -> Figure:
     """Return accuracy against retrieval gain: per group an arrow from epoch 0 to the mean end, and a point per run."""
     names = [_label(group) for group in groups]
-    legend = 1.5 + LINE_INCHES * sum(_line_count(name) + 0.6 for name in names)
+    legend = 1.5 + LINE_INCHES * sum(name.count("\n") + 1.6 for name in names)
     figure = new_figure(14.0, max(7.0, legend), "accuracy against retrieval: from epoch 0 to the end")
     for axes, layer in zip(figure.subplots(1, 2, sharey=True), ("pooled", "projection"), strict=True):
         for number, (name, group) in enumerate(zip(names, groups, strict=True)):
@@ -93,8 +85,8 @@ def plane_figure(groups: list[Group]) -> Figure:
     left, right = figure.axes
     left.set_ylabel("held-out accuracy of the own head")
     if right.get_legend_handles_labels()[0]:
-        for marker, size, fill, text in MARKS:
-            right.plot([], [], marker, markersize=size, fillstyle=fill, color=GREY, label=text)
+        for text, mark in MARKS.items():
+            right.plot([], [], color=GREY, label=text, **mark)
         right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
     return figure
 
@@ -106,18 +98,11 @@ def _arrow(axes: Axes, rows: pd.DataFrame, layer: str, color: str, name: str) ->
         return
     start, end = starts.mean(), ends.mean()
     axes.annotate("", tuple(end), tuple(start), arrowprops={"arrowstyle": "->", "color": color, "alpha": 0.6})
-    axes.plot(*start, "o", color=color, markersize=7, fillstyle="none")  # an arrow alone sets no limits
-    axes.plot(*end, "o", color=color, markersize=9, label=name)
-    axes.plot(ends.iloc[:, 0], ends.iloc[:, 1], ".", color=color, alpha=0.6, markersize=8)
+    axes.plot(*start, color=color, **START)  # an arrow alone sets no limits
+    axes.plot(*end, color=color, label=name, **END)
+    axes.plot(*ends.to_numpy().T, color=color, alpha=0.6, **RUN)
 
 
 def _label(group: Group) -> str:
-    """Return the label of `group` letter by letter: in one line, or each of its lines folded."""
-    if len(group.lines) <= LETTERS:
-        return verbatim(" ".join(line.strip() for line in group.lines.split("\n")))
-    lines = [part for line in group.lines.split("\n") for part in textwrap.wrap(line, LETTERS, subsequent_indent="  ")]
+    lines = (textwrap.fill(line, LETTERS, subsequent_indent="  ") for line in (group.name, *group.settings))
     return verbatim("\n".join(lines))
-
-
-def _line_count(text: str) -> int:
-    return text.count("\n") + 1

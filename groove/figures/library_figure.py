@@ -23,16 +23,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LIBRARY_FIGURE_VERSION = 1
-"""To be raised when the drawing changes."""
-REASONS = 9
-"""So many reasons have a bar of their own, the others share one."""
-REASON_WIDTH = 58
-"""Letters in a line of a reason."""
+LIBRARY_FIGURE_VERSION = 1  # to be raised when the drawing changes
+REASONS = 9  # so many reasons have a bar of their own, the others share one
+REASON_WIDTH = 58  # letters in a line of a reason
 WITH_AUDIO, WITHOUT_AUDIO, LEFT_OUT = "tab:blue", "#c6d5e6", "tab:red"
 SLOT_COLORS = ("#4c9bd6", "#5cb85c", "#e8b63a", "#d9534f", "#8e5bb5", "0.6")
-BOX = (25, 50, 75)
-WHISKERS = (10, 90)
+PERCENTILES = (10, 25, 50, 75, 90)
 
 
 def write_library_figure(report: LibraryReport, path: Path) -> None:
@@ -42,9 +38,8 @@ def write_library_figure(report: LibraryReport, path: Path) -> None:
         OSError: if the file cannot be written.
     """
     mark = fingerprint(report)
-    if path.is_file() and mark.encode() in path.read_bytes():
-        return
-    save(library_figure(report), path, description=mark)
+    if not (path.is_file() and mark.encode() in path.read_bytes()):
+        save(library_figure(report), path, description=mark)
 
 
 def fingerprint(report: LibraryReport) -> str:
@@ -69,7 +64,7 @@ def library_figure(report: LibraryReport) -> Figure:
         _distributions(axes, report, report.radar[:, place])
     below.supxlabel(
         f"{report.family} radar: the box holds the middle half of a difficulty's charts, its line is the median, "
-        f"the whiskers reach from {WHISKERS[0]} % to {WHISKERS[1]} % of them",
+        f"the whiskers reach from 10 % to 90 % of them",
         fontsize=9,
     )
     return figure
@@ -78,18 +73,16 @@ def library_figure(report: LibraryReport) -> Figure:
 def _counts(axes: Axes, report: LibraryReport) -> None:
     """Panel: charts per difficulty, with and without audio."""
     groups = report.groups()
-    there = [int((mask & report.has_audio).sum()) for mask in groups.values()]
-    missing = [int((mask & ~report.has_audio).sum()) for mask in groups.values()]
-    means = report.audio_means
-    first = axes.bar(list(groups), there, color=WITH_AUDIO, label=f"with {means}: {sum(there)}")
-    second = axes.bar(list(groups), missing, bottom=there, color=WITHOUT_AUDIO, label=f"without: {sum(missing)}")
+    there = np.array([(mask & report.has_audio).sum() for mask in groups.values()])
+    totals = np.array([mask.sum() for mask in groups.values()])
+    missing, highest = totals - there, totals.max()
+    first = axes.bar(list(groups), there, color=WITH_AUDIO, label=f"with {report.audio_means}: {there.sum()}")
+    second = axes.bar(list(groups), missing, bottom=there, color=WITHOUT_AUDIO, label=f"without: {missing.sum()}")
     for bars, counts, color in ((first, there, "white"), (second, missing, "black")):
-        tall = 0.06 * max(map(sum, zip(there, missing, strict=True)))
-        labels = [str(count) if count > tall else "" for count in counts]
+        labels = [str(count) if count > 0.06 * highest else "" for count in counts]
         axes.bar_label(bars, labels, label_type="center", color=color, fontsize=8)
-    totals = [str(a + b) for a, b in zip(there, missing, strict=True)]
-    axes.bar_label(second, totals, padding=2, fontweight="bold")
-    axes.set_ylim(0, 1.25 * max(map(sum, zip(there, missing, strict=True))))  # the legend stands above the bars
+    axes.bar_label(second, list(map(str, totals)), padding=2, fontweight="bold")
+    axes.set_ylim(0, 1.25 * highest)  # the legend stands above the bars
     axes.set_title("charts per difficulty")
     axes.legend(loc="upper left", fontsize=9, ncols=2)
     axes.grid(alpha=0.3, axis="y")
@@ -103,7 +96,11 @@ def _reasons(axes: Axes, left_out: dict[str, int]) -> None:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "nothing was left out", ha="center", va="center", transform=axes.transAxes, color=GREY)
         return
-    shown = _most_frequent(left_out)
+    shown = left_out
+    if len(left_out) > REASONS:
+        shown = dict(list(left_out.items())[: REASONS - 1])
+        others = f"{len(left_out) - len(shown)} other reasons (see the list)"
+        shown |= {others: sum(left_out.values()) - sum(shown.values())}
     names = [verbatim(textwrap.fill(name, REASON_WIDTH, max_lines=2, placeholder=" ...")) for name in shown]
     bars = axes.barh(range(len(shown)), list(shown.values()), color=LEFT_OUT, height=0.6)
     axes.bar_label(bars, [str(count) for count in shown.values()], padding=3, fontsize=9)
@@ -115,22 +112,13 @@ def _reasons(axes: Axes, left_out: dict[str, int]) -> None:
     axes.set_axisbelow(True)
 
 
-def _most_frequent(left_out: dict[str, int]) -> dict[str, int]:
-    """Return the first reasons, and the sum of those for which there is no room."""
-    if len(left_out) <= REASONS:
-        return left_out
-    first = dict(list(left_out.items())[: REASONS - 1])
-    rest = len(left_out) - len(first)
-    return first | {f"{rest} other reasons (see the list)": sum(left_out.values()) - sum(first.values())}
-
-
 def _distributions(axes: Axes, report: LibraryReport, values: NDArray[np.float64]) -> None:
     """Panel: one radar axis, a box per difficulty, from the top in the difficulties' order."""
     groups = report.groups()
-    boxes = [box(values[mask]) for mask in groups.values()]
-    places = range(len(groups))
+    names, places = ("whislo", "q1", "med", "q3", "whishi"), range(len(groups))
+    percentiles = [np.percentile(values[mask], PERCENTILES).tolist() for mask in groups.values()]
     drawn = axes.bxp(
-        boxes,
+        [dict(zip(names, numbers, strict=True)) for numbers in percentiles],
         positions=places,
         orientation="horizontal",
         widths=0.6,
@@ -145,10 +133,3 @@ def _distributions(axes: Axes, report: LibraryReport, values: NDArray[np.float64
     axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.grid(alpha=0.3, axis="x")
     axes.set_axisbelow(True)
-
-
-def box(values: NDArray[np.float64]) -> dict[str, object]:
-    """Return the numbers of one box, as `matplotlib.axes.Axes.bxp` takes them."""
-    first, median, third = np.percentile(values, BOX).tolist()
-    low, high = np.percentile(values, WHISKERS).tolist()
-    return {"q1": first, "med": median, "q3": third, "whislo": low, "whishi": high}

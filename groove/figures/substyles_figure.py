@@ -53,16 +53,20 @@ class ClassPanel:
 
 def substyles_figure(panels: Sequence[ClassPanel], title: str) -> Figure:
     """Return two panels per class, two classes a row: radar pentagons, and charts coloured by sub-style."""
-    rows = max(-(-len(panels) // CLASSES_A_ROW), 1)
-    columns = min(max(len(panels), 1), CLASSES_A_ROW)
+    rows, columns = max(-(-len(panels) // CLASSES_A_ROW), 1), min(max(len(panels), 1), CLASSES_A_ROW)
     figure = new_figure(2 * columns * PANEL_INCHES, rows * PANEL_INCHES + 0.8)
     figure.suptitle(f"{verbatim(title)}\npentagons: mean rank of the radar within the class", fontsize=12)
     figures = np.array(figure.subfigures(rows, columns, squeeze=False)).ravel()
     for part, panel in zip(figures, panels, strict=False):
         part.suptitle(verbatim(panel.title), fontsize=11, fontweight="bold")
-        _pentagons(part.add_subplot(1, 2, 1, projection="polar"), panel)
-        _scatter(part.add_subplot(1, 2, 2), panel)
-        _legend(part, panel)
+        radar, plane = part.add_subplot(1, 2, 1, projection="polar"), part.add_subplot(1, 2, 2)
+        _pentagons(radar, panel)
+        _scatter(plane, panel)
+        for cluster, name in enumerate(panel.names):
+            text = f"{verbatim(textwrap.fill(name, 44))} ({(panel.labels == cluster).sum()})"
+            plane.plot([], [], color=COLORS[cluster % len(COLORS)], marker="o", label=text)
+        plane.plot([], [], color=GREY, linestyle="--", label=f"all ({len(panel.labels)})")
+        part.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     return figure
 
 
@@ -104,16 +108,3 @@ def _scatter(axes: Axes, panel: ClassPanel) -> None:
     axes.set_aspect("equal", adjustable="datalim")
     axes.tick_params(labelsize=7)
     axes.grid(alpha=0.3)
-
-
-def _legend(part: object, panel: ClassPanel) -> None:
-    from matplotlib.lines import Line2D
-
-    names = [verbatim(textwrap.fill(name, 44)) for name in panel.names]
-    counts = [int((panel.labels == cluster).sum()) for cluster in range(len(names))]
-    handles = [
-        Line2D([], [], color=COLORS[cluster % len(COLORS)], marker="o", label=f"{name} ({count})")
-        for cluster, (name, count) in enumerate(zip(names, counts, strict=True))
-    ]
-    handles.append(Line2D([], [], color=GREY, linestyle="--", label=f"all ({len(panel.labels)})"))
-    part.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9, frameon=False)  # type: ignore[attr-defined]

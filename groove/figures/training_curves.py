@@ -1,11 +1,12 @@
 """``training_curves.png``: the six panels of a run.
 
-Every panel shares its epochs, and the phases of the run as pale named bands. What was not measured is a gap. Legends
-carry the part of a column name that tells lines apart (``grad_norm/backbone`` is ``backbone``).
+Every panel shares its epochs, and the phases of the run as pale named bands; the names of bounds stand at its right,
+where no curve runs. What was not measured is a gap. Legends carry the part of a column name that tells lines apart.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,22 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from groove.config.modules import MODULES
-from groove.figures.bounds import draw_bound, free_names
 from groove.figures.style import GREY, new_figure, save, verbatim
-from groove.runs import columns
-from groove.runs.folder import Run
-from groove.runs.info import RecordedPhase
+from groove.runs import metric_columns as columns
+from groove.runs.folder import RecordedPhase, Run
 from groove.runs.layout import CURVES_FILE
-from groove.runs.verdict.thresholds import (
-    BALANCED_RATIO,
-    GOOD_BACKBONE_GRADIENT,
-    HEALTHY_ABOVE,
-    L2_RED_FLAG,
-    MOVING_ABOVE,
-    RIGID_ABOVE,
-    WARMUP_L2,
-    implied_cosine,
-)
+from groove.runs.verdict import thresholds
 from groove.runs.verdict.verdict import judge
 
 if TYPE_CHECKING:
@@ -51,8 +41,10 @@ def training_curves(run: Run) -> Figure:
         axes.set_xlabel("epoch")
         axes.set_xlim(-0.5, max(run.last_epoch, 1) + 0.5)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        _phase_bands(axes, run)
-    free_names(figure)
+        axes.grid(alpha=0.3)
+        bands = zip(run.info.phases, itertools.cycle(PHASE_COLORS), strict=False)
+        turned = [_phase_band(axes, run, phase, color) for phase, color in bands]
+        _legend(axes, TURNED_HEADROOM if any(turned) else HEADROOM)
     return figure
 
 
@@ -62,8 +54,8 @@ def write_figure(run: Run, folder: Path) -> Path:
 
 
 def _title(run: Run) -> str:
-    def text(value: float | None) -> str:
-        return "not measured" if value is None else f"{value:.3f}"
+    def text(value: float) -> str:
+        return "not measured" if math.isnan(value) else f"{value:.3f}"
 
     verdict = judge(run)
     names = {"head": columns.ACCURACY, "probe": columns.PROBE, "k-NN": columns.KNN}
@@ -77,23 +69,17 @@ def _title(run: Run) -> str:
     )
 
 
-# --- the panels ----------------------------------------------------------------------------------------------------
-
-
 def _gradients(axes: Axes, run: Run) -> None:
     """Panel 1: the backbone should be visible, not flat at zero."""
     axes.set_title("gradient norm per module (before clipping)")
     for module, color in MODULE_COLORS.items():
-        norms = [
-            value or math.nan for value in run.column(columns.gradient(module))
-        ]  # 0 has no place on a logarithmic axis
-        _line(axes, norms, module, color)
+        norms = run.column(columns.gradient(module))
+        _line(axes, np.where(norms > 0, norms, np.nan), module, color)  # 0 has no place on a logarithmic axis
     if axes.lines:
         axes.set_yscale("log")
-        low, high = GOOD_BACKBONE_GRADIENT
-        draw_bound(axes, low, f"good backbone > {low:g}")
-        draw_bound(axes, high, f"good backbone < {high:g}", above=False)
-    _finish(axes, run, columns=2)
+        low, high = thresholds.GOOD_BACKBONE_GRADIENT
+        _bound(axes, low, f"good backbone\n> {low:g}")
+        _bound(axes, high, f"good backbone\n< {high:g}")
 
 
 def _distances(axes: Axes, run: Run) -> None:
@@ -101,156 +87,112 @@ def _distances(axes: Axes, run: Run) -> None:
     axes.set_title("held-out triplet distances")
     _line(axes, run.column(columns.AP_DISTANCE), "ap_dist (A-P)", "tab:green")
     _line(axes, run.column(columns.AN_DISTANCE), "an_dist (A-N)", "tab:red")
-    _finish(axes, run)
 
 
 def _margin(axes: Axes, run: Run) -> None:
     """Panel 3: the margin should rise from 0 toward the target."""
     fraction = run.final(columns.POSITIVE)
-    axes.set_title("held-out triplet margin" + ("" if fraction is None else f" (positive: {fraction:.0%} at the end)"))
+    positive = "" if math.isnan(fraction) else f" (positive: {fraction:.0%} at the end)"
+    axes.set_title(f"held-out triplet margin{positive}")
     _line(axes, run.column(columns.MARGIN), "triplet_margin", "tab:blue")
     if axes.lines:
         axes.axhline(0.0, color=GREY, linewidth=1)
-        draw_bound(axes, run.info.triplet_margin, f"target {run.info.triplet_margin:g}")
-    _finish(axes, run)
+        _bound(axes, run.info.triplet_margin, f"target {run.info.triplet_margin:g}")
 
 
 def _cosine(axes: Axes, run: Run) -> None:
     """Panel 4: the pooled cosine should leave 1 and end between 0.85 and 0.95."""
+    rigid, moving, healthy = thresholds.RIGID_ABOVE, thresholds.MOVING_ABOVE, thresholds.HEALTHY_ABOVE
     axes.set_title("cosine with epoch 0")
     for layer, color in LAYER_COLORS.items():
         _line(axes, run.column(columns.drift(layer, "cosine")), layer, color)
     if axes.lines:
-        axes.axhspan(HEALTHY_ABOVE, MOVING_ABOVE, facecolor="none", edgecolor="tab:green", hatch="..", alpha=0.25)
-        draw_bound(axes, RIGID_ABOVE, f"rigid > {RIGID_ABOVE}")
-        draw_bound(axes, MOVING_ABOVE, f"moving > {MOVING_ABOVE}", right=0.76)  # its neighbours are near
-        draw_bound(axes, HEALTHY_ABOVE, f"healthy > {HEALTHY_ABOVE}")
-        draw_bound(axes, HEALTHY_ABOVE, "disrupted", above=False)
+        axes.axhspan(healthy, moving, facecolor="none", edgecolor="tab:green", hatch="..", alpha=0.25)
+        _bound(axes, rigid, f"rigid > {rigid}", "bottom")
+        _bound(axes, moving, f"moving > {moving}")
+        _bound(axes, healthy, f"healthy > {healthy}")
         axes.set_ylim(min(0.8, axes.dataLim.y0 - 0.02), 1.005)
-    _finish(axes, run)
 
 
 def _l2(axes: Axes, run: Run) -> None:
     """Panel 5: L2 of normalised vectors, with the cosine it implies on the right."""
+    wanted, red_flag = thresholds.WARMUP_L2, thresholds.L2_RED_FLAG
     axes.set_title("L2 distance from epoch 0 (right: the cosine it implies)")
     for layer, color in LAYER_COLORS.items():
         _line(axes, run.column(columns.drift(layer, "l2")), layer, color)
     if axes.lines:
         top = max(0.2, axes.dataLim.y1 * 1.08)
-        axes.set_ylim(-0.08 * top, top)  # below 0 is room for the lower label
-        draw_bound(axes, WARMUP_L2, f"wanted > {WARMUP_L2}")
-        draw_bound(axes, L2_RED_FLAG, f"red flag < {L2_RED_FLAG}", above=False)
-    _finish(axes, run)
-    if axes.lines:
-        right = axes.secondary_yaxis("right", functions=(_to_cosine, _to_l2))
-        right.set_yticks(_cosine_ticks(axes.get_ylim()[1]))
-        right.tick_params(labelsize=8)
-
-
-def _to_cosine(l2: Any) -> Any:
-    return 1.0 - np.sign(l2) * np.square(l2) / 2.0  # odd, for the room below 0 to have a place on the axis
-
-
-def _to_l2(cosine: Any) -> Any:
-    distance = 2.0 - 2.0 * np.asarray(cosine)
-    return np.sign(distance) * np.sqrt(np.abs(distance))
-
-
-def _cosine_ticks(highest_l2: float) -> list[float]:
-    """Return the bounds of the states and round values between them, as far as the axis shows and leaves room for."""
-    ticks: list[float] = []
-    for cosine in (1.0, RIGID_ABOVE, MOVING_ABOVE, HEALTHY_ABOVE, 0.7, 0.5, 0.3, 0.0, -0.5, -1.0):
-        room = not ticks or _to_l2(cosine) - _to_l2(ticks[-1]) > 0.06 * highest_l2
-        if cosine >= implied_cosine(highest_l2) and room:
-            ticks.append(cosine)
-    return ticks
+        axes.set_ylim(-0.08 * top, top)
+        _bound(axes, wanted, f"wanted > {wanted}: {thresholds.implied_cosine(wanted):.3f}", "bottom")
+        _bound(axes, red_flag, f"red flag < {red_flag}: {thresholds.implied_cosine(red_flag):.4f}", "top")
+        for cosine in (0.95, 0.85, 0.7, 0.5, 0.3, 0.0, -0.5, -1.0):
+            if math.sqrt(2.0 - 2.0 * cosine) < top:
+                _bound(axes, math.sqrt(2.0 - 2.0 * cosine), f"{cosine:g}", line=False)
 
 
 def _ratio(axes: Axes, run: Run) -> None:
     """Panel 6: the backbone should get a tenth of the head's gradient; undefined while the head is frozen."""
     axes.set_title("gradient ratio backbone / classifier_head")
-    pairs = zip(run.epochs, run.column(columns.BACKBONE), run.column(columns.HEAD), strict=True)
-    ratios = [
-        backbone / head if backbone and head and not run.is_frozen("classifier_head", epoch) else None
-        for epoch, backbone, head in pairs
-    ]
+    backbone, head = run.column(columns.BACKBONE), run.column(columns.HEAD)
+    learning = [not run.is_frozen("classifier_head", epoch) for epoch in run.epochs]
+    valid = learning & (backbone > 0) & (head > 0)
+    ratios = np.divide(backbone, head, out=np.full(len(head), np.nan), where=valid)
     _line(axes, ratios, "backbone / classifier_head", "tab:blue")
     if axes.lines:
         axes.set_yscale("log")
-        draw_bound(axes, BALANCED_RATIO, f"balanced > {BALANCED_RATIO}")
+        _bound(axes, thresholds.BALANCED_RATIO, f"balanced\n> {thresholds.BALANCED_RATIO}")
     for phase in run.info.phases:
         if "classifier_head" in phase.frozen and phase.first_epoch <= run.last_epoch:
-            _frozen_band(axes, run, phase)
-    _finish(axes, run)
-
-
-def _frozen_band(axes: Axes, run: Run, phase: RecordedPhase) -> None:
-    start, end = _span(run, phase)
-    axes.axvspan(start, end, facecolor="none", edgecolor="0.75", hatch="//", linewidth=0)
-    axes.text(
-        (start + end) / 2,
-        0.4,
-        "head frozen",
-        ha="center",
-        va="center",
-        rotation=90 if end - start < 0.2 * (run.last_epoch + 1) else 0,
-        transform=axes.get_xaxis_transform(),
-        bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": "0.75"},
-    )
-
-
-# --- what panels share ---------------------------------------------------------------------------------------------
+            start, end = _span(run, phase)
+            axes.axvspan(start, end, facecolor="none", edgecolor="0.75", hatch="//", linewidth=0)
+            turned = end - start < 0.2 * (run.last_epoch + 1)
+            box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "0.75"}
+            _text_in_phase(axes, (start + end) / 2, 0.4, "head frozen", turned, va="center", bbox=box)
 
 
 def _line(axes: Axes, values: Any, label: str, color: str) -> None:
-    """Draw `values`, one per epoch; gaps where they are `None`."""
-    numbers = np.array(values, dtype=float)
-    if np.isfinite(numbers).any():
-        axes.plot(range(len(numbers)), numbers, marker=".", color=color, label=label)
+    """Draw `values`, one per epoch; gaps where they are NaN."""
+    if np.isfinite(values).any():
+        axes.plot(range(len(values)), values, marker=".", color=color, label=label)
 
 
-def _finish(axes: Axes, run: Run, columns: int = 1) -> None:
+def _bound(axes: Axes, value: float, name: str, side: str = "center", line: bool = True) -> None:
+    """Name `value` at the right of the panel, with a `line` through it."""
+    if line:
+        axes.axhline(value, color=GREY, linewidth=1, linestyle="--", zorder=1.4)
+    place: Any = {"xycoords": axes.get_yaxis_transform(), "xytext": (4, 0), "textcoords": "offset points"}
+    axes.annotate(name, (1.0, value), va=side, fontsize=8, color=GREY, **place)
+
+
+def _legend(axes: Axes, headroom: float) -> None:
     """Add the legend, below the names of the phases, or say that nothing was measured."""
-    axes.grid(alpha=0.3)
-    if any(not str(line.get_label()).startswith("_") for line in axes.lines):
-        headroom = TURNED_HEADROOM if any(_is_turned(run, phase) for phase in run.info.phases) else HEADROOM
-        low, high = axes.get_ylim()
-        grown = high * (high / low) ** headroom if axes.get_yscale() == "log" else high + (high - low) * headroom
-        axes.set_ylim(low, grown)
-        box = (0.0, 0.0, 1.0, 1.0 - headroom / 2)
-        axes.legend(loc="best", bbox_to_anchor=box, fontsize=8, ncols=columns, framealpha=0.85)
-    else:
+    if not axes.get_legend_handles_labels()[0]:
         axes.set_yticks([])
         axes.text(0.5, 0.6, "not measured", ha="center", va="center", transform=axes.transAxes, color=GREY)
+        return
+    low, high = axes.get_ylim()
+    grown = high * (high / low) ** headroom if axes.get_yscale() == "log" else high + (high - low) * headroom
+    axes.set_ylim(low, grown)
+    box = (0.0, 0.0, 1.0, 1.0 - headroom / 2)
+    names = 2 if len(axes.get_legend_handles_labels()[0]) > 2 else 1
+    axes.legend(loc="best", bbox_to_anchor=box, fontsize=8, ncols=names, framealpha=0.85)
 
 
-def _phase_bands(axes: Axes, run: Run) -> None:
-    """Colour the epochs of each phase and name it at the top."""
-    for number, phase in enumerate(run.info.phases):
-        start, end = _span(run, phase)
-        if end <= start:
-            continue
-        band = axes.axvspan(start, end, color=PHASE_COLORS[number % len(PHASE_COLORS)], linewidth=0, zorder=0)
-        band.set_gid(f"phase {phase.name}")
-        axes.text(
-            (start + end) / 2,
-            0.985,
-            verbatim(phase.name),
-            ha="center",
-            va="top",
-            fontsize=9,
-            rotation=90 if _is_turned(run, phase) else 0,
-            color="0.25",
-            transform=axes.get_xaxis_transform(),
-        )
+def _phase_band(axes: Axes, run: Run, phase: RecordedPhase, color: str) -> bool:
+    """Colour the epochs of `phase` and name it at the top; return whether its name is too long and stands upright."""
+    start, end = _span(run, phase)
+    turned = (end - start) / (max(run.last_epoch, 1) + 1) < 0.02 * len(phase.name)
+    if end > start:
+        axes.axvspan(start, end, color=color, linewidth=0, zorder=0).set_gid(f"phase {phase.name}")
+        _text_in_phase(axes, (start + end) / 2, 0.985, phase.name, turned, va="top", fontsize=9, color="0.25")
+    return turned
+
+
+def _text_in_phase(axes: Axes, epoch: float, height: float, text: str, turned: bool, **style: Any) -> None:
+    rotation, transform = 90 if turned else 0, axes.get_xaxis_transform()
+    axes.text(epoch, height, verbatim(text), ha="center", rotation=rotation, transform=transform, **style)
 
 
 def _span(run: Run, phase: RecordedPhase) -> tuple[float, float]:
     """Return where the epochs of `phase` begin and end, as far as the run got."""
     return phase.first_epoch - 0.5, min(phase.last_epoch, run.last_epoch) + 0.5
-
-
-def _is_turned(run: Run, phase: RecordedPhase) -> bool:
-    """Return whether the name of `phase` is too long for its band and must be written upright."""
-    start, end = _span(run, phase)
-    return (end - start) / (max(run.last_epoch, 1) + 1) < 0.02 * len(phase.name)

@@ -3,8 +3,7 @@
 A convolution sees a few beats and a mean forgets which of them came together; how long the densest eight beats are, or
 what the median beat is like, has to be counted. Every number comes from the frames that the model sees, so it knows
 no more than they do. Only the head `counted` reads it: nothing of it reaches the embedding.
-
-Dimension letters: B charts, T frames, P beats, K = `len(COUNTS)` numbers, Q quantiles.
+Dimension letters: B charts, T frames, P beats, A amounts, K = `len(COUNTS)` numbers, M members, C classes.
 """
 
 from __future__ import annotations
@@ -14,31 +13,26 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groove.features.frames import CHART_FEATURES, PADS
-from groove.model.encoders import position_mask
+from groove.model.encoders import MIN_SECONDS, position_mask, sums_ahead, sums_per_beat
 
 _WINDOWS = (1, 2, 4, 8, 16, 32)
 """Lengths in beats of the passages whose densities are counted; powers of 2."""
 _QUANTILES = (0.25, 0.5, 0.75, 0.9, 1.0)
 _SAMPLED = 65
 """How many quantiles of the training charts each number is ranked by."""
-_AMOUNTS = (
-    *("arrows", "hold_heads", "hold_beats", "mines", "rows", "jumps"),
-    *("quantisation_4th", "quantisation_8th", "quantisation_16th", "quantisation_finer"),
-    *("rows_in_holds", "jacks_16th", "jacks_8th", "jacks_4th"),
-)
-_COMMON = ("beats", "seconds", "beats_per_second", "longest_beat", "shortest_beat")
+_COLUMNS = ("mines", "rows", "jumps", *(f"quantisation_{name}" for name in ("4th", "8th", "16th", "finer")))
+_AMOUNTS = ("arrows", "hold_heads", "hold_beats", *_COLUMNS, "rows_in_holds", "jacks_16th", "jacks_8th", "jacks_4th")
 COUNTS = (
     *_AMOUNTS,
     *(f"{name}_per_second" for name in _AMOUNTS),
     *(f"{name}_per_row" for name in _AMOUNTS if name != "rows"),
-    *_COMMON,
+    *("beats", "seconds", "beats_per_second", "longest_beat", "shortest_beat"),
     *(f"rows_per_second_{window}_beats_q{round(100 * q)}" for window in _WINDOWS for q in _QUANTILES),
     *(f"most_{name}_per_second_{window}_beats" for name in ("jumps", "fine") for window in _WINDOWS),
 )
 _PLACE = {name: index for index, name in enumerate(CHART_FEATURES)}
 _JACKS = (1, 2, 4)
 """Quarters of a beat after which the same panel comes again."""
-_LEAST_SECONDS = 0.02
 _LOGISTIC = 1.7
 """The logistic distribution so much narrower is nearly the normal one (and needs no inverse error function)."""
 MEMBERS = 8
@@ -56,66 +50,46 @@ def chart_counts(chart: Tensor, lengths: Tensor, frames_per_beat: int) -> Tensor
     chart = functional.pad(chart.float(), (0, 0, 0, -chart.shape[1] % frames_per_beat))
     mask = position_mask(lengths, chart.shape[1])
     chart = chart * mask[..., None]
-    amounts = _amounts(chart, frames_per_beat)
-    beats = amounts.unflatten(1, (-1, frames_per_beat)).sum(dim=2).transpose(1, 2)  # (B, A, P)
-    seconds = chart[..., _PLACE["seconds"]].unflatten(1, (-1, frames_per_beat)).sum(dim=2)
+    beats = sums_per_beat(_amounts(chart, frames_per_beat), frames_per_beat)  # (B, A, P)
+    per_beat = dict(zip(_AMOUNTS, beats.unbind(dim=1), strict=True))
+    seconds = sums_per_beat(chart[..., [_PLACE["seconds"]]], frames_per_beat)[:, 0]
     real = mask[:, ::frames_per_beat]
-    total, length = beats.sum(dim=2), seconds.sum(dim=1, keepdim=True).clamp(min=_LEAST_SECONDS)
+    total, length = beats.sum(dim=2), seconds.sum(dim=1, keepdim=True).clamp(min=MIN_SECONDS)
     rows = total[:, _AMOUNTS.index("rows"), None]
     others = [index for index, name in enumerate(_AMOUNTS) if name != "rows"]
     count = real.sum(dim=1, keepdim=True)
-    common = (
-        *(count, length, count / length),
-        (seconds * real).amax(dim=1, keepdim=True),
-        seconds.masked_fill(real == 0, float("inf")).amin(dim=1, keepdim=True).clamp(max=1e4),
-    )
-    per_beat = dict(zip(_AMOUNTS, beats.unbind(dim=1), strict=True))
+    longest = (seconds * real).amax(dim=1, keepdim=True)
+    shortest = seconds.masked_fill(real == 0, float("inf")).amin(dim=1, keepdim=True).clamp(max=1e4)
+
+    def per_second(amount: Tensor, window: int) -> Tensor:
+        return sums_ahead(amount, window) / sums_ahead(seconds, window).clamp(min=MIN_SECONDS)
+
+    density = [_quantiles(per_second(per_beat["rows"], window), per_beat["rows"] > 0) for window in _WINDOWS]
     fine = per_beat["quantisation_16th"] + per_beat["quantisation_finer"]
-    density = [_quantiles(_per_second(per_beat["rows"], seconds, w), per_beat["rows"] > 0) for w in _WINDOWS]
-    most = [
-        _per_second(amount, seconds, window).amax(dim=1, keepdim=True)
-        for amount in (per_beat["jumps"], fine)
-        for window in _WINDOWS
-    ]
-    return torch.cat([total, total / length, total[:, others] / rows.clamp(min=1), *common, *density, *most], dim=1)
+    most = [per_second(x, window).amax(dim=1, keepdim=True) for x in (per_beat["jumps"], fine) for window in _WINDOWS]
+    shares = (total, total / length, total[:, others] / rows.clamp(min=1))
+    return torch.cat([*shares, count, length, count / length, longest, shortest, *density, *most], dim=1)
 
 
 def _amounts(chart: Tensor, frames_per_beat: int) -> Tensor:
     """Return `_AMOUNTS` per frame, (B, T, A)."""
-
-    def panels(name: str) -> Tensor:
-        return chart[..., [_PLACE[f"{name}_{panel}"] for panel in range(PADS)]]
-
-    attacks, rows = panels("attacks"), chart[..., _PLACE["rows"]]
-    held = (panels("holds").sum(dim=2) > panels("hold_beats").gt(0).sum(dim=2)).float()  # by a hold that began before
-    amounts = [attacks.sum(dim=2), panels("hold_beats").gt(0).float().sum(dim=2), panels("hold_beats").sum(dim=2)]
-    amounts += [chart[..., _PLACE[name]] for name in ("mines", "rows", "jumps")]
-    amounts += [chart[..., _PLACE[f"quantisation_{name}"]] for name in ("4th", "8th", "16th", "finer")]
-    amounts.append(rows * held)
+    attacks, holds, hold_beats = (
+        chart[..., [_PLACE[f"{name}_{panel}"] for panel in range(PADS)]] for name in ("attacks", "holds", "hold_beats")
+    )
+    heads = hold_beats.gt(0).float().sum(dim=2)
+    amounts = [attacks.sum(dim=2), heads, hold_beats.sum(dim=2)]
+    amounts += [chart[..., _PLACE[name]] for name in _COLUMNS]
+    amounts.append(chart[..., _PLACE["rows"]] * (holds.sum(dim=2) > heads))  # held by a hold that began before
     for quarters in _JACKS:
         after, between = divmod(quarters * frames_per_beat, 4)
         again = functional.pad(attacks[:, after:], (0, 0, 0, min(after, attacks.shape[1])))
         # a grid that lacks the quarter cannot tell
-        amounts.append(torch.zeros_like(rows) if between else (attacks * again).gt(0).float().sum(dim=2))
+        amounts.append(torch.zeros_like(heads) if between else (attacks * again).gt(0).float().sum(dim=2))
     return torch.stack(amounts, dim=2)
 
 
-def _per_second(amount: Tensor, seconds: Tensor, window: int) -> Tensor:
-    """Return `amount` (B, P) per second in the `window` beats from each beat on, (B, P)."""
-    return _ahead(amount, window) / _ahead(seconds, window).clamp(min=_LEAST_SECONDS)
-
-
-def _ahead(x: Tensor, window: int) -> Tensor:
-    """Return the sums of `x` (B, P) over `window` positions from each on, zeros after the end."""
-    beats = 1
-    while beats < window:
-        x = x + functional.pad(x[:, beats:], (0, min(beats, x.shape[1])))
-        beats *= 2
-    return x
-
-
 def _quantiles(x: Tensor, where: Tensor) -> Tensor:
-    """Return `_QUANTILES` (B, Q) of `x` (B, P) over positions `where` (B, P) holds; 0 where none does."""
+    """Return `_QUANTILES` of `x` (B, P) over the positions that `where` (B, P) holds, a column each; 0 without any."""
     ordered = x.masked_fill(~where, float("inf")).sort(dim=1).values
     last = where.sum(dim=1, keepdim=True).float() - 1
     place = torch.cat([(last * q).floor() for q in _QUANTILES], dim=1).clamp(min=0).long()
@@ -131,7 +105,6 @@ class CountRanks(nn.Module):
     quantiles: Tensor
 
     def __init__(self) -> None:
-        """Start without training charts: 0 is in the middle of nothing."""
         super().__init__()
         self.register_buffer("quantiles", torch.zeros(len(COUNTS), _SAMPLED))
 
@@ -156,11 +129,14 @@ class CountPerceptrons(nn.Module):
     """
 
     def __init__(self, counts: int, classes: int) -> None:
-        """Classify `counts` ranks into `classes`, `MEMBERS` times."""
         super().__init__()
-        self.hidden = nn.Parameter(_small(MEMBERS, counts, _HIDDEN))
+
+        def small(inputs: int, outputs: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(MEMBERS, inputs, outputs).uniform_(-1, 1) / (_GAIN * inputs**0.5))
+
+        self.hidden = small(counts, _HIDDEN)  # `_GAIN` times it has the usual size
         self.hidden_bias = nn.Parameter(torch.zeros(MEMBERS, 1, _HIDDEN))
-        self.out = nn.Parameter(_small(MEMBERS, _HIDDEN, classes))
+        self.out = small(_HIDDEN, classes)
         self.out_bias = nn.Parameter(torch.zeros(MEMBERS, 1, classes))
         self.dropout_in, self.dropout = nn.Dropout(0.1), nn.Dropout(0.2)
 
@@ -169,8 +145,3 @@ class CountPerceptrons(nn.Module):
         given = self.dropout_in(ranks.expand(MEMBERS, *ranks.shape))
         hidden = functional.gelu(_GAIN * (given @ self.hidden + self.hidden_bias))
         return _GAIN * (self.dropout(hidden) @ self.out + self.out_bias).transpose(0, 1)
-
-
-def _small(members: int, inputs: int, outputs: int) -> Tensor:
-    """Return weights (M, I, O) that give `_GAIN` times them the usual size."""
-    return torch.empty(members, inputs, outputs).uniform_(-1, 1) / (_GAIN * inputs**0.5)

@@ -10,13 +10,12 @@
     counts (B,K) of the chart frames, with head=counted ..> classifier_head only
 
 The radar defines the contrastive task, so nothing of it may reach the embedding: with the radar as an input of the
-projection head, a network that sees neither chart nor audio reaches 95 % positive margins. `radar_in_projection=True`
-is the loudly named ablation that shows it. Dimension letters: B charts, T frames, P beats, D channels, C classes.
+projection head, a network that sees neither chart nor audio reaches 95 % positive margins (`radar_in_projection=True`
+is the ablation that shows it). Dimension letters: B charts, T frames, P beats, D channels, C classes.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,8 +31,8 @@ from groove.errors import CheckpointError, ConfigError, did_you_mean, one_line
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES
 from groove.model.chart_counts import chart_counts
-from groove.model.encoders import SECONDS, Backbone, BeatConv, FrameEncoder, chart_inputs, position_mask
-from groove.model.heads import HEADS, CountedHead
+from groove.model.encoders import SECONDS, Backbone, BeatConv, FrameEncoder, chart_inputs, position_mask, sums_per_beat
+from groove.model.heads import HEADS
 from groove.model.pooling import POOLINGS, masked_mean
 from groove.model.weights import LoadReport, load_weights, read_checkpoint
 
@@ -48,11 +47,10 @@ class ModelOutput(NamedTuple):
     """What one forward pass gives.
 
     Attributes:
-        logits: (B, C), or (B, C - 1) of an ordinal head.
+        logits: (B, L), as the classifier head counts them.
         embedding: (B, E) output of the projection head; not normalised.
         pooled: (B, 2 D) what both heads read: the representation that rigidity is measured on.
-        layers: per-chart means (B, D) of audio_encoder, chart_encoder, fusion_module and backbone, for drift; empty
-            while training, which has no use for them.
+        layers: per-chart means (B, D) of encoders, fusion_module and backbone, for drift; empty while training.
     """
 
     logits: Tensor
@@ -65,7 +63,6 @@ class FusionModule(nn.Module):
     """Concatenates both encodings per beat and mixes them: (B, D1 + D2, P) -> (B, D, P)."""
 
     def __init__(self, in_dim: int, dim: int) -> None:
-        """Mix `in_dim` channels to `dim`."""
         super().__init__()
         self.mix = BeatConv(in_dim, dim, kernel_size=1)
 
@@ -95,14 +92,10 @@ class LateFusionClassifier(nn.Module):
         radar_in_projection: bool,
         frames_per_beat: int,
     ) -> None:
-        """Build the network for `classes` difficulty classes, of the sizes of a `ModelConfig`, which checks them.
-
-        Args whose name does not say it: `fusion_dim` channels of fusion and backbone, `pooling` a key of `POOLINGS`,
-        `head` a key of `HEADS`, `max_frames` where the dataset cuts longer charts (here since it was trained so),
-        `frames_per_beat` the stride of the encoders, after which one position is one beat.
-        """
+        """Build the network for `classes` difficulty classes, of the sizes of a `ModelConfig`, which checks them."""
         super().__init__()
-        self.max_frames, self.frames_per_beat = max_frames, frames_per_beat
+        self.max_frames = max_frames  # where the dataset cuts longer charts
+        self.frames_per_beat = frames_per_beat  # the stride of the encoders: one position is one beat
         self.radar_in_projection = radar_in_projection
         self.audio_encoder = FrameEncoder(len(AUDIO_FEATURES) + 1, audio_dim, frames_per_beat, dropout)
         self.chart_encoder = FrameEncoder(_CHART_INPUTS, chart_dim, frames_per_beat, dropout)
@@ -140,43 +133,23 @@ class LateFusionClassifier(nn.Module):
     def forward(self, batch: ChartBatch) -> ModelOutput:
         """Encode each chart once, in chunks of similar length, and apply both heads."""
         order = torch.argsort(batch.lengths, stable=True)
-        parts = [self._encode(batch, chunk) for chunk in order.split(_CHUNK)]
+        parts = []
+        for chunk in order.split(_CHUNK):
+            lengths = batch.lengths[chunk]
+            frames = -(-int(lengths.max()) // self.frames_per_beat) * self.frames_per_beat
+            chart, audio = (_to_length(x[chunk], frames) for x in (batch.chart, batch.audio))
+            parts.append(self.encode_frames(chart, audio, batch.has_audio[chunk], lengths))
         inverse = torch.argsort(order)
         encoded = {name: torch.cat([part[name] for part in parts])[inverse] for name in parts[0]}
         pooled, counts = encoded.pop("pooled"), encoded.pop("counts", None)
         with full_precision(pooled):
             return ModelOutput(*self.heads(pooled, batch.radar[batch.own], counts), pooled, encoded)
 
-    def heads(self, pooled: Tensor, radar: Tensor | None, counts: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return logits and embedding (B, E) of `pooled` (B, 2 D).
-
-        Only a radar_mlp reads `radar` (B, 5), and only a classifier head that counts reads `counts` (B, K).
-        """
-        class_input = projection_input = pooled
-        if self.radar_mlp is not None:
-            class_input = torch.cat([pooled, self.radar_mlp(radar)], dim=1)
-            projection_input = class_input if self.radar_in_projection else pooled
-        if counts is not None:
-            class_input = torch.cat([class_input, counts], dim=1)
-        return self.classifier_head(class_input), self.projection_head(projection_input)
-
-    def _encode(self, batch: ChartBatch, chunk: Tensor) -> dict[str, Tensor]:
-        """Return pooled features and the layers' means of the charts at `chunk` (b,) of the batch."""
-        lengths = batch.lengths[chunk]
-        frames = -(-int(lengths.max()) // self.frames_per_beat) * self.frames_per_beat
-        chart, audio = (_cut(x[chunk], frames) for x in (batch.chart, batch.audio))
-        return self.encode_frames(chart, audio, batch.has_audio[chunk], lengths)
-
     def encode_frames(self, chart: Tensor, audio: Tensor, has_audio: Tensor, lengths: Tensor) -> dict[str, Tensor]:
-        """Return pooled features (B, 2 D) and the layers' means (B, D) of charts whose T frames are whole beats.
+        """Return ``pooled`` (B, 2 D), ``counts`` (B, K) where the head counts, and the layers' means (B, D) by name.
 
-        Where the classifier head counts, ``counts`` (B, K) are among them.
-
-        Args:
-            chart: (B, T, 20) frames, T a multiple of `frames_per_beat`.
-            audio: (B, T, 23) frames, zero where missing.
-            has_audio: (B,) 1 where there is audio.
-            lengths: (B,) frames before the padding.
+        `chart` (B, T, 20) and `audio` (B, T, 23), `has_audio` (B,) and `lengths` (B,) are as in a `ChartBatch`, with T
+        a multiple of `frames_per_beat`.
         """
         stride, frames = self.frames_per_beat, chart.shape[1]
         frame_mask = position_mask(lengths, frames)
@@ -187,26 +160,31 @@ class LateFusionClassifier(nn.Module):
         chart_out = self.chart_encoder(inputs, frame_mask, beat_mask)
         fused = self.fusion_module(audio_out, chart_out)
         shared = self.backbone(fused, beat_mask)
-        per_beat = _per_beat(inputs * frame_mask[..., None], stride)
-        seconds = _per_beat((chart[..., SECONDS] * frame_mask)[..., None], stride)[:, 0]
+        per_beat = sums_per_beat(inputs * frame_mask[..., None], stride)
+        seconds = sums_per_beat((chart[..., SECONDS] * frame_mask)[..., None], stride)[:, 0]
         with full_precision(shared):
-            heads_read = {"pooled": self.pooling(shared.float(), beat_mask, per_beat, seconds)}
+            encoded = {"pooled": self.pooling(shared.float(), beat_mask, per_beat, seconds)}
             if self.classifier_head.counts:
-                heads_read["counts"] = chart_counts(chart, lengths, stride)
+                encoded["counts"] = chart_counts(chart, lengths, stride)
         if self.training:
-            return heads_read
+            return encoded
         layers = {"audio_encoder": audio_out, "chart_encoder": chart_out, "fusion_module": fused, "backbone": shared}
-        return {name: masked_mean(x.float(), beat_mask) for name, x in layers.items()} | heads_read
+        return encoded | {name: masked_mean(x.float(), beat_mask) for name, x in layers.items()}
+
+    def heads(self, pooled: Tensor, radar: Tensor | None, counts: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return logits and embedding (B, E) of `pooled` (B, 2 D); only radar_mlp reads `radar` (B, 5)."""
+        class_input = projection_input = pooled
+        if self.radar_mlp is not None:
+            class_input = torch.cat([pooled, self.radar_mlp(radar)], dim=1)
+            projection_input = class_input if self.radar_in_projection else pooled
+        if counts is not None:
+            class_input = torch.cat([class_input, counts], dim=1)
+        return self.classifier_head(class_input), self.projection_head(projection_input)
 
     def set_audio_statistics(self, mean: Tensor, std: Tensor) -> None:
         """Standardise audio with `mean` and `std` (F,) of the training split; the flag column stays as it is."""
         self.audio_encoder.mean[:-1] = mean
         self.audio_encoder.std[:-1] = std
-
-    def rank_counts_as(self, other: LateFusionClassifier) -> None:
-        """Let a classifier head that counts rank its counts as that of `other` does."""
-        if isinstance(self.classifier_head, CountedHead) and isinstance(other.classifier_head, CountedHead):
-            self.classifier_head.ranks.load_state_dict(other.classifier_head.ranks.state_dict())
 
     def freeze(self, names: Sequence[str]) -> None:
         """Freeze exactly the modules in `names`, unfreeze all others.
@@ -218,8 +196,7 @@ class LateFusionClassifier(nn.Module):
             module.requires_grad_(not frozen)
             module.train(not frozen)
             if frozen:
-                for parameter in module.parameters():
-                    parameter.grad = None
+                module.zero_grad()
 
     @classmethod
     def from_pretrained(
@@ -237,22 +214,14 @@ class LateFusionClassifier(nn.Module):
             new: modules that start fresh; a classifier's checkpoint holds no trained projection head.
             config: constructor arguments that differ from the checkpoint's.
 
-        Returns:
-            The model and the list of what was loaded, skipped, and new.
-
         Raises:
             CheckpointError: if the file is missing, corrupt, or of a model with other sizes.
         """
         checkpoint = read_checkpoint(Path(checkpoint_path))
-        unknown = set(checkpoint.model_config) - set(inspect.signature(cls).parameters)
-        if unknown:
-            raise CheckpointError(
-                f"{checkpoint.path} is of another model: this one has no {', '.join(sorted(unknown))}"
-            )
         try:
             model = cls(**{**checkpoint.model_config, **config})
         except (TypeError, ValueError, RuntimeError, MemoryError) as error:
-            raise CheckpointError(f"{checkpoint.path} holds a model that cannot be built: {one_line(error)}") from error
+            raise CheckpointError(f"{checkpoint_path} is of another model: {one_line(error)}") from error
         report = load_weights(model, checkpoint, new)
         if selective_freeze:
             model.freeze(model.matching(selective_freeze, "selective_freeze"))
@@ -264,13 +233,6 @@ def full_precision(tensor: Tensor) -> torch.autocast:
     return torch.autocast(tensor.device.type, enabled=False)
 
 
-def _per_beat(frames: Tensor, stride: int) -> Tensor:
-    """Return the sums of `frames` (B, T, F) over each beat of `stride` frames -> (B, F, P)."""
-    return frames.unflatten(1, (-1, stride)).sum(dim=2).transpose(1, 2)
-
-
-def _cut(frames: Tensor, length: int) -> Tensor:
+def _to_length(frames: Tensor, length: int) -> Tensor:
     """Return `frames` (B, T, F) cut or zero-padded to `length` frames."""
-    if frames.shape[1] >= length:
-        return frames[:, :length]
-    return functional.pad(frames, (0, 0, 0, length - frames.shape[1]))
+    return functional.pad(frames[:, :length], (0, 0, 0, max(0, length - frames.shape[1])))

@@ -1,6 +1,6 @@
 """Difficulty heads: what turns pooled features into classes, and the loss each is trained with.
 
-Dimension letters: B charts, D features, C classes.
+Dimension letters: B charts, D features, L logits, C classes, K counts, M opinions.
 """
 
 from __future__ import annotations
@@ -15,20 +15,16 @@ COUNTED_SHARE = 2 / 3
 """How much the opinion of the counts weighs: the pooled features are surer of themselves than they are right."""
 
 
-class DifficultyHead(nn.Module):
-    """What every head offers: ``forward(features) -> logits``, and what logits mean.
-
-    Attributes:
-        counts: how many of the last features are counts of the chart (`groove.model.chart_counts`); 0 for most heads.
-    """
+class ClassificationHead(nn.Module):
+    """One logit per class, cross-entropy; its methods are what every head offers."""
 
     counts = 0
+    """How many of the last features are counts of the chart (`groove.model.chart_counts`)."""
 
-    def __init__(self, in_dim: int, hidden: int, logits: int, dropout: float) -> None:
-        """Read `in_dim` features by one hidden layer."""
+    def __init__(self, in_dim: int, hidden: int, classes: int, dropout: float) -> None:
         super().__init__()
-        layers = (nn.Linear(in_dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, logits))
-        self.layers = nn.Sequential(*layers)
+        first, last = nn.Linear(in_dim, hidden), nn.Linear(hidden, classes)
+        self.layers = nn.Sequential(first, nn.GELU(), nn.Dropout(dropout), last)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits (B, L) for `features` (B, D)."""
@@ -36,38 +32,21 @@ class DifficultyHead(nn.Module):
 
     def loss(self, logits: Tensor, label: Tensor, class_weights: Tensor | None, smoothing: float) -> Tensor:
         """Return the scalar loss of `logits` for classes `label` (B,), weighted by class if weights (C,) are given."""
-        raise NotImplementedError
-
-    def predict(self, logits: Tensor) -> Tensor:
-        """Return the predicted class index (B,)."""
-        raise NotImplementedError
-
-    def expected(self, logits: Tensor) -> Tensor:
-        """Return the mean class index (B,): between classes where the head is in doubt."""
-        raise NotImplementedError
-
-
-class ClassificationHead(DifficultyHead):
-    """One logit per class, cross-entropy."""
-
-    def loss(self, logits: Tensor, label: Tensor, class_weights: Tensor | None, smoothing: float) -> Tensor:
-        """Return the cross-entropy."""
         return functional.cross_entropy(logits, label, weight=class_weights, label_smoothing=smoothing)
 
     def predict(self, logits: Tensor) -> Tensor:
-        """Return the class of the largest logit."""
+        """Return the predicted class index (B,)."""
         return logits.argmax(dim=1)
 
     def expected(self, logits: Tensor) -> Tensor:
-        """Return the mean class by the probabilities of all classes."""
-        return _mean_class(logits)
+        """Return the mean class index (B,): between classes where the head is in doubt."""
+        return logits.softmax(dim=1) @ torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
 
 
-class OrdinalHead(DifficultyHead):
+class OrdinalHead(ClassificationHead):
     """C - 1 independent logits "harder than class k", binary cross-entropy each."""
 
     def __init__(self, in_dim: int, hidden: int, classes: int, dropout: float) -> None:
-        """Rank `in_dim` features on `classes` ordered classes."""
         super().__init__(in_dim, hidden, classes - 1, dropout)
 
     def loss(self, logits: Tensor, label: Tensor, class_weights: Tensor | None, smoothing: float) -> Tensor:
@@ -89,17 +68,16 @@ class OrdinalHead(DifficultyHead):
         return logits.sigmoid().sum(dim=1)
 
 
-class CountedHead(DifficultyHead):
+class CountedHead(ClassificationHead):
     """Opinions that are trained each by itself: one of the pooled features, and some of what is counted of the chart.
 
     Both kinds err on different charts, so together they are right more often than either, and than one network that
-    is given both at once (README): that one fits its training charts by the first alone.
+    is given both at once: that one fits its training charts by the first alone.
     """
 
     counts = len(COUNTS)
 
     def __init__(self, in_dim: int, hidden: int, classes: int, dropout: float) -> None:
-        """Classify `in_dim` features, the last `counts` of them counts, into `classes`."""
         super().__init__(in_dim - self.counts, hidden, classes, dropout)
         self.classes = classes
         self.ranks = CountRanks()
@@ -112,19 +90,17 @@ class CountedHead(DifficultyHead):
 
     def loss(self, logits: Tensor, label: Tensor, class_weights: Tensor | None, smoothing: float) -> Tensor:
         """Return the mean cross-entropy of both kinds."""
-        pooled, *counted = (
-            functional.cross_entropy(opinion, label, class_weights, label_smoothing=smoothing)
-            for opinion in logits.split(self.classes, dim=1)
-        )
+        loss, opinions = super().loss, logits.split(self.classes, dim=1)
+        pooled, *counted = (loss(opinion, label, class_weights, smoothing) for opinion in opinions)
         return (pooled + torch.stack(counted).mean()) / 2
 
     def predict(self, logits: Tensor) -> Tensor:
         """Return the class that all opinions jointly hold for the likeliest."""
-        return self._joint(logits).argmax(dim=1)
+        return super().predict(self._joint(logits))
 
     def expected(self, logits: Tensor) -> Tensor:
         """Return the mean class index (B,), by the probabilities of all opinions jointly."""
-        return _mean_class(self._joint(logits))
+        return super().expected(self._joint(logits))
 
     def _joint(self, logits: Tensor) -> Tensor:
         """Return the weighted mean of the opinions' log probabilities, (B, C)."""
@@ -132,12 +108,7 @@ class CountedHead(DifficultyHead):
         return (1 - COUNTED_SHARE) * opinions[:, 0] + COUNTED_SHARE * opinions[:, 1:].mean(dim=1)
 
 
-def _mean_class(logits: Tensor) -> Tensor:
-    """Return the mean class index (B,) by the probabilities of `logits` (B, C)."""
-    return logits.softmax(dim=1) @ torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
-
-
-HEADS: dict[str, type[DifficultyHead]] = {
+HEADS: dict[str, type[ClassificationHead]] = {
     "classification": ClassificationHead,
     "ordinal": OrdinalHead,
     "counted": CountedHead,

@@ -1,16 +1,18 @@
 """Pooling over beats, with masks: one vector per chart.
 
-Dimension letters: B charts, D channels, P positions (beats), I inputs per beat, S statistics.
+Each is made of (channels, inputs per beat, dropout) and called with (x, mask, inputs, seconds); what it does not need
+it leaves. Dimension letters: B charts, D channels, P positions (beats), I inputs per beat, S statistics.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-_PASSAGES = (4, 16)
-"""Lengths in beats, powers of 2, of the passages whose densest one is a statistic: a measure, a phrase."""
+from groove.model.encoders import sums_ahead
+
+_MEASURE, _PHRASE = 4, 16
+"""Lengths in beats, powers of 2, of the passages whose densest one is a statistic."""
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
@@ -27,7 +29,6 @@ class MeanMaxPooling(nn.Module):
     """Mean and maximum over beats, each chart's vector then normalised: (B, D, P) -> (B, 2 D)."""
 
     def __init__(self, dim: int, inputs: int = 0, dropout: float = 0.0) -> None:
-        """Pool `dim` channels; `inputs` and `dropout` are not used."""
         super().__init__()
         self.out_dim = 2 * dim
         self.norm = nn.LayerNorm(self.out_dim)
@@ -41,7 +42,6 @@ class AttentionPooling(nn.Module):
     """A learned weight for every beat, one set per head: (B, D, P) -> (B, heads D)."""
 
     def __init__(self, dim: int, inputs: int = 0, dropout: float = 0.0, heads: int = 2) -> None:
-        """Pool `dim` channels with `heads` sets of weights; `inputs` and `dropout` are not used."""
         super().__init__()
         self.out_dim = heads * dim
         self.score = nn.Conv1d(dim, heads, kernel_size=1)
@@ -50,26 +50,23 @@ class AttentionPooling(nn.Module):
     def forward(self, x: Tensor, mask: Tensor, inputs: Tensor, seconds: Tensor) -> Tensor:
         """Pool `x` where `mask` (B, P) is 1."""
         scores = self.score(x).masked_fill(mask[:, None, :] == 0, float("-inf"))
-        pooled = torch.einsum("bhp,bdp->bhd", scores.softmax(dim=2), x)
-        return self.norm(pooled.flatten(1))
+        return self.norm(torch.einsum("bhp,bdp->bhd", scores.softmax(dim=2), x).flatten(1))
 
 
 class StatisticsPooling(nn.Module):
     """Six statistics of every channel, and of what is on each beat, mixed by a small network: -> (B, 2 D).
 
-    What a player feels of a chart as a whole is made of averages per beat and per second, of how uneven it is, and of
-    its densest passages; a mean and a maximum of single beats know neither a passage nor a second. The chart's own
-    counts per beat go beside the backbone's channels, so that a statistic of the notes need not survive the
-    backbone to be used.
+    What a player feels of a chart is made of averages per beat and per second, of how uneven it is, and of its densest
+    passages; a mean and a maximum of single beats know neither a passage nor a second. The chart's own counts per beat
+    go beside the backbone's channels, so that a statistic of the notes need not survive the backbone to be used.
     """
 
     def __init__(self, dim: int, inputs: int, dropout: float = 0.0) -> None:
-        """Pool `dim` channels and `inputs` numbers per beat."""
         super().__init__()
         self.out_dim = 2 * dim
-        statistics = (4 + len(_PASSAGES)) * (dim + inputs)
-        self.norm = nn.LayerNorm(statistics)
-        self.mix = nn.Linear(statistics, self.out_dim)
+        count = 6 * (dim + inputs)
+        self.norm = nn.LayerNorm(count)
+        self.mix = nn.Linear(count, self.out_dim)
         self.blocks = nn.ModuleList(_Perceptron(self.out_dim, dropout) for _ in range(2))
         self.out_norm = nn.LayerNorm(self.out_dim)
 
@@ -89,23 +86,10 @@ def statistics(x: Tensor, mask: Tensor, seconds: Tensor) -> Tensor:
     deviation = (masked_mean((x - mean[:, :, None]).square(), mask) + 1e-5).sqrt()
     weight = seconds * mask
     per_second = (x * weight[:, None, :]).sum(dim=2) / weight.sum(dim=1, keepdim=True).clamp(min=1e-3)
-    kept = x * mask[:, None, :]
-    passages = [masked_max(rate, mask) for rate in passage_means(kept)]
-    return torch.cat([mean, per_second, deviation, masked_max(x, mask), *passages], dim=1)
-
-
-def passage_means(x: Tensor) -> list[Tensor]:
-    """Return the mean of `x` (B, D, P) over each `_PASSAGES` length from every beat on, zeros after the end.
-
-    Sums of 2, 4, 8, ... beats are made of each other: four additions for 16 beats.
-    """
-    means, sums, beats = [], x, 1
-    for length in _PASSAGES:
-        while beats < length:
-            sums = sums + functional.pad(sums[:, :, beats:], (0, min(beats, sums.shape[2])))
-            beats *= 2
-        means.append(sums / length)
-    return means
+    measures = sums_ahead(x * mask[:, None, :], _MEASURE)
+    phrases = sums_ahead(measures, _PHRASE, of=_MEASURE)
+    densest = [masked_max(sums / length, mask) for sums, length in ((measures, _MEASURE), (phrases, _PHRASE))]
+    return torch.cat([mean, per_second, deviation, masked_max(x, mask), *densest], dim=1)
 
 
 class _Perceptron(nn.Module):
@@ -121,7 +105,7 @@ class _Perceptron(nn.Module):
         return x + self.layers(x)
 
 
-POOLINGS: dict[str, type[MeanMaxPooling] | type[AttentionPooling] | type[StatisticsPooling]] = {
+POOLINGS: dict[str, type[MeanMaxPooling | AttentionPooling | StatisticsPooling]] = {
     "mean_max": MeanMaxPooling,
     "attention": AttentionPooling,
     "statistics": StatisticsPooling,

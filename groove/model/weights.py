@@ -15,12 +15,10 @@ from torch import Tensor, nn
 from groove.config.modules import SHARED_MODULES
 from groove.errors import CheckpointError
 
-_PREFIX = "model."
-
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint file: where it lies, the model's weights and constructor arguments, and the raw content."""
+    """A checkpoint file: its path, the model's weights and constructor arguments, and the raw content."""
 
     path: Path
     weights: dict[str, Tensor]
@@ -38,12 +36,12 @@ class LoadReport:
 
     def lines(self) -> list[str]:
         """Return one line for each list, by module."""
-        return [f"  {title}: {_by_module(getattr(self, title))}" for title in ("loaded", "skipped", "new")]
-
-
-def _by_module(names: Sequence[str]) -> str:
-    counts = Counter(name.split(".")[0] for name in names)
-    return ", ".join(f"{module} ({count})" for module, count in counts.items()) or "nothing"
+        lines = []
+        for title, names in vars(self).items():
+            counts = Counter(name.split(".")[0] for name in names)
+            modules = ", ".join(f"{module} ({count})" for module, count in counts.items())
+            lines.append(f"  {title}: {modules or 'nothing'}")
+        return lines
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -65,17 +63,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"{path} ({path.stat().st_size} bytes) is not a readable checkpoint: damaged, cut short, or another kind "
             "of file; give a .ckpt file that groove.train wrote"
         ) from error
-    state, config = _dict(content, "state_dict"), _dict(_dict(content, "hyper_parameters"), "model")
-    weights = {k.removeprefix(_PREFIX): v for k, v in state.items() if k.startswith(_PREFIX)}
-    if not weights or not config:
-        raise CheckpointError(f"{path} holds no groove model (needs 'state_dict' with model.* and its configuration)")
-    return Checkpoint(path, weights, config, content)
-
-
-def _dict(content: Any, key: str) -> dict[str, Any]:
-    """Return ``content[key]`` where both are dicts, else an empty one."""
-    value = content.get(key) if isinstance(content, dict) else None
-    return value if isinstance(value, dict) else {}
+    match content:
+        case {"state_dict": dict(state), "hyper_parameters": {"model": dict(config)}}:
+            weights = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
+            if weights and config:
+                return Checkpoint(path, weights, config, content)
+    raise CheckpointError(f"{path} holds no groove model (needs 'state_dict' with model.* and its configuration)")
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint, new: Sequence[str] = ()) -> LoadReport:
@@ -85,16 +78,16 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, new: Sequence[str] = 
         CheckpointError: if a shared module of the model is missing in the file or has another shape there.
     """
     own = model.state_dict()
-    same = {name for name, tensor in checkpoint.weights.items() if name in own and own[name].shape == tensor.shape}
-    loaded = [name for name in own if name in same and name.split(".")[0] not in new]
+    stored = {name: tensor.shape for name, tensor in checkpoint.weights.items()}
+    same = [name for name in own if stored.get(name) == own[name].shape]
+    loaded = [name for name in same if name.split(".")[0] not in new]
     fresh = [name for name in own if name not in loaded]
     wrong = [name for name in fresh if name.split(".")[0] in SHARED_MODULES]
     if wrong:
-        stored = checkpoint.weights.get(wrong[0])
-        found = f"shape {tuple(stored.shape)}" if stored is not None else "no such weight"
+        found = f"shape {tuple(stored[wrong[0]])}" if wrong[0] in stored else "no such weight"
         raise CheckpointError(
             f"{checkpoint.path} is of another model: {wrong[0]} has {found} there, {tuple(own[wrong[0]].shape)} here "
             f"({len(wrong)} such weights); use the model=... settings it was trained with"
         )
     model.load_state_dict({name: checkpoint.weights[name] for name in loaded}, strict=False)
-    return LoadReport(loaded, [name for name in checkpoint.weights if name not in set(loaded)], fresh)
+    return LoadReport(loaded, [name for name in stored if name not in loaded], fresh)

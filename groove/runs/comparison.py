@@ -9,7 +9,6 @@ fold share their held-out charts: their difference to the baseline varies less t
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,20 +17,16 @@ from typing import Any
 import pandas as pd
 
 from groove.io.files import write_bytes
-from groove.runs.columns import ACCURACY, COSINE, JOINT_ACCURACY, MARGIN, POSITIVE, gain
 from groove.runs.folder import Run
 from groove.runs.layout import COMPARISON_FILE, COMPARISON_MARKDOWN, CURVES_FILE
-from groove.runs.settings import shortened, written
+from groove.runs.metric_columns import ACCURACY, COSINE, JOINT_ACCURACY, MARGIN, POSITIVE, gain
 from groove.runs.verdict.verdict import judge
 
 BASELINE = "baseline"
-CHANCE = ["seed", "split_seed", "fold"]
-"""Entries of ``run.json`` that runs of one group may differ in."""
+CHANCE = ["seed", "split_seed", "fold"]  # entries of run.json that runs of one group may differ in
 PAIRED = ["accuracy_final", "gain_pooled_after", "gain_projection_after"]
-TREES = ["random_forest", "boosted_trees"]
-"""Models without a network, trained and tested on the charts of the same run (``run.json``'s ``references``)."""
-JOINT = ["joint_accuracy_final", *(f"{name}_joint" for name in TREES)]
-"""The final accuracy, and that of the trees, by joint prediction per simfile."""
+TREES = ["random_forest", "boosted_trees"]  # without a network, on the charts of the same run (run.json's references)
+JOINT = ["joint_accuracy_final", *(f"{name}_joint" for name in TREES)]  # by joint prediction per simfile
 WHEN = ("epoch0", "lowest", "final")
 NUMBERS = [
     *(*(f"accuracy_{when}" for when in WHEN), *TREES, *JOINT),
@@ -54,31 +49,30 @@ def comparison_frame(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def _row(run: Run) -> dict[str, Any]:
-    verdict = judge(run)
-    trained = [value for value in run.column(ACCURACY)[1:] if value is not None]
-    alone, joint = run.info.references, run.info.references_joint
-    figure = run.folder / CURVES_FILE
-    same = run.info.model_dump(include={"experiment", "verdict", "triplet_margin", "phases", "parameters"})
+    verdict, info, figure = judge(run), run.info, run.folder / CURVES_FILE
+    same = info.model_dump(include={"experiment", "verdict", "triplet_margin", "phases", "parameters"})
+    gains = {layer: run.column(gain(layer)) for layer in ("pooled", "projection")}
     return {
         "identity": json.dumps([same, run.settings], sort_keys=True),
-        "experiment": run.info.experiment,
+        "experiment": info.experiment,
         "settings": run.settings,
-        "phases": " + ".join(f"{phase.name} {len(phase.epochs)}" for phase in run.info.phases),
-        **run.info.model_dump(include={*CHANCE}),
+        "phases": " + ".join(f"{phase.name} {len(phase.epochs)}" for phase in info.phases),
+        **info.model_dump(include={*CHANCE}),
         "runs": 1,
         "state": verdict.state,
         "passed": verdict.passed,
         "accuracy_epoch0": run.at(ACCURACY, 0),
-        "accuracy_lowest": min(trained, default=None),
+        "accuracy_lowest": pd.Series(run.column(ACCURACY)[1:]).min(),
         "accuracy_final": run.final(ACCURACY),
-        **{name: alone.get(name) for name in TREES},
-        **dict(zip(JOINT, (run.final(JOINT_ACCURACY), *map(joint.get, TREES)), strict=True)),
+        **{name: info.references.get(name) for name in TREES},
+        "joint_accuracy_final": run.final(JOINT_ACCURACY),
+        **{f"{name}_joint": info.references_joint.get(name) for name in TREES},
         "pooled_cosine": run.final(COSINE),
         "margin_before": run.at(MARGIN, 0),
         "margin_after": run.final(MARGIN),
         "positive_fraction": run.final(POSITIVE),
-        **{f"gain_{layer}_before": run.at(gain(layer), 0) for layer in ("pooled", "projection")},
-        **{f"gain_{layer}_after": run.final(gain(layer)) for layer in ("pooled", "projection")},
+        **{f"gain_{layer}_before": values[0] for layer, values in gains.items()},
+        **{f"gain_{layer}_after": values[-1] for layer, values in gains.items()},
         "indicators_passed": verdict.passed_count,
         "indicators_counted": len(verdict.counted),
         "folder": str(run.folder),
@@ -98,7 +92,9 @@ def comparison_rows(frame: pd.DataFrame) -> pd.DataFrame:
         several = shared | {"runs": len(members), "indicators_counted": first["indicators_counted"]}
         rows += members.assign(row="run").to_dict("records")
         if len(members) > 1:
-            rows.append(several | {"row": "mean", "state": states(members), **members[NUMBERS].mean()})
+            rows.append(
+                several | {"row": "mean", "state": "/".join(members["state"].unique()), **members[NUMBERS].mean()}
+            )
             rows.append(several | {"row": "spread", **members[NUMBERS].std()})
         paired = baseline_differences(frame).loc[members.index]
         if paired.notna().any(axis=None) and first["experiment"] != BASELINE:
@@ -117,11 +113,6 @@ def baseline_differences(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[PAIRED] - frame[CHANCE].merge(baseline[CHANCE + PAIRED], how="left", on=CHANCE)[PAIRED]
 
 
-def states(members: pd.DataFrame, separator: str = "/") -> str:
-    """Return the states of a group's runs, each once."""
-    return separator.join(dict.fromkeys(members["state"]))
-
-
 def mean_spread(values: pd.Series, digits: int = 3, sign: str = "") -> str:
     """Return mean ± sample standard deviation of what is known of `values`, the mean alone of one, - of none."""
     known = values.dropna()
@@ -131,6 +122,11 @@ def mean_spread(values: pd.Series, digits: int = 3, sign: str = "") -> str:
     return mean if len(known) == 1 else f"{mean} ± {known.std():.{digits}f}"
 
 
+def written(settings: Sequence[str]) -> str:
+    """Return `settings` in one line, as a shell takes them: what holds a space stands in quotes."""
+    return " ".join(f'"{text}"' if " " in text else text for text in settings)
+
+
 @dataclass(frozen=True)
 class Group:
     """Runs that differ only by chance; `name` and `settings` together are unlike those of any other group.
@@ -138,13 +134,11 @@ class Group:
     Attributes:
         name: the experiment, with the phases or a number where more is needed.
         settings: those that not all groups share.
-        lines: name and settings, their keys in short, a line each.
         rows: of `comparison_frame`.
     """
 
     name: str
     settings: tuple[str, ...]
-    lines: str
     rows: pd.DataFrame
 
     @property
@@ -161,13 +155,10 @@ def groups_of(frame: pd.DataFrame) -> list[Group]:
     own = [tuple(text for text in row["settings"] if text not in common) for row in first]
     names = [row["experiment"] for row in first]
     for more in ([f" ({row['phases']})" for row in first], [f" #{number}" for number, _ in enumerate(first, start=1)]):
-        counts = Counter(zip(names, own, strict=True))
-        names = [
-            name + text if counts[name, settings] > 1 else name
-            for name, settings, text in zip(names, own, more, strict=True)
-        ]
-    lines = ["\n ".join((name, *short)) for name, short in zip(names, shortened(own), strict=True)]
-    return [Group(*parts) for parts in zip(names, own, lines, members, strict=True)]
+        labels = list(zip(names, own, strict=True))
+        repeated = [labels.count(label) > 1 for label in labels]
+        names = [name + text * again for name, text, again in zip(names, more, repeated, strict=True)]
+    return [Group(*parts) for parts in zip(names, own, members, strict=True)]
 
 
 def write_comparison(frame: pd.DataFrame, folder: Path) -> Path:
@@ -183,30 +174,19 @@ def markdown(frame: pd.DataFrame) -> str:
     """Return the comparison as a Markdown table, one line per group of runs."""
     differences = baseline_differences(frame)
     plain = [*TREES, *JOINT, "pooled_cosine"]
-    names = [
-        "experiment",
-        "runs",
-        "accuracy at epoch 0",
-        "lowest",
-        "final",
-        *(name.replace("_", " ") for name in plain),
-    ]
-    names += ["gain, pooled", "gain, projection", "accuracy - baseline", "gain pooled - baseline"]
-    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    names = ["experiment", "runs", "accuracy at epoch 0", "lowest", "final", *plain, "gain, pooled", "gain, projection"]
+    names += ["accuracy - baseline", "gain pooled - baseline"]
+    lines = [[name.replace("_", " ") for name in names], ["---"] * len(names)]
     for group in groups_of(frame):
-        rows, paired = group.rows, differences.loc[group.rows.index]
-        cells = [group.label.replace("|", "\\|"), str(len(rows))]
+        rows, cells = group.rows, [group.label.replace("|", "\\|"), str(len(group.rows))]
         cells += [mean_spread(rows[name]) for name in (*(f"accuracy_{when}" for when in WHEN), *plain)]
         cells += [
-            f"{mean_spread(rows[f'gain_{layer}_before'])} → {mean_spread(rows[f'gain_{layer}_after'])}"
+            " → ".join(mean_spread(rows[f"gain_{layer}_{when}"]) for when in ("before", "after"))
             for layer in ("pooled", "projection")
         ]
-        cells += [_difference(paired[name]) for name in PAIRED[:2]]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _difference(values: pd.Series) -> str:
-    """Return `values` in words, with their number where not every run has a partner."""
-    text, pairs = mean_spread(values, sign="+"), int(values.count())
-    return text if pairs in (0, len(values)) else f"{text} ({pairs} pair{'s' * (pairs > 1)})"
+        for values in (differences.loc[rows.index, name] for name in PAIRED[:2]):
+            pairs = int(values.count())
+            partial = "" if pairs in (0, len(values)) else f" ({pairs} pair{'s' * (pairs > 1)})"
+            cells.append(mean_spread(values, sign="+") + partial)
+        lines.append(cells)
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -11,35 +11,27 @@ METRICS_FILE = "metrics.csv"
 RETRIEVAL_FILE = "retrieval.json"
 EMBEDDINGS_FILE = "embeddings.parquet"
 CURVES_FILE = "training_curves.png"
-LOG_FILE = "groove.log"
-"""Every message of the run, with its time."""
-VERDICT_FILE = "verdict.json"
-"""The last file that a run writes: a folder without it is unfinished."""
+LOG_FILE = "groove.log"  # every message of the run, with its time
+VERDICT_FILE = "verdict.json"  # the last file that a run writes: a folder without it is unfinished
 EVALUATION_FILE = "evaluation.json"
 OVERRIDES_FILE = Path(".hydra") / "overrides.yaml"
 TENSORBOARD = "tensorboard"
-LIBRARIES = "libraries"
-"""The folder of other libraries' embeddings."""
+LIBRARIES = "libraries"  # the folder of other libraries' embeddings
 
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
-EPOCH_0 = "epoch0.ckpt"
-"""The weights before the first step, to measure by on any library."""
-BEFORE_NONFINITE = "before_nonfinite.ckpt"
-"""The weights before the step whose loss was not finite."""
+EPOCH_0 = "epoch0.ckpt"  # the weights before the first step, to measure by on any library
+BEFORE_NONFINITE = "before_nonfinite.ckpt"  # the weights before the step whose loss was not finite
 
+# What groove.report writes of several runs, and groove.export of a model
 COMPARISON_FILE, COMPARISON_MARKDOWN = "comparison.csv", "comparison.md"
 COMPARISON_FIGURE, PLANE_FIGURE = "comparison.png", "plane.png"
-"""What `groove.report` writes of several runs."""
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
-"""What `groove.export` writes of a model."""
 
 
 def run_folder(path: Path) -> Path:
     """Return the run folder that `path`, the folder itself or a file of weights in it, belongs to."""
-    if path.name == WEIGHTS_FILE:
-        return path.parent
-    if path.suffix != ".ckpt":
+    if path.name != WEIGHTS_FILE and path.suffix != ".ckpt":
         return path
     return path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
 
@@ -54,11 +46,9 @@ def checkpoint_path(run: Path) -> Path:
         return run
     if not run.is_dir():
         raise RunError(f"run={run} does not exist; give a run folder of groove.train, or a .ckpt file in it")
-    path = run / CHECKPOINTS / LAST
-    if not path.is_file() and (run / WEIGHTS_FILE).is_file():
-        return run / WEIGHTS_FILE
-    if not path.is_file():
-        runs = sorted(found.parent.parent.relative_to(run) for found in run.glob(f"*/{CHECKPOINTS}/{LAST}"))
-        hint = f"; there are runs in it: {', '.join(map(str, runs[:5]))}" if runs else ""
-        raise RunError(f"run={run} is no run folder: it has no {CHECKPOINTS}/{LAST}{hint}")
-    return path
+    for path in (run / CHECKPOINTS / LAST, run / WEIGHTS_FILE):
+        if path.is_file():
+            return path
+    runs = sorted(found.parent.parent.relative_to(run) for found in run.glob(f"*/{CHECKPOINTS}/{LAST}"))
+    hint = f"; there are runs in it: {', '.join(map(str, runs[:5]))}" if runs else ""
+    raise RunError(f"run={run} is no run folder: it has no {CHECKPOINTS}/{LAST}{hint}")

@@ -16,7 +16,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from groove.errors import naming
 from groove.io.files import write_bytes
-from groove.runs import columns
+from groove.runs import metric_columns as columns
 
 BEST = {
     "best_accuracy": columns.ACCURACY,

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from groove.data.dataset import ChartBatch
 from groove.model.fusion import LateFusionClassifier
-from groove.runs import columns
+from groove.runs import metric_columns as columns
 from groove.training.module import GrooveModule
 
 _NEIGHBORS = 10

@@ -28,7 +28,7 @@ from groove.io.files import write_json
 from groove.model.chart_counts import chart_counts
 from groove.model.fusion import LateFusionClassifier
 from groove.model.heads import CountedHead
-from groove.runs.info import RunInfo
+from groove.runs.folder import RunInfo
 from groove.runs.layout import CHECKPOINTS, EPOCH_0, INFO_FILE, TENSORBOARD
 from groove.training.checkpoints import AtomicCheckpointIO, EventLogger, checkpoint_callbacks
 from groove.training.distributed import Ranks, first_rank

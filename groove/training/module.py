@@ -26,7 +26,7 @@ from groove.data.dataset import ChartBatch
 from groove.errors import ConfigError, GrooveError, one_line
 from groove.model.fusion import LateFusionClassifier, ModelOutput, full_precision
 from groove.model.losses import ContrastiveLoss, ContrastiveOutput, ContrastiveTargets
-from groove.runs import columns
+from groove.runs import metric_columns as columns
 from groove.training.finite import nonfinite
 
 PER_CHART = (columns.TRAIN_LOSS, columns.TRAIN_CLASSIFICATION_LOSS, columns.TRAIN_NORM)

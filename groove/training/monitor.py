@@ -26,7 +26,7 @@ from groove.io.files import write_csv
 from groove.model.fusion import ModelOutput
 from groove.model.losses import ContrastiveTargets
 from groove.retrieval.metrics import retrieval_gain
-from groove.runs import columns
+from groove.runs import metric_columns as columns
 from groove.runs.layout import METRICS_FILE
 from groove.training import diagnostics
 from groove.training.module import GrooveModule, gather_lists

@@ -19,7 +19,7 @@ from groove.config.modules import OPTIONAL_MODULES, reached_by
 from groove.config.schema import ExperimentConfig
 from groove.errors import ConfigError
 from groove.model.fusion import LateFusionClassifier
-from groove.runs.info import RecordedPhase
+from groove.runs.folder import RecordedPhase
 
 log = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 
 import numpy as np
@@ -22,7 +23,7 @@ from groove.figures.training_curves import training_curves, write_figure
 from groove.io.files import write_json
 from groove.model.fusion import LateFusionClassifier
 from groove.retrieval.metrics import retrieval_metrics
-from groove.runs import columns
+from groove.runs import metric_columns as columns
 from groove.runs.folder import Run, load_run
 from groove.runs.layout import CHECKPOINTS, LAST, RETRIEVAL_FILE, VERDICT_FILE
 from groove.runs.verdict.indicator import Verdict
@@ -110,7 +111,7 @@ def _log_results(fit: Fit, held_out: Vectors, run: Run, verdict: Verdict) -> Non
     rows = "\n".join(f"| {i.name} | {i.value} | {i.bound} | {i.passed} | {i.hint} |" for i in verdict.indicators)
     writer.add_text("verdict", f"| indicator | value | bound | passed | hint |\n|---|---|---|---|---|\n{rows}", epochs)
     shown = (columns.ACCURACY, columns.gain("pooled"), columns.COSINE)
-    final = {f"final/{name}": value for name in shown if (value := run.final(name)) is not None}
+    final = {f"final/{name}": value for name in shown if not math.isnan(value := run.final(name))}
     settings = {key: str(value) if isinstance(value, list) else value for key, value in flat(plain(fit.cfg)).items()}
     fit.logger.log_hyperparams(settings, final)
     fit.logger.save()

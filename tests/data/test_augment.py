@@ -8,21 +8,20 @@ import numpy as np
 import pytest
 
 from groove.charts.radar.groove_radar import groove_radar
-from groove.data.augment import PANEL_FEATURES, Augmenter, mirror_columns
+from groove.config.schema import AugmentConfig
+from groove.data.augment import LEFT_RIGHT, PANEL_FEATURES, UP_DOWN, Augmentation, mirror_columns
 from groove.features.frames import CHART_FEATURES, chart_frames
 from tests.batches import frames
 from tests.builders import chart_of, measures, ssc_text
-
-LEFT_RIGHT, UP_DOWN = (3, 1, 2, 0), (0, 2, 1, 3)
 
 
 def column(name: str) -> int:
     return CHART_FEATURES.index(name)
 
 
-def augmented(augmenter: Augmenter, chart, audio, generator):
+def augmented(settings: AugmentConfig, chart, audio, generator):
     """Draw and apply, as the dataset does."""
-    return augmenter.apply(chart, audio, augmenter.draw(len(chart), generator))
+    return Augmentation.draw(settings, len(chart), generator).apply(chart, audio)
 
 
 @pytest.mark.parametrize("panels", [LEFT_RIGHT, UP_DOWN])
@@ -56,7 +55,7 @@ def test_a_mirrored_simfile_has_the_mirrored_frames_and_the_same_radar(panels, t
 
 
 def test_sums_over_panels_stay_in_every_draw():
-    augment = Augmenter(CHART_FEATURES, mirror=True, audio_mask=0.0)
+    augment = AugmentConfig(mirror=True, audio_mask=0.0)
     chart, audio = frames(9)
     seen = set()
     for seed in range(40):
@@ -72,7 +71,7 @@ def test_sums_over_panels_stay_in_every_draw():
 
 
 def test_everything_off_is_the_identity():
-    augment = Augmenter(CHART_FEATURES, mirror=False, audio_mask=0.0)
+    augment = AugmentConfig(mirror=False, audio_mask=0.0)
     chart, audio = frames(9)
     for seed in range(5):
         moved, masked = augmented(augment, chart, audio, np.random.default_rng(seed))
@@ -80,7 +79,7 @@ def test_everything_off_is_the_identity():
 
 
 def test_the_audio_mask_silences_one_span_of_at_most_its_share():
-    augment = Augmenter(CHART_FEATURES, mirror=False, audio_mask=0.4)
+    augment = AugmentConfig(mirror=False, audio_mask=0.4)
     chart, audio = frames(50)
     kept = audio.copy()
     silenced = []
@@ -96,13 +95,13 @@ def test_the_audio_mask_silences_one_span_of_at_most_its_share():
 
 
 def test_an_empty_audio_array_is_left_alone():
-    augment = Augmenter(CHART_FEATURES, mirror=False, audio_mask=0.9)
+    augment = AugmentConfig(mirror=False, audio_mask=0.9)
     _, masked = augmented(augment, *frames(0), np.random.default_rng(0))
     assert masked.shape == (0, 23)
 
 
 def test_the_same_generator_gives_the_same_frames():
-    augment = Augmenter(CHART_FEATURES, mirror=True, audio_mask=0.5)
+    augment = AugmentConfig(mirror=True, audio_mask=0.5)
     first, second = (augmented(augment, *frames(30), np.random.default_rng(3)) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -111,7 +110,7 @@ def test_the_same_generator_gives_the_same_frames():
 def test_row_dropout_empties_frames_of_notes_and_leaves_time_and_holds():
     chart, audio = frames(400)
     chart = np.abs(chart) + 1
-    found, _ = augmented(Augmenter(CHART_FEATURES, False, 0.0, 0.25), chart, audio, np.random.default_rng(0))
+    found, _ = augmented(AugmentConfig(mirror=False, row_dropout=0.25), chart, audio, np.random.default_rng(0))
     kept = [i for i, name in enumerate(CHART_FEATURES) if name == "seconds" or name.startswith("holds_")]
     notes = [i for i in range(len(CHART_FEATURES)) if i not in kept]
     assert len(kept) == 5
@@ -120,5 +119,5 @@ def test_row_dropout_empties_frames_of_notes_and_leaves_time_and_holds():
     assert 0.15 < empty.mean() < 0.35
     np.testing.assert_array_equal(found[~empty], chart[~empty])
     assert (chart > 0).all()  # the original is untouched
-    same, _ = augmented(Augmenter(CHART_FEATURES, False, 0.0), chart, audio, np.random.default_rng(0))
+    same, _ = augmented(AugmentConfig(mirror=False), chart, audio, np.random.default_rng(0))
     assert same is chart

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 from groove.data.datamodule import GrooveDataModule, chart_table
-from groove.data.slots import slot_labels
 from groove.errors import LibraryError
 from tests.batches import catalogue, train_config
 
@@ -35,24 +34,22 @@ def data_module(table: pa.Table, store: Path, *overrides: str, seed: int = 0, ma
     return GrooveDataModule(table, store, settings, max_frames, seed)
 
 
-def test_slots_fold_into_classes_in_the_order_of_the_setting():
-    assert slot_labels({"low": ["Beginner", "Easy"], "high": ["Challenge"]}) == {
-        "Beginner": 0,
-        "Easy": 0,
-        "Challenge": 1,
-    }
-    default = {"Beginner": 0, "Easy": 1, "Medium": 2, "Hard": 3, "Challenge": 3}
-    assert slot_labels(train_config().data.classes) == default
+def test_slots_fold_into_classes_in_the_order_of_the_setting(store):
+    slots = ("Beginner", "Easy", "Medium", "Hard", "Challenge", "Edit")
+    table, settings = catalogue(store, songs=1, slots=slots), train_config().data
+    assert chart_table(table, settings).labels.label.tolist() == [0, 1, 2, 3, 3, -1]
+    folded = settings.changed(classes={"low": ["Beginner", "Easy"], "high": ["Challenge"]})
+    assert chart_table(table, folded).labels.label.tolist() == [0, 0, -1, -1, 1, -1]
 
 
 def test_the_table_takes_radar_class_and_song_from_the_catalogue(songs):
     for family in ("konami", "stepmania"):
-        table = chart_table(songs, {"Easy": 1}, family)
+        table = chart_table(songs, train_config(f"data.radar={family}").data)
         rows = songs.to_pylist()
         for i in (0, 5, 47):
             expected = [rows[i][f"{family}_{axis}"] for axis in ("stream", "voltage", "air", "freeze", "chaos")]
             assert table.radar[i].tolist() == expected
-            assert table.labels.label[i] == (1 if rows[i]["difficulty"] == "Easy" else -1)
+            assert table.labels.label[i] == ["Beginner", "Easy", "Medium", "Hard"].index(rows[i]["difficulty"])
             assert table.chart_id[i] == rows[i]["chart_id"]
         same_song = table.labels.song[:, None] == table.labels.song[None, :]
         names = np.array([row["identity"] for row in rows])

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from groove.data.augment import Augmenter
+from groove.config.schema import AugmentConfig
 from groove.data.dataset import BatchRequest, ChartBatch, ChartDataset, EpochSampler, InOrderSampler
 from groove.data.triplets import PairRule
-from groove.features.frames import CHART_FEATURES
 from tests.batches import frames, labels, table
 
 LENGTHS = [5, 9, 3, 12, 7, 4]
@@ -19,7 +18,7 @@ LENGTHS = [5, 9, 3, 12, 7, 4]
 
 def dataset(folder: Path, silent: tuple[int, ...] = (), **settings) -> ChartDataset:
     facts = labels(len(LENGTHS))
-    return ChartDataset(table(folder, LENGTHS, facts, silent), folder, PairRule.fit(facts, 1, 40, 60), **settings)
+    return ChartDataset(table(folder, LENGTHS, facts, silent), folder, PairRule.fit(facts, 1, (40, 60)), **settings)
 
 
 def test_a_batch_holds_the_stored_frames_and_zeros_after_them(tmp_path):
@@ -73,7 +72,7 @@ def same(a: ChartBatch, b: ChartBatch) -> bool:
 
 
 def test_the_same_request_gives_the_same_batch_another_seed_another(tmp_path):
-    settings = {"augmenter": Augmenter(CHART_FEATURES, True, 0.5), "per_anchor": 3}
+    settings = {"augment": AugmentConfig(audio_mask=0.5), "per_anchor": 3}
     first, again = (dataset(tmp_path, **settings) for _ in range(2))
     request = BatchRequest([0, 1, 2, 3, 4, 5], (4, 1, 0))
     batch = first.__getitems__(request)
@@ -89,7 +88,7 @@ def test_more_arrays_than_may_stay_open(tmp_path, monkeypatch):
     expected = dataset(tmp_path).__getitems__(request)
     monkeypatch.setattr("groove.data.dataset._OPEN_ARRAYS", 3)
     few = dataset(tmp_path)
-    assert same(few.__getitems__(request), expected) and len(few._arrays) <= 3
+    assert same(few.__getitems__(request), expected) and few._array.cache_info().currsize == 3
 
 
 def test_a_batch_moves_as_a_whole(tmp_path):
@@ -143,8 +142,7 @@ def test_more_ranks_than_charts_of_a_batch_make_larger_batches():
 @pytest.mark.parametrize("world_size", [2, 3])
 def test_ranks_load_disjoint_parts_of_a_batch_as_one_process_loads_them(world_size, tmp_path):
     """Augmentation and triplets included: each rank draws for the whole batch."""
-    augmenter = Augmenter(CHART_FEATURES, True, 0.5, 0.2)
-    data = dataset(tmp_path, augmenter=augmenter)
+    data = dataset(tmp_path, augment=AugmentConfig(audio_mask=0.5, row_dropout=0.2))
     indices, seed = [3, 0, 2, 5, 1], (4, 2)
     whole = data.__getitems__(BatchRequest(indices, seed))
     loaded = []
@@ -163,7 +161,7 @@ def test_ranks_load_disjoint_parts_of_a_batch_as_one_process_loads_them(world_si
 
 @pytest.mark.parametrize(("charts", "world_size"), [(7, 2), (200, 3), (5, 4)])
 def test_ranks_evaluate_every_chart_once_and_none_has_nothing_to_do(charts, world_size):
-    parts = [list(InOrderSampler(np.arange(charts), 64, 0, rank, world_size)) for rank in range(world_size)]
+    parts = [list(InOrderSampler(np.arange(charts), 64, rank, world_size)) for rank in range(world_size)]
     assert all(parts)
     assert sorted(i for part in parts for request in part for i in request.indices) == list(range(charts))
 

@@ -29,7 +29,7 @@ def nearest_by_trying(expected: np.ndarray, capacity: list[int]) -> float:
 def test_each_simfile_is_given_the_nearest_labels_that_fill_no_slot_twice(seed, keys):
     keys = [key for index, key in enumerate(keys) if keys[:index].count(key) < 4]
     expected = np.random.default_rng(seed).uniform(0, 2, len(keys))
-    labels = SimfileSlots.of(keys, CLASSES).share(expected)
+    labels = SimfileSlots.of([str(key) for key in keys], CLASSES).share(expected)
     for key in set(keys):
         own = np.flatnonzero(np.array(keys) == key)
         assert all((labels[own] == label).sum() <= capacity for label, capacity in enumerate([1, 2, 1]))
@@ -41,12 +41,11 @@ def test_siblings_decide_what_a_chart_alone_does_not_say():
     expected = np.array([1.6, 1.9])  # both look like Hard: the harder one is
     assert SimfileSlots.of(["a", "a"], CLASSES).share(expected).tolist() == [1, 2]
     assert SimfileSlots.of(["a", "b"], CLASSES).share(expected).tolist() == [2, 2], "songs do not compete"
-    assert SimfileSlots.of([("a", "single"), ("a", "double")], CLASSES).share(expected).tolist() == [2, 2]
 
 
 def test_a_chart_without_siblings_is_given_the_class_that_is_nearest():
     expected = np.array([-0.2, 0.4, 0.6, 1.2, 1.7, 3.0])
-    assert SimfileSlots.of(range(6), CLASSES).share(expected).tolist() == [0, 0, 1, 1, 2, 2]
+    assert SimfileSlots.of(list("abcdef"), CLASSES).share(expected).tolist() == [0, 0, 1, 1, 2, 2]
 
 
 def test_a_simfile_with_more_charts_than_slots_uses_each_twice():

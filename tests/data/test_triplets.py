@@ -23,7 +23,7 @@ def pairs_of(charts: ChartLabels, keep) -> list[float]:
 
 def test_a_class_without_pairs_has_no_bounds_and_no_masks():
     charts = ChartLabels(labels(4).radar, np.array([0, 0, 0, 1]), np.arange(4))  # one chart in class 1, none in 2
-    rule = PairRule.fit(charts, 3, 15, 85)
+    rule = PairRule.fit(charts, 3, (15, 85))
     assert np.isnan(rule.nearest).tolist() == [False, True, True]
     assert np.isnan(rule.farthest).tolist() == [False, True, True]
     positive, negative = rule.masks(charts)
@@ -48,11 +48,11 @@ def heavy_tailed(n: int, order: str) -> ChartLabels:
 def test_bounds_of_large_classes_are_within_half_a_percentile_point(monkeypatch, order):
     charts = heavy_tailed(400, order)
     monkeypatch.setattr(module, "_EXACT_CHARTS", 100)
-    rule = PairRule.fit(charts, 1, 15, 85)
+    rule = PairRule.fit(charts, 1, (15, 85))
     for bound, percentile in ((rule.nearest[0], 15), (rule.farthest[0], 85)):
         low, high = percentile_points(charts, bound)
         assert low - 0.5 < percentile < high + 0.5
-    again = PairRule.fit(charts, 1, 15, 85)
+    again = PairRule.fit(charts, 1, (15, 85))
     assert (again.nearest, again.farthest) == (rule.nearest, rule.farthest)
 
 
@@ -68,7 +68,7 @@ def test_sampled_pairs_are_of_different_songs_and_each_as_likely():
 
 def test_a_large_class_of_one_song_has_no_bounds(monkeypatch):
     monkeypatch.setattr(module, "_EXACT_CHARTS", 10)
-    rule = PairRule.fit(labels(30, songs=1), 1, 15, 85)
+    rule = PairRule.fit(labels(30, songs=1), 1, (15, 85))
     assert np.isnan(rule.nearest[0]) and np.isnan(rule.farthest[0])
 
 
@@ -76,7 +76,7 @@ def test_equal_radars_in_a_large_class_are_positive(monkeypatch):
     monkeypatch.setattr(module, "_EXACT_CHARTS", 10)
     radar = np.repeat(np.random.default_rng(0).normal(size=(2, 5)) * 7, 20, axis=0)  # half of all pairs are equal
     charts = ChartLabels(radar, np.zeros(40, dtype=np.int64), np.arange(40))
-    positive, negative = PairRule.fit(charts, 1, 15, 85).masks(charts)
+    positive, negative = PairRule.fit(charts, 1, (15, 85)).masks(charts)
     equal = (np.arange(40)[:, None] < 20) == (np.arange(40)[None, :] < 20)
     np.testing.assert_array_equal(positive, equal & ~np.eye(40, dtype=bool))
     np.testing.assert_array_equal(negative, ~equal)
@@ -84,7 +84,7 @@ def test_equal_radars_in_a_large_class_are_positive(monkeypatch):
 
 def test_anchors_in_blocks_are_those_of_the_whole():
     charts = labels(50, classes=2, seed=2)
-    rule = PairRule.fit(charts, 2, 10, 90)
+    rule = PairRule.fit(charts, 2, (10, 90))
     positive, negative = rule.masks(charts)
     expected = [bool(positive[i].any() and negative[i].any()) for i in range(50)]
     assert 0 < sum(expected) < 50
@@ -94,7 +94,7 @@ def test_anchors_in_blocks_are_those_of_the_whole():
 
 def test_every_drawn_triplet_is_valid_and_every_anchor_is_served():
     charts = labels(60, classes=3, songs=20, seed=3)
-    positive, negative = PairRule.fit(charts, 3, 15, 85).masks(charts)
+    positive, negative = PairRule.fit(charts, 3, (15, 85)).masks(charts)
     drawn = draw_triplets(positive, negative, 4, np.random.default_rng(0))
     for a, p, n in drawn:
         assert positive[a, p] and negative[a, n]
@@ -106,7 +106,7 @@ def test_every_drawn_triplet_is_valid_and_every_anchor_is_served():
 
 def test_draws_are_fresh_per_generator_and_reproducible():
     charts = labels(60, seed=4)
-    masks = PairRule.fit(charts, 1, 15, 85).masks(charts)
+    masks = PairRule.fit(charts, 1, (15, 85)).masks(charts)
     first, again, other = (draw_triplets(*masks, 3, np.random.default_rng(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first[:, 0] == other[:, 0]).all() and (first != other).any(axis=1).mean() > 0.5
@@ -144,7 +144,7 @@ def test_a_hub_is_not_everyones_negative():
 
 def test_usage_of_negatives_is_more_even_than_uniform_drawing_on_random_charts():
     charts = labels(150, seed=5)
-    positive, negative = PairRule.fit(charts, 1, 15, 85).masks(charts)
+    positive, negative = PairRule.fit(charts, 1, (15, 85)).masks(charts)
     uses, uniform = np.zeros(150), np.zeros(150)
     for seed in range(30):
         generator = np.random.default_rng(seed)
@@ -166,7 +166,7 @@ def test_no_pairs_give_no_triplets_of_the_right_shape():
 
 def test_a_large_split_takes_a_sample_of_its_charts(monkeypatch):
     charts = labels(90, classes=2)
-    rule = PairRule.fit(charts, 2, 20, 80)
+    rule = PairRule.fit(charts, 2, (20, 80))
     whole = fixed_triplets(rule, charts, 3, np.random.default_rng(1))
     np.testing.assert_array_equal(whole, draw_triplets(*rule.masks(charts), 3, np.random.default_rng(1)))
     usable = rule.anchors(charts)

@@ -17,8 +17,7 @@ from groove.model.losses import (
     RadarRegressionLoss,
     RankNContrastLoss,
     YAwareInfoNCELoss,
-    adaptive_margin,
-    row_distance,
+    triplet_distances,
 )
 from groove.training.module import make_loss
 from tests.batches import batch
@@ -65,7 +64,7 @@ def test_the_loss_and_all_that_is_logged_against_a_loop(base, scale, normalize):
     torch.manual_seed(0)
     embedding = torch.randn(24, 6) * 3
     assert len(data.triplets) > 20
-    found = AdaptiveTripletLoss(base, scale, normalize)(embedding, targets(data.triplets, data.radar))
+    found = AdaptiveTripletLoss(base, scale, normalize=normalize)(embedding, targets(data.triplets, data.radar))
     expected = slow(embedding, data.triplets, data.radar, base, scale, normalize)
     assert {name: float(value) for name, value in found._asdict().items()} == pytest.approx(expected, rel=1e-5)
     assert 0 < expected["positive_margin_fraction"] < 1
@@ -89,8 +88,8 @@ def test_by_hand():
 def test_the_margin_formula():
     radar = torch.tensor([[0.0, 0.0], [1.0, 1.0], [3.0, 4.0]])
     triplets = torch.tensor([[0, 1, 2], [2, 1, 0], [0, 1, 0]])
-    assert adaptive_margin(radar, triplets, 2.0, 1.0).tolist() == [7.0, 7.0, 2.0]
-    assert adaptive_margin(radar, triplets, 1.0, 0.5).tolist() == [3.5, 3.5, 1.0]
+    assert AdaptiveTripletLoss(2.0, 1.0).margins(targets(triplets, radar)).tolist() == [7.0, 7.0, 2.0]
+    assert AdaptiveTripletLoss(1.0, 0.5).margins(targets(triplets, radar)).tolist() == [3.5, 3.5, 1.0]
 
 
 @pytest.mark.parametrize("normalize", [False, True])
@@ -139,9 +138,9 @@ def test_a_satisfied_triplet_has_no_gradient():
     assert not embedding.grad.any()
 
 
-def test_row_distance_by_hand():
-    found = row_distance(torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.tensor([[3.0, 4.0], [1.0, 1.0]]))
-    assert found.tolist() == pytest.approx([5.0, 1e-6], abs=1e-7)
+def test_triplet_distances_by_hand():
+    near, far = triplet_distances(torch.tensor([[0.0, 0.0], [0.0, 0.0], [3.0, 4.0]]), torch.tensor([[0, 1, 2]]))
+    assert near.tolist() == pytest.approx([1e-6], abs=1e-7) and far.tolist() == pytest.approx([5.0])
 
 
 # ---- losses for a continuous label -----------------------------------------------------------------

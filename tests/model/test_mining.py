@@ -108,7 +108,7 @@ def test_distance_weighted_frequencies_are_the_inverse_density_of_distances():
     data = dataclasses.replace(data, triplets=torch.tensor([[0, 1, 2]] * 30_000))
     embedding = 7 * torch.tensor([[1.0, 0.0, 0.0], at(0.3), at(0.2), at(1.0), at(1.8)])
     torch.manual_seed(0)
-    drawn = DistanceWeightedMiner(cutoff=0.5)(embedding, data)[:, 2]
+    drawn = DistanceWeightedMiner()(embedding, data)[:, 2]
     share = torch.bincount(drawn, minlength=5) / len(drawn)
     weights = torch.tensor([0, 0, 1 / 0.5, 1 / 1.0, 1 / 1.8])
     torch.testing.assert_close(share, weights / weights.sum(), atol=0.01, rtol=0)

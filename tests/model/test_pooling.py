@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from groove.model.encoders import sums_ahead
 from groove.model.pooling import (
     AttentionPooling,
     MeanMaxPooling,
     StatisticsPooling,
     masked_mean,
-    passage_means,
     statistics,
 )
 
@@ -56,12 +56,13 @@ def test_statistics_by_hand():
 
 
 @pytest.mark.parametrize("beats", [1, 3, 4, 5, 15, 16, 17, 40])
-def test_passage_means_are_means_of_slices(beats):
+def test_sums_ahead_are_sums_of_slices(beats):
     x = torch.randn(2, 3, beats)
-    for length, found in zip((4, 16), passage_means(x), strict=True):
-        padded = functional.pad(x, (0, length))
-        expected = torch.stack([padded[:, :, i : i + length].mean(dim=2) for i in range(beats)], dim=2)
-        torch.testing.assert_close(found, expected)
+    for window in (1, 4, 16):
+        padded = functional.pad(x, (0, window))
+        expected = torch.stack([padded[:, :, i : i + window].sum(dim=2) for i in range(beats)], dim=2)
+        torch.testing.assert_close(sums_ahead(x, window), expected)
+        torch.testing.assert_close(sums_ahead(sums_ahead(x, 2), max(2, window), of=2), sums_ahead(x, max(2, window)))
 
 
 def test_statistics_pooling_ignores_padding():

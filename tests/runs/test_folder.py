@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from groove.errors import RunError
@@ -15,24 +17,19 @@ def test_reads_columns_phases_and_retrieval(tmp_path: Path) -> None:
     run = load_run(good_a(tmp_path))
     assert run.epochs == range(21)
     assert run.at("val/accuracy", 0) == 0.81 and run.final("val/accuracy") == pytest.approx(0.805)
-    assert run.at("grad_norm/classifier_head", 3) is None, "an empty cell is not measured"
+    assert math.isnan(run.at("grad_norm/classifier_head", 3)), "an empty cell is not measured"
     assert [phase.name for phase in run.info.phases] == ["warmup", "finetune"]
     assert run.is_frozen("classifier_head", 5) and not run.is_frozen("classifier_head", 6)
-    assert run.retrieval is not None
+    assert run.retrieval["split"] == "val"
 
 
-def test_one_missing_epoch_leaves_no_list(tmp_path: Path) -> None:
-    run = load_run(good_a(tmp_path, {"val/accuracy": {3: None}}))
-    assert run.over("val/accuracy", range(0, 3)) is not None
-    assert run.over("val/accuracy", range(0, 5)) is None
+def test_why_a_number_is_missing(tmp_path: Path) -> None:
+    run = load_run(good_a(tmp_path, {"val/accuracy": {3: None, 4: math.nan}}))
+    assert math.isnan(run.at("val/accuracy", 3)) and math.isnan(run.at("val/accuracy", 4))
     assert run.why_missing("val/accuracy", range(0, 5)) == "val/accuracy is empty at epoch 3"
+    assert run.why_missing("val/accuracy", [4]) == "val/accuracy is nan at epoch 4", "it stays to be counted"
     assert run.why_missing("no/column", [1]) == "metrics.csv has no column no/column"
-
-
-def test_nan_is_kept_but_never_handed_out(tmp_path: Path) -> None:
-    run = load_run(good_a(tmp_path, {"val/accuracy": {3: float("nan")}}))
-    assert run.at("val/accuracy", 3) is None
-    assert run.why_missing("val/accuracy", [3]) == "val/accuracy is nan at epoch 3"
+    assert np.isnan(run.column("no/column")).all() and len(run.column("no/column")) == 21
 
 
 @pytest.mark.parametrize("key", ["references", "references_joint"])

@@ -10,10 +10,9 @@ from omegaconf import OmegaConf
 
 from groove.config.schema import NO_EFFECT
 from groove.errors import RunError
-from groove.runs.comparison import comparison_frame, comparison_rows
-from groove.runs.folder import load_run
+from groove.runs.comparison import comparison_frame, comparison_rows, written
+from groove.runs.folder import load_run, settings_of
 from groove.runs.layout import OVERRIDES_FILE
-from groove.runs.settings import settings_of, shortened, written
 from tests.runs.builders import good_a
 
 
@@ -99,8 +98,6 @@ def test_a_file_that_is_no_list_is_an_error_that_names_it(tmp_path: Path, text: 
 
 def test_how_settings_are_shown() -> None:
     assert written(("a.b=1", "c=x y")) == 'a.b=1 "c=x y"'
-    groups = [("a.b.c=d.e", "seed=1"), ("a.songs=1", "~a.x"), ("b.songs=2",)]
-    assert shortened(groups) == [("c=d.e", "seed=1"), ("a.songs=1", "~a.x"), ("b.songs=2",)]
 
 
 def test_a_plus_before_a_setting_is_not_another_setting(tmp_path):

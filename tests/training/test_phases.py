@@ -11,7 +11,7 @@ import torch
 
 from groove.config.schema import ExperimentConfig, TrainConfig, checked
 from groove.errors import ConfigError
-from groove.runs.info import RecordedPhase
+from groove.runs.folder import RecordedPhase
 from groove.training.phases import PhaseScheduler, lr_schedule, phase_at, resolve_phases
 from tests.batches import composed, tiny_model, tiny_module, train_config
 

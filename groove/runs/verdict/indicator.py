@@ -1,4 +1,4 @@
-"""What a verdict is made of: indicators, each a number against a bound, and the claimed causes of rigidity.
+"""What a verdict is made of: numbers of a run, the bounds they must satisfy, and the lines that this gives.
 
 A number that was not measured makes its indicator undefined (``passed=None``), and a verdict cannot pass with an
 undefined indicator, unless that indicator is advisory (``required=False``; its bound says so): advisory lines inform
@@ -11,8 +11,9 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from groove.runs.measured import Measured
+from groove.runs.verdict.measured import Measured
 
 RELATIONS: dict[str, Callable[[float, float], bool]] = {">": operator.gt, ">=": operator.ge, "<=": operator.le}
 
@@ -56,18 +57,12 @@ class Verdict:
         return [indicator for indicator in self.indicators if indicator.required]
 
     @property
-    def advisory(self) -> list[Indicator]:
-        """Return the indicators that inform."""
-        return [indicator for indicator in self.indicators if not indicator.required]
-
-    @property
     def passed_count(self) -> int:
         """Return how many of the `counted` indicators pass."""
         return sum(indicator.passed is True for indicator in self.counted)
 
 
-@dataclass(frozen=True)
-class Bound:
+class Bound(NamedTuple):
     """What a value must satisfy, in words and as a test."""
 
     text: str
@@ -91,15 +86,12 @@ def zero(text: str = "") -> Bound:
 
 def judged(name: str, measured: Measured, bound: Bound, hint: str = "") -> Indicator:
     """Return the indicator of `measured` against `bound`; `hint` is shown only where it fails."""
-    value = measured.value
-    if value is None or not math.isfinite(value):
+    if not math.isfinite(measured.value):
         return Indicator(name, None, bound.text, None, f"undefined: {measured.missing}")
-    passed = bool(bound.holds(value))
-    return Indicator(name, float(value) + 0.0, bound.text, passed, "" if passed else hint)
+    passed = bool(bound.holds(measured.value))
+    return Indicator(name, float(measured.value) + 0.0, bound.text, passed, "" if passed else hint)
 
 
 def advisory(indicator: Indicator) -> Indicator:
     """Return `indicator` as one that informs and does not decide."""
-    return (
-        replace(indicator, required=False, bound=f"{indicator.bound} (advisory)") if indicator.required else indicator
-    )
+    return replace(indicator, required=False, bound=f"{indicator.bound} (advisory)")

@@ -5,6 +5,8 @@ Accuracies are compared in points (hundredths), falls of a loss as a fraction of
 
 from __future__ import annotations
 
+import math
+
 # Source, "Embedding Drift": the state is the cosine of pooled features with those of epoch 0
 RIGID_ABOVE = 0.99
 MOVING_ABOVE = 0.95
@@ -55,9 +57,9 @@ WEAK_RATIO = 1.0
 CONFLICT_COSINE = -0.1
 
 
-def state_of(cosine: float | None) -> str:
-    """Return the state that a pooled `cosine` with epoch 0 stands for."""
-    if cosine is None:
+def state_of(cosine: float) -> str:
+    """Return the state that a pooled `cosine` with epoch 0 stands for; NaN is not measured."""
+    if math.isnan(cosine):
         return "unknown"
     if cosine > RIGID_ABOVE:
         return "rigid"

@@ -30,10 +30,10 @@ from tests.runs.verdict.checks import judged
         (0.85, "healthy"),
         (0.8499, "disrupted"),
         (-1.0, "disrupted"),
-        (None, "unknown"),
+        (math.nan, "unknown"),
     ],
 )
-def test_state_borders(cosine: float | None, state: str) -> None:
+def test_state_borders(cosine: float, state: str) -> None:
     assert state_of(cosine) == state
 
 

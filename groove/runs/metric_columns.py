@@ -18,19 +18,16 @@ TRAIN_MARGIN = "train/margin"
 TRAIN_NORM = "train/embedding_norm"
 
 ACCURACY = "val/accuracy"
-JOINT_ACCURACY = "val/joint_accuracy"
-"""Joint prediction per simfile: each slot is used once."""
+JOINT_ACCURACY = "val/joint_accuracy"  # joint prediction per simfile: each slot is used once
 PROBE = "val/probe_accuracy"
 KNN = "val/knn_accuracy"
 HELD_OUT_LOSS = {loss: f"val/{loss}_loss" for loss in LOSSES}
 CLASSIFICATION_LOSS, CONTRASTIVE_LOSS = HELD_OUT_LOSS.values()
 AP_DISTANCE, AN_DISTANCE = "val/ap_dist", "val/an_dist"
-MARGIN = "val/triplet_margin"
-"""Measured d(a,n) - d(a,p)."""
+MARGIN = "val/triplet_margin"  # measured d(a,n) - d(a,p)
 POSITIVE = "val/positive_margin_fraction"
 ACTIVE_FRACTION = "val/active_fraction"
-LOSS_MARGIN = "val/margin"
-"""Mean margin that the loss asks for."""
+LOSS_MARGIN = "val/margin"  # mean margin that the loss asks for
 NORM = "val/embedding_norm"
 
 TRAIN, HELD_OUT = "train/", ("val/", "retrieval/", "drift/pooled/")
@@ -38,47 +35,17 @@ TRAIN, HELD_OUT = "train/", ("val/", "retrieval/", "drift/pooled/")
 
 TRAINABLE = "parameters/trainable"
 LEARNING_RATE = "lr"
-BEST_COMBINED = "combined"
-"""Accuracy + retrieval gain, by which a checkpoint is kept; logged, no column."""
+BEST_COMBINED = "combined"  # accuracy + retrieval gain, by which a checkpoint is kept; logged, no column
 
+# Families of columns, a function each: gradient("backbone") is grad_norm/backbone
 GRADIENT, WEIGHT_CHANGE = "grad_norm", "weight_change"
-"""Families with a column per module: ``grad_norm/backbone``."""
-
-
-def objective_weight(loss: str) -> str:
-    """Return the column of the weight of `loss`."""
-    return f"weight/{loss}"
-
-
-def gain(layer: str) -> str:
-    """Return the column of the held-out retrieval gain by `layer`."""
-    return f"retrieval/gain/{layer}"
-
-
-def gradient(module: str) -> str:
-    """Return the column of the gradient norm of `module`: mean over the steps, before clipping."""
-    return f"{GRADIENT}/{module}"
-
-
-def objective_gradient(loss: str, module: str) -> str:
-    """Return the column of the gradient norm of one unweighted loss at `module`, on the fixed gradient batch."""
-    return f"{GRADIENT}_{loss}/{module}"
-
-
-def gradient_cosine(module: str) -> str:
-    """Return the column of the cosine between the gradients of both losses at `module`."""
-    return f"grad_cosine/{module}"
-
-
-def weight_change(module: str) -> str:
-    """Return the column of the relative change of the weights of `module` since epoch 0."""
-    return f"{WEIGHT_CHANGE}/{module}"
-
-
-def drift(layer: str, measure: str) -> str:
-    """Return the column of `measure` (``cosine``, ``l2``, ...) of `layer` against epoch 0."""
-    return f"drift/{layer}/{measure}"
-
+objective_weight = "weight/{}".format  # of a loss
+gain = "retrieval/gain/{}".format  # held-out retrieval gain by a layer
+gradient = (GRADIENT + "/{}").format  # norm at a module: mean over the steps, before clipping
+objective_gradient = (GRADIENT + "_{}/{}").format  # of one unweighted loss at a module, on the fixed gradient batch
+gradient_cosine = "grad_cosine/{}".format  # between the gradients of both losses at a module
+weight_change = (WEIGHT_CHANGE + "/{}").format  # relative, of the weights of a module since epoch 0
+drift = "drift/{}/{}".format  # a measure (cosine, l2, ...) of a layer against epoch 0
 
 COSINE, L2 = drift("pooled", "cosine"), drift("pooled", "l2")
 BACKBONE, HEAD = gradient("backbone"), gradient("classifier_head")

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from groove.runs.folder import load_run
-from groove.runs.retrieval_tables import retrieval_tables
+from groove.runs.run_tables import retrieval_tables
 from tests.runs.builders import good_a
 
 METRICS = ("gain", "recall_at_5", "precision_at_5", "ndcg_at_5", "spearman")
@@ -18,7 +18,7 @@ AXES = ("stream", "voltage", "air", "freeze", "chaos")
 SPACES = ("pooled", "projection", "epoch0_projection", "untrained_pooled", "blind_projection", "radar")
 
 
-def shown(folder: Path, retrieval: dict[str, Any] | None, width: int = 120) -> str:
+def shown(folder: Path, retrieval: dict[str, Any], width: int = 120) -> str:
     run = load_run(good_a(folder))
     console = Console(width=width, record=True, file=io.StringIO())
     for table in retrieval_tables(replace(run, retrieval=retrieval)):
@@ -45,4 +45,4 @@ def test_what_is_missing_is_a_dash_and_no_file_is_no_table(tmp_path: Path) -> No
     assert [line.split() for line in text.splitlines() if line.split()[:1] == ["radar"]] == [["radar", "-", "3"]]
     assert [line.split() for line in text.splitlines() if line.split()[:1] == ["pooled"]] == [["pooled", "0.400", "-"]]
     assert "then with each axis" not in text
-    assert shown(tmp_path / "2", None) == "" and shown(tmp_path / "3", {"split": "val"}) == ""
+    assert shown(tmp_path / "2", {}) == "" and shown(tmp_path / "3", {"split": "val"}) == ""
