@@ -7,6 +7,7 @@ the generated library is used.
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,23 +21,22 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: TrainConfig) -> None:
-    """Run one experiment as `cfg` says, into Hydra's output folder."""
+    """Run one experiment as `cfg` says, into Hydra's output folder; of a sweep only what is not finished."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from groove.training.distributed import set_environment
-
-    set_environment(cfg.trainer)
+    if cfg.trainer.strategy == "ddp":  # torch reads these when it is imported
+        os.environ.setdefault("OMP_NUM_THREADS", str(cfg.trainer.threads))  # else Lightning divides the cores
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP's advice about unused parameters is wrong here
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
+    unfinished: TrainConfig | None = cfg
     if hydra.mode == RunMode.MULTIRUN:
         from groove.training.resume import continued
 
         unfinished = continued(cfg, folder)
-        if unfinished is None:
-            return
-        cfg = unfinished
-    train(cfg, folder, hydra.overrides.task)
+    if unfinished is not None:
+        train(unfinished, folder, hydra.overrides.task)
 
 
 def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None:
@@ -52,24 +52,17 @@ def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None
         check_folder(Path(cfg.data.songs))
 
     with quiet(), run_log(folder):
-        from groove.training.pipeline import (
-            check_settings,
-            fit_experiment,
-            load_data,
-            report_run,
-            starting_checkpoint,
-            starting_models,
-        )
+        from groove.training.pipeline import check_settings, fit_and_report, load_data, starting_checkpoint
         from groove.training.resume import with_checkpoint
 
         cfg = with_checkpoint(cfg, folder)
         for line in check_settings(cfg, overrides):
             log.info(line)
-        data, catalogue = load_data(cfg)
+        data = load_data(cfg)
+        log.info(f"run folder: {folder}")
         with Ranks(cfg, folder) as ranks:
-            model, untrained = starting_models(cfg, data, starting_checkpoint(cfg, data, catalogue, ranks))
-            fit = fit_experiment(cfg, model, data, folder, ranks)
-            report_run(fit, catalogue, untrained)
+            start = starting_checkpoint(cfg, data, ranks)
+            fit_and_report(cfg, start, data, folder, ranks)
         log.info(f'charts like one: python -m groove.recommend {shlex.quote(f"run={folder}")} chart="Title [Hard]"')
 
 

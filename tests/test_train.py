@@ -23,7 +23,6 @@ from groove.data.trees import COUNTED
 from groove.embedding.trained import load_trained
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.features.preparation import prepared
-from groove.training.fit import EpochSeed
 from groove.training.module import GrooveModule
 from groove.training.resume import continued
 from tests.batches import batch, tiny_model, train_config
@@ -189,18 +188,18 @@ def test_tensorboard_holds_scalars_figure_and_verdict(run_a):
 @pytest.mark.parametrize("killed_in", [1, 2])
 def test_a_killed_run_resumes_to_the_same_result(killed_in, work, songs, run_a, monkeypatch):
     """Killed in the epoch at either side of the transition (epochs are 0-based inside Lightning)."""
-    original = EpochSeed.on_train_epoch_start
+    original = GrooveModule.on_train_epoch_start
 
-    def kill(self, trainer, module):
-        if trainer.current_epoch == killed_in:
+    def kill(self):
+        if self.current_epoch == killed_in:
             raise RuntimeError("killed")
-        original(self, trainer, module)
+        original(self)
 
-    monkeypatch.setattr(EpochSeed, "on_train_epoch_start", kill)
+    monkeypatch.setattr(GrooveModule, "on_train_epoch_start", kill)
     name = f"killed{killed_in}"
     with pytest.raises(RuntimeError, match="killed"):
         run(work, songs, name, "experiment=a", "experiment.warmup_epochs=1")
-    monkeypatch.setattr(EpochSeed, "on_train_epoch_start", original)
+    monkeypatch.setattr(GrooveModule, "on_train_epoch_start", original)
     last = work / name / "checkpoints" / "last.ckpt"
     assert len(rows(work / name)) == killed_in + 1
     resumed = run(work, songs, f"resumed{killed_in}", "experiment=a", "experiment.warmup_epochs=1", f"ckpt_path={last}")
@@ -370,12 +369,12 @@ def test_a_sweep_goes_on_where_it_was(work, songs, capsys, monkeypatch):
     cfg = composed(work, songs, *overrides)
     assert continued(cfg, folder).ckpt_path is None  # nothing there
 
-    def stop(self, trainer, module):
-        if trainer.current_epoch == 2:
+    def stop(self):
+        if self.current_epoch == 2:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(EpochSeed, "on_train_epoch_start", stop)
+        patch.setattr(GrooveModule, "on_train_epoch_start", stop)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             run(work, songs, "sweep_job", *overrides)
     resumed = continued(cfg, folder)

@@ -49,6 +49,7 @@ class RecordedPhase(_Recorded):
     last_epoch: int
     frozen: list[str]
     weights: dict[str, float]
+    lr_factor: dict[str, float] = {}
 
     @property
     def epochs(self) -> range:

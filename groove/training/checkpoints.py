@@ -1,20 +1,20 @@
-"""What is kept of a run: the last epoch, and the best by accuracy, by retrieval gain and by both.
-
-A checkpoint is written whole or not at all, whenever the process is killed. Lightning's own plugin writes into the
-system's temporary folder and moves the file from there, which copies it where that is another file system: a kill in
-the middle leaves half a checkpoint under its final name.
-"""
+"""What Lightning keeps of a run, written so that neither a kill nor a full disk spoils it: checkpoints and curves."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric.plugins.io import CheckpointIO
+from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
+from groove.errors import naming
 from groove.io.files import write_bytes
 from groove.runs import metric_columns as columns
 
@@ -23,12 +23,14 @@ BEST = {
     "best_retrieval": columns.gain("pooled"),
     "best_combined": columns.BEST_COMBINED,
 }
+"""The best checkpoints that are kept beside the last one, and the metric of each."""
 
 
-class AtomicCheckpointIO(CheckpointIO):
-    """A temporary file beside the checkpoint, forced onto the disk, then renamed; reads nothing but weights and data.
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint whole or not at all, whenever the process is killed; reads nothing but weights and data.
 
-    A killed writer leaves its temporary file behind: `groove.io.files.remove_parts` removes it.
+    Lightning's own writes into the system's temporary folder and moves the file from there, which copies it where that
+    is another file system: a kill in the middle leaves half a checkpoint under its final name.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
@@ -41,45 +43,27 @@ class AtomicCheckpointIO(CheckpointIO):
         torch.save(checkpoint, buffer)
         write_bytes(Path(path), buffer.getbuffer(), durable=True)
 
-    def load_checkpoint(self, path: Any, map_location: Any | None = None, weights_only: bool | None = None) -> Any:
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = None) -> Any:
         """Return the checkpoint at `path`; code in it is never run, whatever `weights_only` says."""
-        return torch.load(Path(path), map_location=map_location or "cpu", weights_only=True)
-
-    def remove_checkpoint(self, path: Any) -> None:
-        """Remove the checkpoint at `path`, if it is there."""
-        Path(path).unlink(missing_ok=True)
+        return super().load_checkpoint(path, map_location, weights_only=True)
 
 
 class MovableCheckpoint(ModelCheckpoint):
-    """A `ModelCheckpoint` whose best file follows a run that is resumed into another folder.
+    """A `ModelCheckpoint` whose best so far follows a run into another folder, where Lightning would forget it.
 
-    Lightning forgets the best so far when the folder changes; then a resumed run would keep another best than an
-    uninterrupted one.
-
-    Attributes:
-        resumed_from: folder of the checkpoint that the run goes on from, where the best file is if that folder moved.
+    The files themselves are copied by `groove.training.resume.make_ready`.
     """
 
-    resumed_from: Path | None = None
-
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from `state_dict`, with the best file copied into this run's folder."""
-        best, folder = Path(state_dict["best_model_path"]), Path(str(self.dirpath))
-        here = folder / best.name
-        beside = self.resumed_from / best.name if self.resumed_from else best
-        source = beside if beside.is_file() else best
-        if source.is_file() and best != here:
-            if source != here:
-                write_bytes(here, source.read_bytes(), durable=True)
-            state_dict = _moved(state_dict, str(best), str(here)) | {"dirpath": self.dirpath}
-        super().load_state_dict(state_dict)
+        """Continue from `state_dict`, with its paths moved into this run's folder."""
+        super().load_state_dict(_moved(state_dict, state_dict["dirpath"], str(self.dirpath)))
 
 
 def _moved(value: Any, old: str, new: str) -> Any:
-    """Return `value` with the path `old` replaced by `new`, inside dicts too."""
+    """Return `value` with the folder `old` of each path replaced by `new`, inside dicts too."""
     if isinstance(value, dict):
         return {_moved(key, old, new): _moved(inner, old, new) for key, inner in value.items()}
-    return new if value == old else value
+    return value.replace(old, new) if isinstance(value, str) else value
 
 
 def checkpoint_callbacks(folder: Path) -> list[ModelCheckpoint]:
@@ -90,3 +74,25 @@ def checkpoint_callbacks(folder: Path) -> list[ModelCheckpoint]:
     common: dict[str, Any] = {"dirpath": folder, "save_on_train_epoch_end": True, "enable_version_counter": False}
     best = [MovableCheckpoint(filename=name, monitor=metric, mode="max", **common) for name, metric in BEST.items()]
     return [*best, MovableCheckpoint(filename="last", monitor=None, **common)]
+
+
+class EventLogger(TensorBoardLogger):
+    """TensorBoard's files; a disk error is raised as one, with the folder in it."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log `metrics`, and have them in the file: a kill must not take epochs that a checkpoint counts as done.
+
+        Raises:
+            OSError: with the folder as its file name, if that fails (Lightning calls every failure a wrong value).
+        """
+        with naming(Path(self.log_dir)):
+            for name, value in metrics.items():
+                self.experiment.add_scalar(name, value, step)
+            self.save()
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Close the files; after a failure that was already reported, say no more."""
+        with suppress(*((OSError,) if status == "failed" else ())):
+            super().finalize(status)

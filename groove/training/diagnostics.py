@@ -36,12 +36,8 @@ _MOST_CHARTS = 4096
 
 def gradient_norms(model: LateFusionClassifier) -> dict[str, float]:
     """Return ``||grad||`` of each module that has gradients; frozen modules are absent."""
-    norms = {}
-    for name in model.module_names:
-        gradients = [p.grad for p in model.module(name).parameters() if p.grad is not None]
-        if gradients:
-            norms[name] = float(torch.stack([g.norm() for g in gradients]).norm())
-    return norms
+    gradients = {n: [p.grad for p in model.module(n).parameters() if p.grad is not None] for n in model.module_names}
+    return {name: float(torch.stack([g.norm() for g in own]).norm()) for name, own in gradients.items() if own}
 
 
 def objective_gradients(module: GrooveModule, batch: ChartBatch) -> dict[str, float]:
@@ -56,10 +52,8 @@ def objective_gradients(module: GrooveModule, batch: ChartBatch) -> dict[str, fl
         classification, contrastive = module.objectives(output, batch, triplets)
         named = [(n, p) for n, p in module.model.named_parameters() if p.requires_grad]
         parameters = [p for _, p in named]
-        gradients = {
-            "classification": _gradients(classification, parameters),
-            "contrastive": _gradients(contrastive.loss, parameters),
-        }
+        losses = {"classification": classification, "contrastive": contrastive.loss}
+        gradients = {name: _gradients(loss, parameters) for name, loss in losses.items()}
     row: dict[str, float] = {}
     for module_name in dict.fromkeys(name.split(".")[0] for name, _ in named):
         chosen = [i for i, (name, _) in enumerate(named) if name.split(".")[0] == module_name]
@@ -137,11 +131,8 @@ def cross_validated(
 ) -> float:
     """Return the accuracy over all charts, those of each fifth of the songs predicted from the charts of the others.
 
-    Args:
-        new: makes the classifier for a number of training charts: `linear_probe` or `knn`.
-        features: (N, D).
-        label: (N,) class index.
-        song: (N,) song identity code; a song is in one fold. Fewer than two songs give NaN.
+    `new` (`linear_probe`, `knn`) makes the classifier for a number of training charts; `features` (N, D), class index
+    `label` (N,) and song code `song` (N,). Fewer than two songs give NaN.
     """
     kept = _spread(len(label))
     features, label, song = features[kept], label[kept], song[kept]

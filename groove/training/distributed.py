@@ -9,8 +9,8 @@ started here.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import IO
 
 from groove.cli.logs import log_to_file
-from groove.config.schema import TrainConfig, TrainerConfig
-from groove.errors import ConfigError, GrooveError
+from groove.config.schema import TrainConfig
+from groove.errors import ConfigError
 from groove.runs.layout import LOG_FILE
+
+log = logging.getLogger(__name__)
 
 _OURS = ("LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE")
 _PARENT = "GROOVE_PARENT_PID"
-_LINES = 20
 
 
 def first_rank() -> bool:
@@ -44,9 +45,7 @@ class Ranks:
     """The further ranks of one job; as a context manager it ends them."""
 
     def __init__(self, cfg: TrainConfig, folder: Path) -> None:
-        """Be ready to start ``cfg.trainer.devices - 1`` processes that train into `folder`."""
-        self.folder = folder
-        self.resumes = cfg.ckpt_path
+        self.folder, self.resumes = folder, cfg.ckpt_path
         # torchrun, Slurm or `Ranks` itself started this process as one of several
         self.outside = "LOCAL_RANK" in os.environ or "SLURM_NTASKS" in os.environ
         self.count = cfg.trainer.devices if not self.outside and cfg.trainer.strategy == "ddp" else 1
@@ -57,76 +56,58 @@ class Ranks:
         """Start what is not running yet, and watch it: a rank that dies would leave the others waiting."""
         if self.count < 2 or self.children:
             return
-        command = self._command()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
-        os.environ |= {"LOCAL_RANK": "0", "NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        for rank in range(1, self.count):
-            log = tempfile.TemporaryFile()
-            environment = os.environ | {"LOCAL_RANK": str(rank), _PARENT: str(os.getpid())}
-            child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log)
-            self.children.append((child, log))
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def _command(self) -> list[str]:
         from hydra.core.hydra_config import HydraConfig
+        from lightning.fabric.plugins.environments.lightning import find_free_network_port
 
         if not HydraConfig.initialized():
             raise ConfigError("trainer.strategy=ddp needs python -m groove.train: it starts that command several times")
         overrides = [o for o in HydraConfig.get().overrides.task if not o.lstrip("+~").startswith("ckpt_path=")]
         if self.resumes:
             overrides.append(f'ckpt_path="{self.resumes}"')
-        folder = f'hydra.run.dir="{self.folder}"'
-        return [sys.executable, "-m", "groove.train", *overrides, folder, "hydra.output_subdir=null"]
+        overrides += [f'hydra.run.dir="{self.folder}"', "hydra.output_subdir=null"]
+        port = str(find_free_network_port())
+        os.environ |= {"LOCAL_RANK": "0", "NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        for rank in range(1, self.count):
+            output = tempfile.TemporaryFile()
+            environment = os.environ | {"LOCAL_RANK": str(rank), _PARENT: str(os.getpid())}
+            command = [sys.executable, "-m", "groove.train", *overrides]
+            child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=output)
+            self.children.append((child, output))
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
         while not self._ending.wait(0.5):
-            for child, log in self.children:
+            for child, output in self.children:
                 if child.poll() and not self._ending.is_set():
-                    log.seek(0)
-                    tail = log.read().decode(errors="replace").strip().splitlines()[-_LINES:]
-                    print(*tail, sep="\n", file=sys.stderr)
-                    print(f"groove: a process of {self.count} ended with status {child.returncode}", file=sys.stderr)
-                    sys.stderr.flush()
+                    output.seek(0)
+                    tail = output.read().decode(errors="replace").strip().splitlines()[-20:]
+                    ended = f"groove: a process of {self.count} ended with status {child.returncode}"
+                    log.error("\n".join([*tail, ended]))
                     os._exit(1)  # this process waits for it inside a collective, where no exception arrives
 
     def __enter__(self) -> Ranks:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            leave_group(together=True)  # a rank that ends while others still talk to it may abort
+        from torch import distributed
+
+        if kind is None and distributed.is_initialized():
+            distributed.barrier()  # a rank that ends while others still talk to it may abort
+            distributed.destroy_process_group()
         self._ending.set()
-        for child, log in self.children:
+        for child, output in self.children:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=0 if kind else 60)
             if child.poll() is None:
                 child.kill()
                 child.wait()
-            log.close()
+            output.close()
         self.children = []
-        leave_group(together=False)
+        if distributed.is_initialized():
+            distributed.destroy_process_group()  # the next job of a sweep makes its own
         if not self.outside:
             for name in _OURS:
                 os.environ.pop(name, None)
-
-
-def leave_group(together: bool) -> None:
-    """Leave the process group, so that the next job of a sweep makes its own; `together` waits for all ranks first."""
-    from torch import distributed
-
-    if distributed.is_initialized():
-        if together:
-            distributed.barrier()
-        distributed.destroy_process_group()
-
-
-def set_environment(trainer: TrainerConfig) -> None:
-    """Set what torch reads when it is imported: with `trainer` (a `TrainerConfig`), to be called before that."""
-    if trainer.strategy == "ddp":
-        os.environ.setdefault("OMP_NUM_THREADS", str(trainer.threads))  # else Lightning divides the cores
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP's advice about unused parameters is wrong here
 
 
 @contextlib.contextmanager
@@ -145,9 +126,3 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
-
-
-def check_world(charts: int, world_size: int) -> None:
-    """Raise a `GrooveError` if the `charts` of a split cannot be shared by `world_size` processes."""
-    if charts < world_size:
-        raise GrooveError(f"{charts} charts cannot be shared by {world_size} processes; lower trainer.devices")

@@ -7,6 +7,7 @@ heads first, then what is in front of them; the module nearest the loss broke fi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from groove.config.modules import HEADS
 from groove.data.dataset import ChartBatch
 from groove.errors import NonFiniteLossError
-from groove.model.fusion import LateFusionClassifier, ModelOutput
+from groove.model.fusion import LateFusionClassifier
 from groove.runs.layout import BEFORE_NONFINITE
 
 
@@ -39,16 +40,13 @@ def where_it_began(model: LateFusionClassifier, batch: ChartBatch) -> str:
         return "first in the input frames"
     broken: list[str] = []
 
-    def watch(name: str, module: nn.Module) -> Any:
-        def look(*arguments: Any) -> None:
-            if not broken and not all_finite(module.state_dict().values()):
-                broken.append(f"first in the weights of {name}")
-            elif not broken and not all_finite([arguments[-1]]):
-                broken.append(f"first in the output of {name}")
+    def look(name: str, module: nn.Module, _: Any, output: Tensor) -> None:
+        if not all_finite(module.state_dict().values()):
+            broken.append(f"first in the weights of {name}")
+        elif not all_finite([output]):
+            broken.append(f"first in the output of {name}")
 
-        return module.register_forward_hook(look)
-
-    handles = [watch(name, model.module(name)) for name in model.module_names]
+    handles = [model.module(name).register_forward_hook(partial(look, name)) for name in model.module_names]
     try:
         model(batch)
     finally:
@@ -74,61 +72,39 @@ def first_broken_gradient(model: LateFusionClassifier, norms: Mapping[str, float
 class FiniteGuard(L.Callback):
     """Stops a fit before a step with a gradient that is not finite, and an epoch whose outputs are not.
 
-    It must come after the callback that takes the gradient norms before every step.
+    It must come after the callback that takes the gradient norms before every step, which `newest_norms` asks for.
+    Weights from before that step go into `folder`, if they are finite themselves; `kept` says so in an error's text.
     """
 
-    def __init__(self, newest_norms: Callable[[], Mapping[str, float]]) -> None:
-        """Ask `newest_norms` for the gradient norm of each module."""
-        self.newest_norms = newest_norms
+    def __init__(self, folder: Path, newest_norms: Callable[[], Mapping[str, float]]) -> None:
+        self.folder, self.newest_norms = folder, newest_norms
+        self.kept = ""
         self._charts: list[Tensor] = []
 
-    def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Remember the charts of the batches that one step accumulates."""
         self._charts.append(batch.index)
 
-    def on_before_optimizer_step(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: Any, optimizer: torch.optim.Optimizer) -> None:
         """Raise before the step if a gradient is not finite; with a loss scaler such a step is its normal business."""
         charts, self._charts = self._charts, []
         if getattr(trainer.precision_plugin, "scaler", None) is not None:
             return
-        broken = first_broken_gradient(pl_module.model, self.newest_norms())  # type: ignore[arg-type]
-        if broken:
-            raise NonFiniteLossError(
-                f"gradient not finite, first in {' and '.join(broken)} (backwards)", torch.cat(charts).tolist()
-            )
+        if broken := first_broken_gradient(pl_module.model, self.newest_norms()):
+            text = f"gradient not finite, first in {' and '.join(broken)} (backwards)"
+            raise NonFiniteLossError(text, torch.cat(charts).tolist())
 
-    def on_validation_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *args: Any
-    ) -> None:
+    def on_validation_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, *args: Any) -> None:
         """Raise if an output on held-out charts is not finite, before an epoch with such weights is kept."""
-        assert isinstance(outputs, ModelOutput)
         if not all_finite((outputs.logits, outputs.embedding, outputs.pooled)):
-            raise nonfinite("outputs on held-out charts not finite", pl_module.model, batch, "val")  # type: ignore[arg-type]
+            raise nonfinite("outputs on held-out charts not finite", pl_module.model, batch, "val")
 
-
-class CrashSaver(L.Callback):
-    """Keeps the weights from before the step whose loss was not finite, if they are finite themselves.
-
-    Attributes:
-        kept: what is kept, for the error's text.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        """Save into `folder`."""
-        self.folder = folder
-        self.kept = ""
-
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+    def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
         """Save on a `NonFiniteLossError`: it is raised before the optimizer's step."""
         if not isinstance(exception, NonFiniteLossError):
             return
         path = self.folder / BEFORE_NONFINITE
-        broken = module_with_broken_weights(pl_module.model)  # type: ignore[arg-type]
-        if broken:
+        if broken := module_with_broken_weights(pl_module.model):
             self.kept = f"the weights of {broken} are not finite either and are not kept"
             return
         try:

@@ -30,17 +30,15 @@ from groove.runs import metric_columns as columns
 from groove.training.finite import nonfinite
 
 PER_CHART = (columns.TRAIN_LOSS, columns.TRAIN_CLASSIFICATION_LOSS, columns.TRAIN_NORM)
-"""Numbers of a batch whose mean over an epoch weighs a batch by its charts."""
 PER_TRIPLET = (columns.TRAIN_CONTRASTIVE_LOSS, columns.TRAIN_ACTIVE_FRACTION, columns.TRAIN_MARGIN)
-"""Those that it weighs by its triplets."""
+"""Numbers of a batch whose mean over an epoch weighs a batch by its charts, and by its triplets."""
 
 
 def make_loss(settings: LossConfig) -> ContrastiveLoss:
     """Return the loss of `settings`; what its class does not take (a margin, say) is not passed on."""
     target = get_class(settings.target)
     accepted = inspect.signature(target).parameters
-    given = settings.model_dump(exclude_none=True)
-    return target(**{name: value for name, value in given.items() if name in accepted})
+    return target(**{k: value for k, value in settings.model_dump(exclude_none=True).items() if k in accepted})
 
 
 def make_objective(cfg: TrainConfig) -> tuple[ContrastiveLoss, Any]:
@@ -66,11 +64,8 @@ class GrooveModule(L.LightningModule):
     """Classification and contrastive loss on one forward pass per batch.
 
     Attributes:
-        model: the `LateFusionClassifier`.
         loss_weights: weight of each loss, set by `PhaseScheduler` at every epoch start.
-        base_lr: learning rate before schedule and phase factors.
-        train_means, train_accuracy: of the epoch's training batches; `train_means` by column.
-        val_accuracy, val_loss: of the model's own head on the held-out charts.
+        train_means: the numbers of the epoch's training batches, by column.
     """
 
     def __init__(
@@ -85,16 +80,14 @@ class GrooveModule(L.LightningModule):
         super().__init__()
         self.model, self.cfg = model, cfg
         self.contrastive_loss, self.miner = make_objective(cfg)
-        self.base_lr: float = cfg.optimizer.lr
+        self.base_lr, self.smoothing = cfg.optimizer.lr, cfg.optimizer.label_smoothing
         self.loss_weights: dict[str, float] = {}
         self.register_buffer("class_weights", class_weights, persistent=False)
+        names = (*PER_CHART, *PER_TRIPLET)
         # not "disable", which drops the weights too (torchmetrics 1.x); NaN itself stops the run elsewhere
-        self.train_means = nn.ModuleDict(
-            {name: MeanMetric(nan_strategy="ignore") for name in (*PER_CHART, *PER_TRIPLET)}
-        )
-        self.train_accuracy, self.val_accuracy = (
-            MulticlassAccuracy(len(classes), average="micro", validate_args=False) for _ in range(2)
-        )
+        self.train_means = nn.ModuleDict({name: MeanMetric(nan_strategy="ignore") for name in names})
+        self.train_accuracy = MulticlassAccuracy(len(classes), average="micro", validate_args=False)
+        self.val_accuracy = self.train_accuracy.clone()
         self.val_loss = MeanMetric(nan_strategy="ignore")
         sizes = {"classes": len(classes), "frames_per_beat": cfg.features.frames_per_beat}
         self.save_hyperparameters(
@@ -110,9 +103,9 @@ class GrooveModule(L.LightningModule):
         """Encode `batch`."""
         return self.model(batch)
 
-    def transfer_batch_to_device(self, batch: ChartBatch, device: torch.device, dataloader_idx: int) -> ChartBatch:
-        """Move a `ChartBatch` as a whole."""
-        return batch.to(device)
+    def on_train_epoch_start(self) -> None:
+        """Seed torch by (seed, epoch, rank): a resumed epoch draws the same dropout as an uninterrupted one."""
+        torch.manual_seed(hash((self.cfg.seed, self.current_epoch, self.global_rank)) % 2**31)
 
     def objectives(self, output: ModelOutput, batch: ChartBatch, triplets: Tensor) -> tuple[Tensor, ContrastiveOutput]:
         """Return the classification loss and the contrastive loss of one encoded batch, unweighted."""
@@ -125,11 +118,6 @@ class GrooveModule(L.LightningModule):
                 pooled = self.contrastive_loss.of_pooled(output.pooled, targets)
                 contrastive = contrastive._replace(loss=contrastive.loss + weight * pooled)
         return classification, contrastive
-
-    @property
-    def smoothing(self) -> float:
-        """Return the label smoothing of the classification loss."""
-        return self.cfg.optimizer.label_smoothing
 
     def weighted(self, classification: Tensor, contrastive: Tensor) -> Tensor:
         """Return the weighted sum; a loss of weight 0 contributes no gradient at all."""
@@ -181,12 +169,9 @@ class GrooveModule(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW over all parameters from the start, one named group per module: phases only change flags and rates."""
-        groups = [
-            {"params": list(self.model.module(name).parameters()), "name": name} for name in self.model.module_names
-        ]
-        groups = [group for group in groups if group["params"]]
-        settings = self.cfg.optimizer
-        return torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
+        weights = {name: list(self.model.module(name).parameters()) for name in self.model.module_names}
+        groups = [{"params": own, "name": name} for name, own in weights.items() if own]
+        return torch.optim.AdamW(groups, lr=self.base_lr, weight_decay=self.cfg.optimizer.weight_decay)
 
 
 def world_size() -> int:
@@ -197,9 +182,7 @@ def world_size() -> int:
 def gather_rows(own: Tensor, charts: int) -> Tensor:
     """Return the rows of all processes in the batch's order, (B, D), of which only this one's have a gradient.
 
-    Args:
-        own: (b, D) rows of this process, those at ``rank, rank + W, rank + 2 W, ...`` of the batch.
-        charts: B.
+    `own` (b, D) are those of this process, at ``rank, rank + W, rank + 2 W, ...`` of the batch of `charts`.
     """
     ranks, rank = distributed.get_world_size(), distributed.get_rank()
     most = -(-charts // ranks)

@@ -7,6 +7,8 @@ ones and writes the same rows.
 
 from __future__ import annotations
 
+import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,9 @@ import numpy as np
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
+from numpy.typing import NDArray
 from torch import Tensor
 
-from groove.config.modules import SHARED_MODULES
 from groove.data.datamodule import GrooveDataModule
 from groove.data.dataset import BatchRequest, ChartBatch
 from groove.io.files import write_csv
@@ -26,76 +28,49 @@ from groove.model.losses import ContrastiveTargets
 from groove.retrieval.metrics import retrieval_gain
 from groove.runs import metric_columns as columns
 from groove.runs.layout import METRICS_FILE
-from groove.training.diagnostics import (
-    cross_validated,
-    drift,
-    gradient_norms,
-    knn,
-    linear_probe,
-    objective_gradients,
-    weight_change,
-)
+from groove.training import diagnostics
 from groove.training.module import GrooveModule, gather_lists
 from groove.training.phases import PhaseScheduler, phase_at
 
-LAYERS = (*(name for name in SHARED_MODULES if name != "pooling"), "pooled", "projection")
+log = logging.getLogger(__name__)
+
 _GRADIENT_SEED = 7
 
 
 class DiagnosticsMonitor(L.Callback):
-    """Measures, records and logs; changes nothing that training sees.
+    """Measures, records, logs and prints a line per epoch; changes nothing that training sees.
 
     Attributes:
         rows: one dict per epoch, from epoch 0; what is not measured is absent.
+        step_norms: the gradient norm of each module at each step of this epoch.
         reference: layer -> (N, D) outputs on the held-out charts at epoch 0.
     """
 
     def __init__(self, folder: Path, data: GrooveDataModule, scheduler: PhaseScheduler, gradient_charts: int) -> None:
         """Write to ``folder/metrics.csv``; gradients are measured on `gradient_charts` fixed training charts."""
-        super().__init__()
         self.folder, self.data, self.scheduler = folder, data, scheduler
         self.rows: list[dict[str, Any]] = []
         self.reference: dict[str, Tensor] = {}
         self.initial: dict[str, Tensor] = {}
-        self.held_out: dict[str, Tensor] = {}
+        self.step_norms: list[dict[str, float]] = []
         self._gathered: list[tuple[ModelOutput, Tensor]] = []
         self._held_out_row: dict[str, float] = {}
-        self._step_norms: list[dict[str, float]] = []
-        generator = np.random.default_rng(_GRADIENT_SEED)
-        order = generator.permutation(len(data.train))
+        self._start = (0.0, 0)
+        order = np.random.default_rng(_GRADIENT_SEED).permutation(len(data.train))
         request = BatchRequest(np.sort(order[:gradient_charts]).tolist(), (_GRADIENT_SEED,))
         self._gradient_batch: ChartBatch = data.dataset(data.train).__getitems__(request)
 
-    # --- state: what a resumed run needs to write the same rows
-
     def state_dict(self) -> dict[str, Any]:
-        """Return rows and epoch-0 references as plain containers and tensors."""
+        """Return what a resumed run needs to write the same rows."""
         return {"rows": self.rows, "reference": self.reference, "initial": self.initial}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue after the rows of a checkpoint."""
         self.rows, self.reference, self.initial = state["rows"], state["reference"], state["initial"]
 
-    # --- gradients of the training steps
-
-    def on_before_optimizer_step(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: Any, optimizer: torch.optim.Optimizer) -> None:
         """Take the norms of a step's gradients: after accumulation, before clipping."""
-        self._step_norms.append(gradient_norms(pl_module.model))  # type: ignore[arg-type]
-
-    @property
-    def newest_norms(self) -> dict[str, float]:
-        """Return the norms of the newest step's gradients."""
-        return self._step_norms[-1]
-
-    def _mean_step_norms(self) -> dict[str, float]:
-        names = dict.fromkeys(name for norms in self._step_norms for name in norms)
-        means = {columns.gradient(n): float(np.mean([s[n] for s in self._step_norms if n in s])) for n in names}
-        self._step_norms = []
-        return means
-
-    # --- held-out charts
+        self.step_norms.append(diagnostics.gradient_norms(pl_module.model))
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start a new collection; before the first epoch, freeze and weigh as epoch 1 will."""
@@ -104,28 +79,27 @@ class DiagnosticsMonitor(L.Callback):
             self.scheduler.apply(pl_module, 0)
             pl_module.eval()
 
-    def on_validation_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *args: Any
-    ) -> None:
+    def on_validation_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, *args: Any) -> None:
         """Keep the outputs of one batch."""
         self._gathered.append((outputs, batch.index))
 
-    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Compute every held-out number of this epoch."""
-        assert isinstance(pl_module, GrooveModule)
-        self.held_out, logits = self._in_table_order()
+        outputs = self._in_table_order()
+        logits = outputs.pop("logits")
         if not self.reference:
-            self.reference = {name: value.clone() for name, value in self.held_out.items()}
+            self.reference = {name: value.clone() for name, value in outputs.items()}
             self.initial = {n: p.detach().clone().cpu() for n, p in pl_module.model.named_parameters()}
-        row = self._accuracies(pl_module, logits) | self._triplet_numbers(pl_module)
+        row = self._accuracies(pl_module, logits, outputs["pooled"].double().numpy())
+        row |= self._triplet_numbers(pl_module, outputs["projection"])
         for name in ("pooled", "projection"):
-            gain = retrieval_gain(self.held_out[name].double().numpy(), self.data.val.labels)
-            row[columns.gain(name)] = gain
-        for name in LAYERS:
-            change = drift(self.reference[name], self.held_out[name])
+            row[columns.gain(name)] = retrieval_gain(outputs[name].double().numpy(), self.data.val.labels)
+        for name, now in outputs.items():
+            change = diagnostics.drift(self.reference[name], now)
             row |= {columns.drift(name, measure): value for measure, value in change.items()}
-        row |= weight_change({n: p.to(pl_module.device) for n, p in self.initial.items()}, pl_module.model)
-        row |= objective_gradients(pl_module, self._gradient_batch.to(pl_module.device))
+        initial = {n: p.to(pl_module.device) for n, p in self.initial.items()}
+        row |= diagnostics.weight_change(initial, pl_module.model)
+        row |= diagnostics.objective_gradients(pl_module, self._gradient_batch.to(pl_module.device))
         self._held_out_row = row
         if trainer.state.fn == TrainerFn.VALIDATING:
             self._record(trainer, pl_module, 0, self._train_numbers_at_epoch_0(pl_module) | row)
@@ -134,21 +108,14 @@ class DiagnosticsMonitor(L.Callback):
         kept_by = {columns.gain("pooled"): gain, columns.BEST_COMBINED: row[columns.ACCURACY] + gain}
         pl_module.log_dict(kept_by, logger=False, sync_dist=trainer.world_size > 1)  # equal in all processes
 
-    def _in_table_order(self) -> tuple[dict[str, Tensor], Tensor]:
+    def _in_table_order(self) -> dict[str, Tensor]:
         """Return each layer's outputs, and the logits, in the order of the held-out table."""
-        gathered = gather_lists(self._gathered)
+        gathered, self._gathered = gather_lists(self._gathered), []
         order = torch.argsort(torch.cat([index for _, index in gathered]).cpu())
-        outputs = [output for output, _ in gathered]
+        parts = [o.layers | {"pooled": o.pooled, "projection": o.embedding, "logits": o.logits} for o, _ in gathered]
+        return {name: torch.cat([part[name] for part in parts]).float().cpu()[order] for name in parts[0]}
 
-        def joined(parts: list[Tensor]) -> Tensor:
-            return torch.cat(parts).float().cpu()[order]
-
-        layers = {name: joined([o.layers[name] for o in outputs]) for name in outputs[0].layers}
-        layers |= {"pooled": joined([o.pooled for o in outputs]), "projection": joined([o.embedding for o in outputs])}
-        self._gathered = []
-        return layers, joined([o.logits for o in outputs])
-
-    def _accuracies(self, module: GrooveModule, logits: Tensor) -> dict[str, float]:
+    def _accuracies(self, module: GrooveModule, logits: Tensor, pooled: NDArray[np.float64]) -> dict[str, float]:
         """Return loss and accuracy of the model's own head, and the accuracies of a linear probe and of k-NN.
 
         The own head predicts twice: chart by chart, and jointly per simfile (each slot used once, `SimfileSlots`).
@@ -156,24 +123,23 @@ class DiagnosticsMonitor(L.Callback):
         and no feature is one that the network was fitted on.
         """
         labels = self.data.val.labels
-        pooled = self.held_out["pooled"].double().numpy()
         joint = self.data.val_slots.share(module.model.classifier_head.expected(logits).double().numpy())
         return {
             columns.CLASSIFICATION_LOSS: float(module.val_loss.compute()),
             columns.ACCURACY: float(module.val_accuracy.compute()),
             columns.JOINT_ACCURACY: float((joint == labels.label).mean()),
-            columns.PROBE: cross_validated(linear_probe, pooled, labels.label, labels.song),
-            columns.KNN: cross_validated(knn, pooled, labels.label, labels.song),
+            columns.PROBE: diagnostics.cross_validated(diagnostics.linear_probe, pooled, labels.label, labels.song),
+            columns.KNN: diagnostics.cross_validated(diagnostics.knn, pooled, labels.label, labels.song),
         }
 
-    def _triplet_numbers(self, module: GrooveModule) -> dict[str, float]:
-        """Return the contrastive loss and the distances on the fixed held-out triplets."""
-        row = {columns.NORM: float(self.held_out["projection"].norm(dim=1).mean())}
+    def _triplet_numbers(self, module: GrooveModule, embedding: Tensor) -> dict[str, float]:
+        """Return the contrastive loss and the distances of `embedding` (N, E) on the fixed held-out triplets."""
+        row = {columns.NORM: float(embedding.norm(dim=1).mean())}
         triplets, labels = torch.from_numpy(self.data.val_triplets), self.data.val.labels
         if len(triplets) == 0:
             return row
         targets = ContrastiveTargets(triplets, torch.from_numpy(labels.radar).float(), torch.from_numpy(labels.label))
-        result = module.contrastive_loss(self.held_out["projection"], targets)
+        result = module.contrastive_loss(embedding, targets)
         return row | {
             columns.CONTRASTIVE_LOSS: float(result.loss),
             columns.AP_DISTANCE: float(result.ap_dist),
@@ -195,27 +161,45 @@ class DiagnosticsMonitor(L.Callback):
             columns.TRAIN_ACCURACY: float(right.float().mean())
         }
 
-    # --- rows
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        self._start = (time.monotonic(), len(self.rows))
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Join what the steps and the held-out charts gave into one row."""
         train = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith(columns.TRAIN)}
-        row = self._held_out_row | self._mean_step_norms() | train
+        steps, self.step_norms = self.step_norms, []
+        names = dict.fromkeys(name for norms in steps for name in norms)
+        norms = {columns.gradient(n): float(np.mean([s[n] for s in steps if n in s])) for n in names}
+        row = self._held_out_row | norms | train
         self._record(trainer, pl_module, trainer.current_epoch + 1, row)
 
-    def _record(self, trainer: L.Trainer, module: L.LightningModule, epoch: int, row: dict[str, float]) -> None:
+    def _record(self, trainer: L.Trainer, module: Any, epoch: int, row: dict[str, float]) -> None:
         phase = phase_at(self.scheduler.phases, epoch)
         # before the first step no weight has acted yet
-        weights = {columns.objective_weight(name): weight for name, weight in phase.weights.items()} if epoch else {}
-        trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
+        numbers = {columns.objective_weight(name): weight for name, weight in phase.weights.items()} if epoch else {}
+        numbers |= {name: value for name, value in row.items() if value == value}
+        numbers[columns.TRAINABLE] = float(sum(p.numel() for p in module.parameters() if p.requires_grad))
         rate = trainer.optimizers[0].param_groups[0]["lr"] if trainer.optimizers else module.base_lr
-        finite = {name: value for name, value in row.items() if value == value}
-        extra = {columns.TRAINABLE: float(trainable), columns.LEARNING_RATE: float(rate)}  # type: ignore[arg-type]
-        self.rows = [r for r in self.rows if r["epoch"] < epoch]
-        self.rows.append({"epoch": epoch, "phase": phase.name if epoch else "initial"} | weights | finite | extra)
+        numbers[columns.LEARNING_RATE] = float(rate)
+        self.rows = [r for r in self.rows if r[columns.EPOCH] < epoch]
+        self.rows.append({columns.EPOCH: epoch, columns.PHASE: phase.name if epoch else "initial"} | numbers)
         self.write()
         for logger in trainer.loggers:
-            logger.log_metrics(weights | finite | extra, step=epoch)
+            logger.log_metrics(numbers, step=epoch)
+        log.info(self._line())
+
+    def _line(self) -> str:
+        """Return the numbers of the newest row that tell whether the representation moves, and how long is left."""
+        row, epochs = self.rows[-1], self.scheduler.phases[-1].last_epoch
+        epoch = row[columns.EPOCH]
+        parts = [f"epoch {epoch:>2}/{epochs} {row[columns.PHASE]:<9}"]
+        parts += [f"{title} {row[name]:.3f}" for name, title in columns.IN_EPOCH_LINE.items() if name in row]
+        if epoch:
+            started, before = self._start
+            seconds = (time.monotonic() - started) / (len(self.rows) - before)
+            parts.append(f"{seconds:.1f} s/epoch, {seconds * (epochs - epoch) / 60:.1f} min left")
+        return "  ".join(parts)
 
     @rank_zero_only
     def write(self) -> None:

@@ -11,16 +11,15 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.utilities import rank_zero_only
 
 from groove.config.modules import OPTIONAL_MODULES, reached_by
-from groove.config.schema import ExperimentConfig, PhaseConfig
+from groove.config.schema import ExperimentConfig
 from groove.errors import ConfigError
 from groove.model.fusion import LateFusionClassifier
+from groove.runs.folder import RecordedPhase
 
 log = logging.getLogger(__name__)
 
@@ -29,74 +28,46 @@ _LR_WARMUP = 0.05
 """Share of a cosine schedule during which the learning rate rises to its peak."""
 
 
-@dataclass(frozen=True)
-class ResolvedPhase:
-    """One phase, resolved against a model: epochs `first_epoch` to `last_epoch`, 1-based and inclusive."""
-
-    name: str
-    first_epoch: int
-    last_epoch: int
-    frozen: tuple[str, ...]
-    weights: dict[str, float]
-    lr_factor: dict[str, float]
-
-    @property
-    def title(self) -> str:
-        """Return the name as messages write it."""
-        return _TITLES.get(self.name, self.name.capitalize())
-
-
-def resolve_phases(experiment: ExperimentConfig, model: LateFusionClassifier) -> list[ResolvedPhase]:
-    """Return the phases of `experiment`, which cover its epochs exactly.
+def resolve_phases(experiment: ExperimentConfig, model: LateFusionClassifier) -> list[RecordedPhase]:
+    """Return the phases of `experiment` that have an epoch, which cover its epochs exactly.
 
     Raises:
         ConfigError: for a module that `model` does not have, or a phase in which nothing is trained.
     """
-    resolved: list[ResolvedPhase] = []
+    resolved: list[RecordedPhase] = []
     first = 1
-    for phase, length in zip(experiment.phases, experiment.phase_lengths, strict=True):
-        frozen = _frozen(phase, model)
+    for index, (phase, length) in enumerate(zip(experiment.phases, experiment.phase_lengths, strict=True)):
+        where = f"phase '{phase.name}'"
+        frozen = model.matching(phase.freeze, f"{where}: freeze")
+        if phase.train_only:
+            present = [name for name in phase.train_only if name not in OPTIONAL_MODULES or name in model.module_names]
+            trained = model.matching(present, f"{where}: train_only")
+            frozen = [module for module in model.module_names if module not in trained]
         weights = phase.weights.model_dump()
-        _check_something_trains(phase.name, weights, frozen, model)
+        trained = [module for module in model.module_names if module not in frozen]
+        reached = [reached_by(loss, model.radar_in_projection) for loss, weight in weights.items() if weight]
+        if not trained:
+            raise ConfigError(f"{where} freezes every module: nothing is left to train")
+        if not set(trained) & set().union(*reached):
+            only = ", ".join(trained)
+            raise ConfigError(f"{where} trains only {only}, which no loss of its weights reaches: {weights}")
         factors = {
             module: factor
             for name, factor in phase.lr_factor.items()
-            for module in model.matching([name], f"phase '{phase.name}': lr_factor")
+            for module in model.matching([name], f"{where}: lr_factor")
         }
         if length:
-            resolved.append(ResolvedPhase(phase.name, first, first + length - 1, tuple(frozen), weights, factors))
+            span = {"first_epoch": first, "last_epoch": first + length - 1}
+            resolved.append(
+                RecordedPhase(**span, index=index, name=phase.name, frozen=frozen, weights=weights, lr_factor=factors)
+            )
         first += length
     return resolved
 
 
-def _frozen(phase: PhaseConfig, model: LateFusionClassifier) -> list[str]:
-    if phase.train_only:
-        absent = [name for name in OPTIONAL_MODULES if name not in model.module_names]
-        names = [name for name in phase.train_only if name not in absent]
-        trained = model.matching(names, f"phase '{phase.name}': train_only")
-        return [module for module in model.module_names if module not in trained]
-    return model.matching(phase.freeze, f"phase '{phase.name}': freeze")
-
-
-def _check_something_trains(
-    name: str, weights: dict[str, float], frozen: Sequence[str], model: LateFusionClassifier
-) -> None:
-    if len(frozen) == len(model.module_names):
-        raise ConfigError(f"phase '{name}' freezes every module: nothing is left to train")
-    trained = [module for module in model.module_names if module not in frozen]
-    reached = [reached_by(loss, model.radar_in_projection) for loss, weight in weights.items() if weight]
-    if not set(trained) & set().union(*reached):
-        raise ConfigError(
-            f"phase '{name}' trains only {', '.join(trained)}, which no loss of its weights reaches: {weights}"
-        )
-
-
-def phase_at(phases: Sequence[ResolvedPhase], epoch: int) -> ResolvedPhase:
+def phase_at(phases: Sequence[RecordedPhase], epoch: int) -> RecordedPhase:
     """Return the phase of the 1-based `epoch`; the first phase for epoch 0, the last beyond the end."""
-    for phase in phases:
-        if epoch <= phase.last_epoch:
-            return phase
-    return phases[-1]
+    return next((phase for phase in phases if epoch <= phase.last_epoch), phases[-1])
 
 
 def lr_schedule(schedule: str, progress: float) -> float:
@@ -110,45 +81,41 @@ def lr_schedule(schedule: str, progress: float) -> float:
 class PhaseScheduler(L.Callback):
     """Applies the phase of the current epoch; a pure function of the epoch, without state."""
 
-    def __init__(self, phases: Sequence[ResolvedPhase], schedule: str = "constant") -> None:
-        """Schedule `phases`; `schedule` shapes the learning rate over the whole fit."""
-        self.phases = list(phases)
-        self.schedule = schedule
+    def __init__(self, phases: Sequence[RecordedPhase], schedule: str = "constant") -> None:
+        self.phases, self.schedule = list(phases), schedule
 
-    def apply(self, module: Any, epoch: int) -> ResolvedPhase:
+    def apply(self, module: Any, epoch: int) -> RecordedPhase:
         """Freeze and weigh as the phase of the 1-based `epoch` says; return it."""
         phase = phase_at(self.phases, epoch)
         module.model.freeze(phase.frozen)
         module.loss_weights = dict(phase.weights)
         return phase
 
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+    def setup(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:
         """Make everything trainable before DDP wraps it: what is frozen at the wrap never synchronises later."""
         if stage == "fit":
-            pl_module.model.freeze(())  # type: ignore[union-attr,operator]
+            pl_module.model.freeze(())
 
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Set the phase of this epoch and say so where one begins."""
         epoch = trainer.current_epoch + 1
         phase = self.apply(pl_module, epoch)
         if epoch == phase.first_epoch:
             self._announce(phase, pl_module)
 
-    def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Set each parameter group's learning rate: base x schedule x the phase's factor of its module."""
         phase = phase_at(self.phases, trainer.current_epoch + 1)
         done = trainer.current_epoch + batch_idx / max(1, trainer.num_training_batches)
         factor = lr_schedule(self.schedule, done / self.phases[-1].last_epoch)
         for group in trainer.optimizers[0].param_groups:
-            group["lr"] = pl_module.base_lr * factor * phase.lr_factor.get(group["name"], 1.0)  # type: ignore[operator]
+            group["lr"] = pl_module.base_lr * factor * phase.lr_factor.get(group["name"], 1.0)
 
-    @rank_zero_only
-    def _announce(self, phase: ResolvedPhase, module: Any) -> None:
+    def _announce(self, phase: RecordedPhase, module: Any) -> None:
         position = self.phases.index(phase)
         if position:
-            log.info(f"PHASE TRANSITION: {self.phases[position - 1].title} → {phase.title}")
+            before, now = (_TITLES.get(p.name, p.name.capitalize()) for p in (self.phases[position - 1], phase))
+            log.info(f"PHASE TRANSITION: {before} → {now}")
         if phase.frozen:
             log.info(f"{phase.name.upper()} PHASE: Freezing {', '.join(phase.frozen)}")
         trainable = sum(p.numel() for p in module.model.parameters() if p.requires_grad)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import inspect
 import json
 import logging
-import shutil
-import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import torch
@@ -18,22 +16,18 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from groove.config.schema import NO_EFFECT, TrainConfig, checked, flat, plain
 from groove.data.datamodule import GrooveDataModule
-from groove.embedding.embedded import save
-from groove.embedding.encode import encode
 from groove.errors import GrooveError
-from groove.features.catalogue import Catalogue
 from groove.features.preparation import prepared
 from groove.io.processes import alone
-from groove.model.fusion import LateFusionClassifier
 from groove.model.losses import ContrastiveLoss
 from groove.model.weights import read_checkpoint
 from groove.runs.layout import CHECKPOINTS, LAST, VERDICT_FILE
 from groove.training.distributed import Ranks, first_rank, run_log
-from groove.training.fit import Fit, build_model, make_trainer, untrained_model
+from groove.training.fit import Fit, build_model, make_trainer, starting_models
 from groove.training.module import make_objective
 from groove.training.phases import resolve_phases
-from groove.training.results import log_results, own_library, write_retrieval
-from groove.training.resume import resume_command, resume_hint_on_disk_error
+from groove.training.results import report
+from groove.training.resume import data_identity, resume_command, resume_hint
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +36,13 @@ _NOT_OF_THE_CLASSIFIER = (
     *("trainer.devices", "trainer.num_nodes"),
 )
 """Settings that do not decide a pretrained classifier, or are in its key otherwise."""
-_OF_VERDICT = "triplet_margin"
-"""What the verdict holds the triplet margin against, whatever the loss."""
+_UNTRAINED = "changes nothing that is trained, only what is measured"
 
 
 def check_settings(cfg: TrainConfig, overrides: Sequence[str] = ()) -> list[str]:
-    """Check everything that needs no song: model, loss, trainer, phases, checkpoints. A typo costs no epoch.
+    """Check everything that needs no song (model, loss, trainer, phases, checkpoints), so that a typo costs no epoch.
 
-    Returns:
-        A line for each of the command line's words `overrides` that cannot change what is trained.
+    Returns a line for each of the command line's words `overrides` that cannot change what is trained.
 
     Raises:
         GrooveError: with the first mistake.
@@ -71,55 +63,41 @@ def _unused(overrides: Sequence[str], cfg: TrainConfig, loss: ContrastiveLoss) -
 
     It is no mistake: a sweep of ``mining=random,hard`` over experiments is fair, though some losses take no triplets.
     """
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    words = {
-        word.lstrip("+"): override.key_or_group
-        for word, override in zip(overrides, parsed, strict=True)
-        if override.key_or_group.partition(".")[0] in ("loss", "mining")
-        and not override.is_delete()
-        and override.value() is not None
-    }
-    if not any(phase.weights.contrastive for phase in cfg.experiment.phases):
-        silent = f"no phase of experiment={cfg.experiment.name} weighs the contrastive loss"
-        return [f"{word} changes nothing that is trained, only what is measured: {silent}" for word in words]
-    reasons = ((word, _reason(key, loss)) for word, key in words.items())
-    return [f"{word} {reason}" for word, reason in reasons if reason]
+    silent = not any(phase.weights.contrastive for phase in cfg.experiment.phases)
+    kind, accepted = type(loss).__name__, inspect.signature(type(loss)).parameters
+    lines = []
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        group, _, name = override.key_or_group.partition(".")
+        word = (override.input_line or "").lstrip("+")
+        if group not in ("loss", "mining") or override.is_delete() or override.value() is None:
+            continue
+        if silent:
+            lines.append(
+                f"{word} {_UNTRAINED}: no phase of experiment={cfg.experiment.name} weighs the contrastive loss"
+            )
+        elif group == "mining" and not loss.uses_triplets:
+            lines.append(f"{word} {_UNTRAINED}: {kind} takes no triplets")
+        elif group == "mining" or name in ("", "_target_", *accepted):
+            continue
+        elif name == "triplet_margin":  # what the verdict holds the triplet margin against, whatever the loss
+            lines.append(
+                f"{word} is not used by {kind}, only by the verdict, which holds the triplet margin against it"
+            )
+        else:
+            lines.append(f"{word} changes nothing: {kind} has no {name}, only {', '.join(sorted(accepted))}")
+    return lines
 
 
-def _reason(key: str, loss: ContrastiveLoss) -> str | None:
-    """Return why `key` changes nothing of `loss`; None if it does."""
-    group, _, name = key.partition(".")
-    kind = type(loss)
-    if group == "mining":
-        unlike = f"changes nothing that is trained, only what is measured: {kind.__name__} takes no triplets"
-        return None if loss.uses_triplets else unlike
-    accepted = inspect.signature(kind).parameters
-    if not name or name == "_target_" or name in accepted:
-        return None
-    if name == _OF_VERDICT:
-        return f"is not used by {kind.__name__}, only by the verdict, which holds the triplet margin against it"
-    return f"changes nothing: {kind.__name__} has no {name}, only {', '.join(sorted(accepted))}"
-
-
-def load_data(cfg: TrainConfig) -> tuple[GrooveDataModule, Catalogue]:
-    """Prepare the library, split it, and print what there is to learn from."""
+def load_data(cfg: TrainConfig) -> GrooveDataModule:
+    """Prepare the library, split it, and say what there is to learn from: pairs, lacking triplets, radar outliers."""
     catalogue = prepared(cfg.data, cfg.features)
     data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, cfg.model.max_frames, cfg.seed)
-    print_data(data)
-    return data, catalogue
-
-
-def print_data(data: GrooveDataModule) -> None:
-    """Print sizes of the splits, anchors without a pair per class, classes without triplets, and radar outliers."""
     for split, table in data.tables.items():
-        songs = len(set(table.labels.song))
         counts = ", ".join(
             f"{name} {n['charts']} ({n['without_pair']} without a pair)" for name, n in data.pair_counts[split].items()
         )
-        log.info(f"{split}: {len(table)} charts of {songs} songs: {counts}")
-    for split in ("train", "val"):
-        lacking = data.classes_without_triplets(split)
-        if lacking:
+        log.info(f"{split}: {len(table)} charts of {len(set(table.labels.song))} songs: {counts}")
+        if lacking := data.classes_without_triplets(split):
             log.info(
                 f"no {split} triplets in {len(lacking)} of {len(data.classes)} classes: {', '.join(lacking)}; "
                 "a class needs several songs that differ in their radar"
@@ -128,63 +106,33 @@ def print_data(data: GrooveDataModule) -> None:
     if len(outliers):
         named = ", ".join(data.train.chart_id[i] for i in outliers[:5]) + (", ..." if len(outliers) > 5 else "")
         log.info(f"{len(outliers)} training charts have an extreme radar (kept): {named}")
-    sys.stdout.flush()
+    return data
 
 
-def starting_checkpoint(cfg: TrainConfig, data: GrooveDataModule, catalogue: Catalogue, ranks: Ranks) -> Path | None:
-    """Return the checkpoint that the experiment starts from, pretraining one if needed; None: it starts untrained."""
-    if cfg.ckpt_path or not (cfg.experiment.needs_pretrained or cfg.pretrained):
-        return None
-    return Path(cfg.pretrained) if cfg.pretrained else pretrained_checkpoint(cfg, data, catalogue, ranks)
+def starting_checkpoint(cfg: TrainConfig, data: GrooveDataModule, ranks: Ranks) -> Path | None:
+    """Return the checkpoint that the experiment starts from, pretraining one if needed; None: it starts untrained.
 
-
-def starting_models(
-    cfg: TrainConfig, data: GrooveDataModule, start: Path | None
-) -> tuple[LateFusionClassifier, LateFusionClassifier]:
-    """Return the model that is trained, with the weights of `start`, and the untrained one that it is compared with."""
-    untrained = untrained_model(cfg, data)  # seeds torch: the new projection head of the other is a function of it
-    if start is None:
-        return copy.deepcopy(untrained), untrained
-    sizes = cfg.model.arguments | {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}
-    model, report = LateFusionClassifier.from_pretrained(start, **sizes)
-    log.info("\n".join([f"starting from {start}", *report.lines()]))
-    return model, untrained
-
-
-def pretrained_checkpoint(cfg: TrainConfig, data: GrooveDataModule, catalogue: Catalogue, ranks: Ranks) -> Path:
-    """Return the classifier of this data and model, pretraining it if it is not there; an interrupted one goes on."""
+    A pretrained classifier of this data and model is reused, and one whose pretraining was interrupted goes on.
+    """
+    if cfg.ckpt_path or cfg.pretrained or not cfg.experiment.needs_pretrained:
+        return Path(cfg.pretrained) if cfg.pretrained and not cfg.ckpt_path else None
     pretrain_cfg = pretraining_config(cfg)
-    key = pretraining_key(pretrain_cfg, data.fingerprint(catalogue.fingerprint))
-    folder = Path(cfg.pretrain.root) / key
-    if not first_rank():  # the first one holds the lock for all, and starts the others only once it has looked
-        return _pretrained(pretrain_cfg, catalogue, folder, ranks)
-    with alone(folder.with_suffix(".lock")):  # jobs of a sweep that run side by side want the same one
-        return _pretrained(pretrain_cfg, catalogue, folder, ranks)
-
-
-def _pretrained(cfg: TrainConfig, catalogue: Catalogue, folder: Path, ranks: Ranks) -> Path:
+    folder = Path(cfg.pretrain.root) / pretraining_key(pretrain_cfg, data)
     done = folder / CHECKPOINTS / LAST
-    if (folder / VERDICT_FILE).is_file() and done.is_file():
-        log.info(f"pretrained classifier of this data and model: {folder} (reused)")
-        return done
-    log.info(f"no pretrained classifier for this data and model: pretraining one into {folder}")
-    resume = _readable(done)
-    data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, cfg.model.max_frames, cfg.seed)
-    model, untrained = starting_models(cfg, data, None)
-    fit = Fit(cfg, model, data, folder, ranks)
-    with resume_hint_on_disk_error(folder, "the same command"), run_log(folder):
-        fit.run(resume)
-        _report(fit, catalogue, untrained)
+    # jobs of a sweep that run side by side want the same one; the first rank holds the lock for all, and starts the
+    # others only once it has looked
+    with alone(folder.with_suffix(".lock")) if first_rank() else nullcontext():
+        if (folder / VERDICT_FILE).is_file() and done.is_file():
+            log.info(f"pretrained classifier of this data and model: {folder} (reused)")
+            return done
+        log.info(f"no pretrained classifier for this data and model: pretraining one into {folder}")
+        with suppress(GrooveError):  # no epoch is kept: from the start
+            read_checkpoint(done)
+            pretrain_cfg = pretrain_cfg.changed(ckpt_path=str(done))
+        own = GrooveDataModule(data.catalogue, data.store, pretrain_cfg.data, data.max_frames, data.seed)
+        with run_log(folder):
+            fit_and_report(pretrain_cfg, None, own, folder, ranks, "the same command")
     return done
-
-
-def _readable(path: Path) -> str | None:
-    """Return `path` if it holds a checkpoint that an interrupted pretraining can go on from."""
-    try:
-        read_checkpoint(path)
-    except GrooveError:
-        return None
-    return str(path)
 
 
 def pretraining_config(cfg: TrainConfig) -> TrainConfig:
@@ -200,62 +148,25 @@ def pretraining_config(cfg: TrainConfig) -> TrainConfig:
     )
 
 
-def pretraining_key(cfg: TrainConfig, data_fingerprint: str) -> str:
+def pretraining_key(cfg: TrainConfig, data: GrooveDataModule) -> str:
     """Return a name for the classifier: a hash of everything that decides its weights."""
     decides = flat(plain(cfg), _NOT_OF_THE_CLASSIFIER)
     batch_size = cfg.data.batch_size * cfg.trainer.devices * cfg.trainer.num_nodes
-    parts = decides | {"data": data_fingerprint, "batch_size": batch_size}
+    parts = decides | {"data": data_identity(data)["fingerprint"], "batch_size": batch_size}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def fit_experiment(
-    cfg: TrainConfig, model: LateFusionClassifier, data: GrooveDataModule, folder: Path, ranks: Ranks
-) -> Fit:
-    """Train; on the way out of an interruption say how to go on."""
-    fit = Fit(cfg, model, data, folder, ranks)
-    log.info(f"run folder: {folder}")
-    try:
-        with resume_hint_on_disk_error(folder, resume_command(folder)):
-            fit.run(cfg.ckpt_path)
-    except (KeyboardInterrupt, SystemExit):
-        if (folder / CHECKPOINTS / LAST).is_file():
-            log.warning(f"interrupted; go on with: {resume_command(folder)}")
-        raise
-    return fit
-
-
-def report_run(fit: Fit, catalogue: Catalogue, untrained: LateFusionClassifier) -> None:
-    """Write retrieval, embeddings, verdict and figure of a finished fit, show them, and say where they lie.
+def fit_and_report(
+    cfg: TrainConfig, start: Path | None, data: GrooveDataModule, folder: Path, ranks: Ranks, again: str | None = None
+) -> None:
+    """Train from the weights of `start`, then judge; `again` is how to go on after an interruption.
 
     Raises:
         RunError: if the run folder cannot be written.
     """
-    with resume_hint_on_disk_error(fit.folder, resume_command(fit.folder)):
-        _report(fit, catalogue, untrained)
-
-
-def _report(fit: Fit, catalogue: Catalogue, untrained: LateFusionClassifier) -> None:
-    if not first_rank():
-        return
-    from rich.console import Console
-
-    from groove.figures.training_curves import write_figure
-    from groove.runs.folder import load_run
-    from groove.runs.verdict.verdict import judge, verdict_table, write_verdict
-
-    folder, model, data = fit.folder, fit.module.model, fit.data
-    every = encode(model, data.charts, data.store)
-    held_out = [split == "val" for split in data.split]
-    vectors = {name: matrix[held_out] for name, matrix in every.items()}
-    epoch_0 = {name: fit.monitor.reference[name].numpy() for name in vectors}
-    write_retrieval(folder, model, untrained, data, vectors, epoch_0)
-    embeddings = save(own_library(folder, fit.cfg, model, data, catalogue.fingerprint, every), folder)
-    run = load_run(folder)
-    verdict = judge(run)
-    figure = write_figure(run, folder)
-    log_results(fit.logger, fit.cfg, data, vectors, run, verdict)
-    console = Console(width=max(100, min(160, shutil.get_terminal_size((140, 40)).columns)))
-    console.print(verdict_table(verdict))
-    log.info(verdict.summary)
-    write_verdict(verdict, folder)  # last: its presence says that the run is complete
-    log.info(f"verdict: {folder / VERDICT_FILE}\nfigure:  {figure}\ncharts:  {embeddings}")
+    model, untrained = starting_models(cfg, data, start)
+    with resume_hint(folder, again or resume_command(folder)):
+        fit = Fit(cfg, model, data, folder, ranks)
+        fit.run()
+        if first_rank():
+            report(fit, untrained)

@@ -1,159 +1,94 @@
-"""What a run writes beside its numbers: ``run.json`` at its start; retrieval, embeddings and TensorBoard at its end."""
+"""What a finished fit gives: retrieval, embeddings, TensorBoard, the verdict and its figure."""
 
 from __future__ import annotations
 
+import json
+import logging
 import math
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
+import shutil
 
 import numpy as np
 import pyarrow as pa
-from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_only
-from numpy.typing import NDArray
+from rich.console import Console
 
 from groove.charts.display import SHOWN
 from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.config.schema import ExperimentConfig, LossConfig, TrainConfig, flat, plain
-from groove.data.datamodule import GrooveDataModule
-from groove.data.trees import tree_references
-from groove.embedding.embedded import EmbeddedLibrary, Provenance
+from groove.config.schema import flat, plain
+from groove.embedding.embedded import EmbeddedLibrary, Provenance, save
 from groove.embedding.encode import Vectors, blinded, encode
 from groove.embedding.reference import raw_features
 from groove.embedding.trained import weights_digest
+from groove.features.catalogue import content_fingerprint
+from groove.figures.training_curves import training_curves, write_figure
 from groove.io.files import write_json
 from groove.model.fusion import LateFusionClassifier
 from groove.retrieval.metrics import retrieval_metrics
 from groove.runs import metric_columns as columns
-from groove.runs.folder import Run, RunInfo
-from groove.runs.layout import CHECKPOINTS, INFO_FILE, LAST, RETRIEVAL_FILE
+from groove.runs.folder import Run, load_run
+from groove.runs.layout import CHECKPOINTS, LAST, RETRIEVAL_FILE, VERDICT_FILE
 from groove.runs.verdict.indicator import Verdict
-from groove.training.module import GrooveModule
-from groove.training.phases import ResolvedPhase
+from groove.runs.verdict.verdict import judge, verdict_table, write_verdict
+from groove.training.fit import Fit
+
+log = logging.getLogger(__name__)
 
 _PANELS = {"groove": {title: ["Multiline", names] for title, names in columns.TENSORBOARD_PANELS.items()}}
 """TensorBoard's page of custom scalars: the panels of the figure."""
 
 
-def write_run_json(
-    folder: Path, cfg: TrainConfig, module: GrooveModule, data: GrooveDataModule, phases: list[ResolvedPhase]
-) -> None:
-    """Write ``run.json``: what the report must know beside the numbers."""
-    trees = tree_references(data, cfg.trainer.threads)
-    content = {
-        "experiment": cfg.experiment.name,
-        "verdict": cfg.experiment.verdict,
-        "seed": cfg.seed,
-        "split_seed": cfg.data.split_seed,
-        "fold": cfg.data.fold,
-        "lr": cfg.optimizer.lr,
-        "processes": cfg.trainer.devices * cfg.trainer.num_nodes,
-        "loss": loss_name(cfg.loss),
-        "loss_uses_triplets": module.contrastive_loss.uses_triplets,
-        "loss_uses_margin": module.contrastive_loss.uses_margin,
-        "triplet_margin": cfg.loss.triplet_margin,
-        "warmup_epochs": cfg.experiment.warmup_epochs,
-        "radar_in_projection": module.model.radar_in_projection,
-        "classes": data.classes,
-        "modules": module.model.module_names,
-        "phases": [_phase_json(phase, cfg.experiment) for phase in phases],
-        "parameters": {"total": sum(p.numel() for p in module.model.parameters())},
-        "data": {
-            "train": len(data.train),
-            "val": len(data.val),
-            "train_songs": len(set(data.train.labels.song)),
-            "val_songs": len(set(data.val.labels.song)),
-            "pair_counts": data.pair_counts,
-        },
-        "references": trees.by_chart,
-        "references_joint": trees.by_song,
-    }
-    write_json(folder / INFO_FILE, RunInfo.model_validate(content).model_dump())
+def report(fit: Fit, untrained: LateFusionClassifier) -> None:
+    """Write all results of a finished `fit`, show the verdict, and say where they lie.
 
+    `untrained` is the same network before any training, a reference point.
 
-def loss_name(loss: LossConfig) -> str:
-    """Return the name of the class of `loss`; of one of pytorch-metric-learning also what its pairs are made from."""
-    if loss.name is None:
-        return loss.target.rpartition(".")[2]
-    return f"{loss.name} of {loss.pairs or 'triplets'}"
-
-
-def _phase_json(phase: ResolvedPhase, experiment: ExperimentConfig) -> dict[str, Any]:
-    """Return `phase` with its place among the configured ones, of which those without an epoch are not run."""
-    return {
-        "name": phase.name,
-        "index": [other.name for other in experiment.phases].index(phase.name),
-        "first_epoch": phase.first_epoch,
-        "last_epoch": phase.last_epoch,
-        "frozen": list(phase.frozen),
-        "weights": phase.weights,
-    }
-
-
-def write_retrieval(
-    folder: Path,
-    model: LateFusionClassifier,
-    untrained: LateFusionClassifier,
-    data: GrooveDataModule,
-    vectors: Vectors,
-    epoch_0: Vectors,
-) -> None:
-    """Write ``retrieval.json``: held-out retrieval within a difficulty and across; what is undefined is null.
-
-    Args:
-        folder: the run folder.
-        model: the trained network.
-        untrained: a reference point: the same network before any training.
-        data: the library.
-        vectors: the held-out charts as `model` embeds them.
-        epoch_0: the same before the first step.
+    Raises:
+        OSError: if the run folder cannot be written.
     """
-    val, store = data.val, data.store
-    spaces = {
-        "pooled": vectors["pooled"].astype(float),
-        "projection": vectors["projection"].astype(float),
-        "epoch0_pooled": epoch_0["pooled"].astype(float),
-        "epoch0_projection": epoch_0["projection"].astype(float),
+    every = encode(fit.module.model, fit.data.charts, fit.data.store)
+    held_out = {name: matrix[np.array(fit.data.split) == "val"] for name, matrix in every.items()}
+    _write_retrieval(fit, held_out, untrained)
+    embeddings = save(_own_library(fit, every), fit.folder)
+    run = load_run(fit.folder)
+    verdict = judge(run)
+    figure = write_figure(run, fit.folder)
+    _log_results(fit, held_out, run, verdict)
+    console = Console(width=max(100, min(160, shutil.get_terminal_size((140, 40)).columns)))
+    console.print(verdict_table(verdict))
+    log.info(verdict.summary)
+    write_verdict(verdict, fit.folder)  # last: its presence says that the run is complete
+    log.info(f"verdict: {fit.folder / VERDICT_FILE}\nfigure:  {figure}\ncharts:  {embeddings}")
+
+
+def _write_retrieval(fit: Fit, held_out: Vectors, untrained: LateFusionClassifier) -> None:
+    """Write ``retrieval.json``: held-out retrieval within a difficulty and across; what is undefined is null."""
+    val, store = fit.data.val, fit.data.store
+    blind = encode(fit.module.model, val, store, blinded)["projection"]
+    noise = 1e-5 * np.random.default_rng(0).standard_normal(blind.shape)  # equal ones have random neighbours
+    spaces = {name: x.astype(float) for name, x in held_out.items()}
+    spaces |= {f"epoch0_{name}": fit.monitor.reference[name].double().numpy() for name in held_out}
+    spaces |= {
         "untrained_pooled": encode(untrained, val, store)["pooled"].astype(float),
-        "blind_projection": _untied(encode(model, val, store, blinded)["projection"]),
+        "blind_projection": blind + noise,
         "raw_features": raw_features(val, store),
         "radar": val.labels.radar,
     }
-    report = {
+    content = {
         "split": "val",
         "charts": len(val),
         "within_difficulty": {name: retrieval_metrics(x, val.labels) for name, x in spaces.items()},
         "across_difficulties": {name: retrieval_metrics(x, val.labels, within=False) for name, x in spaces.items()},
     }
-    write_json(folder / RETRIEVAL_FILE, _without_nan(report))
+    write_json(fit.folder / RETRIEVAL_FILE, json.loads(json.dumps(content), parse_constant=lambda nan: None))
 
 
-def _untied(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return `vectors` (N, E) with a trace of noise, so that equal ones have random neighbours, not the first rows."""
-    return vectors + 1e-5 * np.random.default_rng(0).standard_normal(vectors.shape)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    return None if isinstance(value, float) and value != value else value
-
-
-def own_library(
-    folder: Path,
-    cfg: TrainConfig,
-    model: LateFusionClassifier,
-    data: GrooveDataModule,
-    fingerprint: str,
-    vectors: Vectors,
-) -> EmbeddedLibrary:
-    """Return all charts of the library that `model` was trained on, embedded as `vectors`; `fingerprint` names it."""
-    settings = cfg.data
+def _own_library(fit: Fit, vectors: Vectors) -> EmbeddedLibrary:
+    """Return all charts of the library that was trained on, embedded as `vectors`."""
+    data, settings = fit.data, fit.cfg.data
+    fingerprint = content_fingerprint(data.catalogue)
     provenance = Provenance(
-        checkpoint=str(folder / CHECKPOINTS / LAST),
-        checkpoint_digest=weights_digest(model.state_dict()),
-        experiment=cfg.experiment.name,
+        checkpoint=str(fit.folder / CHECKPOINTS / LAST),
+        checkpoint_digest=weights_digest(fit.module.model.state_dict()),
+        experiment=fit.cfg.experiment.name,
         songs=settings.songs or settings.generated.root,
         library=fingerprint,
         trained_on=fingerprint,
@@ -162,64 +97,22 @@ def own_library(
     return EmbeddedLibrary(table, vectors, settings.radar, settings.classes, data.scaler, provenance)
 
 
-class EventLogger(TensorBoardLogger):
-    """TensorBoard's files; a disk error is raised as one, with the folder in it."""
-
-    def purge_from(self, epoch: int) -> None:
-        """Let TensorBoard forget what earlier files say of `epoch` and later: a resumed run repeats it."""
-        self._kwargs["purge_step"] = epoch
-
-    @rank_zero_only
-    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        """Log `metrics`, and have them in the file: a kill must not take epochs that a checkpoint counts as done.
-
-        Raises:
-            OSError: if the files cannot be written (Lightning calls every failure a wrong value).
-        """
-        try:
-            super().log_metrics(metrics, step)
-            self.save()
-        except (ValueError, OSError) as error:
-            cause = error if isinstance(error, OSError) else error.__cause__
-            if not isinstance(cause, OSError):
-                raise
-            raise OSError(cause.errno, cause.strerror or str(cause), cause.filename or self.log_dir) from error
-
-    @rank_zero_only
-    def finalize(self, status: str) -> None:
-        """Close the files; after a failure that was already reported, say no more."""
-        with suppress(*((OSError,) if status == "failed" else ())):
-            super().finalize(status)
-
-
-def log_results(
-    logger: EventLogger, cfg: TrainConfig, data: GrooveDataModule, vectors: Vectors, run: Run, verdict: Verdict
-) -> None:
-    """Add figure, verdict, held-out `vectors`, hyperparameters and final metrics to the run's TensorBoard files."""
-    from groove.figures.training_curves import training_curves
-
-    writer, epochs = logger.experiment, cfg.experiment.epochs
+def _log_results(fit: Fit, held_out: Vectors, run: Run, verdict: Verdict) -> None:
+    """Add figure, verdict, held-out embeddings, hyperparameters and final metrics to the run's TensorBoard files."""
+    writer, epochs = fit.logger.experiment, fit.cfg.experiment.epochs
     writer.add_custom_scalars(_PANELS)
-    _add_projector(data, vectors, writer, epochs)
+    metadata = [
+        [*(" ".join(str(text).split()) for text in row.values()), *(f"{value:.0f}" for value in radar)]
+        for row, radar in zip(fit.data.rows["val"].select(SHOWN).to_pylist(), fit.data.val.radar, strict=True)
+    ]
+    for name, matrix in held_out.items():
+        writer.add_embedding(matrix.astype(np.float32), metadata, None, epochs, name, [*SHOWN, *RADAR_AXES])
     writer.add_figure("training_curves", training_curves(run), global_step=epochs)
     rows = "\n".join(f"| {i.name} | {i.value} | {i.bound} | {i.passed} | {i.hint} |" for i in verdict.indicators)
     writer.add_text("verdict", f"| indicator | value | bound | passed | hint |\n|---|---|---|---|---|\n{rows}", epochs)
     shown = (columns.ACCURACY, columns.gain("pooled"), columns.COSINE)
     final = {f"final/{name}": value for name in shown if not math.isnan(value := run.final(name))}
-    settings = {key: str(value) if isinstance(value, list) else value for key, value in flat(plain(cfg)).items()}
-    logger.log_hyperparams(settings, final)
-    logger.save()
+    settings = {key: str(value) if isinstance(value, list) else value for key, value in flat(plain(fit.cfg)).items()}
+    fit.logger.log_hyperparams(settings, final)
+    fit.logger.save()
     writer.flush()
-
-
-def _add_projector(data: GrooveDataModule, vectors: Vectors, writer: Any, epoch: int) -> None:
-    """Add the held-out embeddings to TensorBoard's projector, with what each chart is."""
-    table = data.val
-    known = {row["chart_id"]: row for row in data.catalogue.select(SHOWN).to_pylist()}
-    metadata = [
-        [*(" ".join(str(known[chart_id][name]).split()) for name in SHOWN), *(f"{value:.0f}" for value in radar)]
-        for chart_id, radar in zip(table.chart_id, table.radar, strict=True)
-    ]
-    header = [*SHOWN, *RADAR_AXES]
-    for name, matrix in vectors.items():
-        writer.add_embedding(matrix.astype(np.float32), metadata, None, epoch, name, header)

@@ -15,33 +15,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import lightning as L
+import pandas as pd
 
 from groove.config.schema import NO_EFFECT, TrainConfig, flat, plain
 from groove.data.datamodule import GrooveDataModule
 from groove.errors import CheckpointError, ConfigError, GrooveError, RunError, disk_error
 from groove.features.catalogue import content_fingerprint, load
 from groove.io.files import remove_parts, write_bytes
-from groove.model.weights import Checkpoint, read_checkpoint
-from groove.runs.layout import (
-    CHECKPOINTS,
-    CURVES_FILE,
-    EMBEDDINGS_FILE,
-    EPOCH_0,
-    LAST,
-    LAST_WORD,
-    METRICS_FILE,
-    RETRIEVAL_FILE,
-    TENSORBOARD,
-    VERDICT_FILE,
-)
+from groove.model.weights import read_checkpoint
+from groove.runs import layout
+from groove.training.checkpoints import BEST
 from groove.training.module import GrooveModule
 
 log = logging.getLogger(__name__)
 
-_NAMED = 3
-"""Charts that an error names."""
-_RESULTS = (METRICS_FILE, RETRIEVAL_FILE, EMBEDDINGS_FILE, CURVES_FILE)
+_RESULTS = (layout.METRICS_FILE, layout.RETRIEVAL_FILE, layout.EMBEDDINGS_FILE, layout.CURVES_FILE)
 _ELSEWHERE = (*NO_EFFECT, "data.songs", "data.generated", "pretrain", "pretrained")
 """Settings that a resumed run does not look at: the songs are known by their content, the start is behind it."""
 
@@ -55,23 +43,19 @@ def with_checkpoint(cfg: TrainConfig, folder: Path) -> TrainConfig:
         ConfigError: if `pretrained` lies in `folder`, whose files this run would replace, or is given beside the
             checkpoint of another folder.
     """
-    checkpoints = folder / CHECKPOINTS
-    own = cfg.ckpt_path == LAST_WORD or (cfg.ckpt_path and _in(checkpoints, cfg.ckpt_path))
+    checkpoints = (folder / layout.CHECKPOINTS).resolve()
+    own = cfg.ckpt_path == layout.LAST_WORD or (cfg.ckpt_path and Path(cfg.ckpt_path).resolve().parent == checkpoints)
     if cfg.pretrained and cfg.ckpt_path and not own:
         raise ConfigError("both pretrained and ckpt_path are given: one starts a new run, the other resumes an old one")
-    if cfg.pretrained and not cfg.ckpt_path and _in(checkpoints, cfg.pretrained):
+    if cfg.pretrained and not cfg.ckpt_path and Path(cfg.pretrained).resolve().parent == checkpoints:
         raise ConfigError(f"pretrained={cfg.pretrained} lies in {folder}, which this run replaces; give another folder")
-    if cfg.ckpt_path != LAST_WORD:
+    if cfg.ckpt_path != layout.LAST_WORD:
         return cfg
-    last = checkpoints / LAST
+    last = folder / layout.CHECKPOINTS / layout.LAST
     if last.is_file():
         return cfg.changed(ckpt_path=str(last))
     log.info(f"ckpt_path=last: no epoch was finished in {folder} (hydra.run.dir names it): begun from the start")
     return cfg.changed(ckpt_path=None)
-
-
-def _in(folder: Path, file: str) -> bool:
-    return Path(file).resolve().parent == folder.resolve()
 
 
 def continued(cfg: TrainConfig, folder: Path) -> TrainConfig | None:
@@ -80,22 +64,22 @@ def continued(cfg: TrainConfig, folder: Path) -> TrainConfig | None:
     A finished one is not run again (None), one that was killed goes on from its last checkpoint. Anything else there,
     other settings above all, is begun anew.
     """
-    last = folder / CHECKPOINTS / LAST
+    last = folder / layout.CHECKPOINTS / layout.LAST
     try:
         stored = read_checkpoint(last).content["hyper_parameters"]["config"]
     except GrooveError:
         stored = None
     same = stored is not None and difference(stored, plain(cfg), NO_EFFECT) is None
-    if same and (folder / VERDICT_FILE).is_file():
+    if same and (folder / layout.VERDICT_FILE).is_file():
         log.info(f"{folder} is finished: not run again")
         return None
-    (folder / VERDICT_FILE).unlink(missing_ok=True)  # its presence says that the run is complete
+    (folder / layout.VERDICT_FILE).unlink(missing_ok=True)  # its presence says that the run is complete
     if same:
         log.info(f"{folder} was interrupted: going on from {last}")
         return cfg.changed(ckpt_path=str(last))
     if stored is not None:
         log.info(f"{folder} holds a run with other settings: begun anew")
-    return cfg.changed(ckpt_path=None) if cfg.ckpt_path == LAST_WORD else cfg
+    return cfg.changed(ckpt_path=None) if cfg.ckpt_path == layout.LAST_WORD else cfg
 
 
 def difference(there: Mapping[str, Any], here: Mapping[str, Any], but: Sequence[str]) -> str | None:
@@ -107,112 +91,79 @@ def difference(there: Mapping[str, Any], here: Mapping[str, Any], but: Sequence[
     return None
 
 
-def check_resumable(path: Path, module: GrooveModule, identity: DataIdentity) -> Checkpoint:
-    """Return the checkpoint at `path`, which is of this model, these settings and this data.
+def check_resumable(path: Path, module: GrooveModule, data: GrooveDataModule) -> int:
+    """Return the finished epochs of the checkpoint at `path`, trained with the settings of `module` on `data`.
 
     Raises:
-        CheckpointError: otherwise, with the first difference.
+        CheckpointError: otherwise, with the first difference; of data with charts that changed, where the store still
+            knows the old ones.
     """
-    checkpoint = read_checkpoint(path)
-    own = {name: tensor.shape for name, tensor in module.model.state_dict().items()}
-    there = {name: tensor.shape for name, tensor in checkpoint.weights.items()}
-    different = next((n for n in own | there if own.get(n) != there.get(n)), None)
-    if different:
-        raise CheckpointError(
-            f"{path} is of another model: {different} is {there.get(different)} there, {own.get(different)} here; "
-            "resume with the settings it was trained with"
-        )
-    found = difference(checkpoint.content["hyper_parameters"]["config"], plain(module.cfg), _ELSEWHERE)
-    if found:
+    content = read_checkpoint(path).content
+    stored = content["hyper_parameters"]
+    if found := difference(stored["config"], plain(module.cfg), _ELSEWHERE):
         raise CheckpointError(
             f"{path} was trained with {found}; "
             "a resumed run must have the settings it began with (start a new one with pretrained=...)"
         )
-    identity.check(checkpoint)
-    return checkpoint
+    if stored["data"] != data_identity(data):
+        raise CheckpointError(
+            f"{path} was trained on other data: {_changes(stored['data'], data)}; going on would not give the "
+            "result of either: put the songs back, or begin anew in another folder without ckpt_path"
+        )
+    return int(content["epoch"]) + 1
 
 
-class DataIdentity(L.Callback):
-    """Writes fingerprints of the data into every checkpoint, and compares them before a run goes on."""
-
-    def __init__(self, data: GrooveDataModule) -> None:
-        """Identify `data`."""
-        self.data = data
-        self.catalogue = content_fingerprint(data.catalogue)
-        self.fingerprint = data.fingerprint(self.catalogue)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
-        return {"fingerprint": self.fingerprint, "catalogue": self.catalogue, "charts": len(self.data.catalogue)}
-
-    def check(self, checkpoint: Checkpoint) -> None:
-        """Check that `checkpoint` was trained on the same data.
-
-        Raises:
-            CheckpointError: otherwise, naming charts that changed where the store still knows the old ones.
-        """
-        stored = checkpoint.content["callbacks"][self.state_key]
-        if stored["fingerprint"] != self.fingerprint:
-            raise CheckpointError(
-                f"{checkpoint.path} was trained on other data: {self._changes(stored)}; going on would not give the "
-                "result of either: put the songs back, or begin anew in another folder without ckpt_path"
-            )
-
-    def _changes(self, stored: dict[str, Any]) -> str:
-        """Return what changed since `stored` was written."""
-        counts = f"{stored['charts']} charts then, {len(self.data.catalogue)} now"
-        if stored["catalogue"] == self.catalogue:
-            return f"{counts}, other classes, split or augmentation"
-        try:
-            before = _contents(load(self.data.store, stored["catalogue"]).table)
-        except GrooveError:
-            return counts
-        now = _contents(self.data.catalogue)
-        changed = sorted(name for name in before | now if before.get(name) != now.get(name))
-        more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-        return f"{counts}, changed: {', '.join(changed[:_NAMED])}{more}"
+def data_identity(data: GrooveDataModule) -> dict[str, Any]:
+    """Return fingerprints of `data`, which every checkpoint holds."""
+    catalogue = content_fingerprint(data.catalogue)
+    return {"fingerprint": data.fingerprint(catalogue), "catalogue": catalogue, "charts": len(data.catalogue)}
 
 
-def _contents(table: Any) -> dict[str, tuple[str, str]]:
-    columns = (table[name].to_pylist() for name in ("chart_id", "content", "key"))
-    return {chart: (content, key) for chart, content, key in zip(*columns, strict=True)}
+def _changes(stored: Mapping[str, Any], data: GrooveDataModule) -> str:
+    counts = f"{stored['charts']} charts then, {len(data.catalogue)} now"
+    try:
+        tables = load(data.store, stored["catalogue"]), data.catalogue
+    except GrooveError:
+        return counts
+    charts = pd.concat([table.select(["chart_id", "content", "key"]).to_pandas() for table in tables])
+    changed = sorted(charts.drop_duplicates(keep=False)["chart_id"].unique())
+    if not changed:
+        return f"{counts}, other classes, split or augmentation"
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    return f"{counts}, changed: {', '.join(changed[:3])}{more}"
 
 
 def make_ready(folder: Path, checkpoint: Path | None) -> None:
     """Make `folder` ready for a run from the start, or from `checkpoint`: nothing in it may look finished.
 
     What killed writers left is removed; for a run from the start, all that an earlier run left (its curves would mix
-    with the new ones). A run that goes on in another folder takes the weights of epoch 0 along.
+    with the new ones). A run that goes on in another folder takes epoch 0 and the best checkpoints along.
     """
-    for place in (folder, folder / CHECKPOINTS):
-        remove_parts(place)
-    (folder / VERDICT_FILE).unlink(missing_ok=True)
+    checkpoints = folder / layout.CHECKPOINTS
+    remove_parts(folder)
+    remove_parts(checkpoints)
+    (folder / layout.VERDICT_FILE).unlink(missing_ok=True)
     if checkpoint is None:
-        _clear(folder)
-        return
-    epoch_0, here = checkpoint.parent / EPOCH_0, folder / CHECKPOINTS / EPOCH_0
-    if epoch_0.is_file() and not here.is_file():
-        write_bytes(here, epoch_0.read_bytes())
-
-
-def _clear(folder: Path) -> None:
-    earlier = [folder / name for name in _RESULTS]
-    earlier += [*(folder / CHECKPOINTS).glob("*.ckpt"), *(folder / TENSORBOARD).glob("events.out.tfevents.*")]
-    found = [path for path in earlier if path.is_file()]
-    if found:
-        log.info(f"{folder} holds an earlier run: begun anew, its files are replaced")
-    for path in found:
-        path.unlink()
+        earlier = [folder / name for name in _RESULTS if (folder / name).is_file()]
+        earlier += [*checkpoints.glob("*.ckpt"), *(folder / layout.TENSORBOARD).glob("events.out.tfevents.*")]
+        if earlier:
+            log.info(f"{folder} holds an earlier run: begun anew, its files are replaced")
+        for path in earlier:
+            path.unlink()
+    elif checkpoint.resolve().parent != checkpoints.resolve():
+        for path in (checkpoint.parent / name for name in (layout.EPOCH_0, *(f"{best}.ckpt" for best in BEST))):
+            if path.is_file():
+                write_bytes(checkpoints / path.name, path.read_bytes(), durable=True)
 
 
 @contextmanager
-def resume_hint_on_disk_error(folder: Path, how: str) -> Iterator[None]:
-    """Turn a full or failing disk while a run writes into `folder` into one line; `how` says what to run afterwards.
+def resume_hint(folder: Path, how: str) -> Iterator[None]:
+    """Say `how` to go on where a run into `folder` is interrupted, or stopped by a full or failing disk.
 
     Raises:
-        RunError: naming the file, and the last good checkpoint.
+        RunError: of the disk: one line that names the file, and the last good checkpoint.
     """
-    hook = threading.excepthook
+    hook, last = threading.excepthook, folder / layout.CHECKPOINTS / layout.LAST
     threading.excepthook = _unless_of_disk  # TensorBoard's writer would print a traceback, and be heard here anyway
     try:
         yield
@@ -220,14 +171,17 @@ def resume_hint_on_disk_error(folder: Path, how: str) -> Iterator[None]:
         line = disk_error(error)
         if line is None:
             raise
-        raise RunError(f"{line}; {_kept(folder)}; once there is room, go on with {how}") from error
+        try:
+            kept = f"{last} of epoch {int(read_checkpoint(last).content['epoch']) + 1} is whole"
+        except GrooveError:
+            kept = "no epoch is kept yet"
+        raise RunError(f"{line}; {kept}; once there is room, go on with {how}") from error
+    except (KeyboardInterrupt, SystemExit):
+        if last.is_file():
+            log.warning(f"interrupted; go on with {how}")
+        raise
     finally:
         threading.excepthook = hook
-
-
-def resume_command(folder: Path) -> str:
-    """Return what a command line needs to go on with the run in `folder` (a sweep is just started again)."""
-    return f"ckpt_path=last {shlex.quote(f'hydra.run.dir={folder}')}"
 
 
 def _unless_of_disk(args: Any) -> None:
@@ -235,10 +189,6 @@ def _unless_of_disk(args: Any) -> None:
         threading.__excepthook__(args)
 
 
-def _kept(folder: Path) -> str:
-    last = folder / CHECKPOINTS / LAST
-    try:
-        epoch = int(read_checkpoint(last).content["epoch"]) + 1
-    except GrooveError:
-        return "no epoch is kept yet"
-    return f"{last} of epoch {epoch} is whole"
+def resume_command(folder: Path) -> str:
+    """Return what a command line needs to go on with the run in `folder` (a sweep is just started again)."""
+    return f"ckpt_path=last {shlex.quote(f'hydra.run.dir={folder}')}"

@@ -12,7 +12,7 @@ import torch
 
 from groove.errors import NonFiniteLossError
 from groove.training.finite import all_finite, first_broken_gradient, module_with_broken_weights, where_it_began
-from groove.training.fit import EpochSeed
+from groove.training.module import GrooveModule
 from tests.batches import batch, tiny_model
 from tests.training.test_resume import SETTINGS
 from tests.training_runs import run
@@ -69,15 +69,15 @@ def test_nothing_is_finite():
 
 
 def before_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, change) -> None:
-    """Call ``change(trainer, module)`` at the start of the 1-based `epoch`."""
-    original = EpochSeed.on_train_epoch_start
+    """Call ``change(module)`` at the start of the 1-based `epoch`."""
+    original = GrooveModule.on_train_epoch_start
 
-    def start(self, trainer, module):
-        original(self, trainer, module)
-        if trainer.current_epoch + 1 == epoch:
-            change(trainer, module)
+    def start(self):
+        original(self)
+        if self.current_epoch + 1 == epoch:
+            change(self)
 
-    monkeypatch.setattr(EpochSeed, "on_train_epoch_start", start)
+    monkeypatch.setattr(GrooveModule, "on_train_epoch_start", start)
 
 
 def stopped(finished: Path, into: Path, *overrides: str) -> str:
@@ -104,7 +104,7 @@ def assert_last_is_epoch_1(into: Path) -> None:
 def test_a_gradient_stops_before_the_step_and_names_its_module(accumulated, finished, tmp_path, monkeypatch):
     before = {}
 
-    def poison(trainer, module):
+    def poison(module):
         before.update({name: value.clone() for name, value in module.state_dict().items()})
         parameter = next(module.model.backbone.parameters())
         parameter.register_hook(lambda gradient: gradient * NAN)
@@ -122,7 +122,7 @@ def test_a_gradient_stops_before_the_step_and_names_its_module(accumulated, fini
 
 
 def test_a_weight_is_named_and_never_kept(finished, tmp_path, monkeypatch):
-    def poison(trainer, module):
+    def poison(module):
         next(module.model.fusion_module.parameters()).data.view(-1)[0] = NAN
 
     before_epoch(monkeypatch, 2, poison)
@@ -134,7 +134,7 @@ def test_a_weight_is_named_and_never_kept(finished, tmp_path, monkeypatch):
 
 
 def test_weights_that_the_last_step_of_an_epoch_breaks_are_not_kept_as_that_epoch(finished, tmp_path, monkeypatch):
-    def poison(trainer, module):
+    def poison(module):
         original = module.on_validation_start
 
         def broken():

@@ -11,13 +11,14 @@ import torch
 
 from groove.config.schema import ExperimentConfig, TrainConfig, checked
 from groove.errors import ConfigError
-from groove.training.phases import PhaseScheduler, ResolvedPhase, lr_schedule, phase_at, resolve_phases
+from groove.runs.folder import RecordedPhase
+from groove.training.phases import PhaseScheduler, lr_schedule, phase_at, resolve_phases
 from tests.batches import composed, tiny_model, tiny_module, train_config
 
-ENCODERS = ("audio_encoder", "chart_encoder")
+ENCODERS = ["audio_encoder", "chart_encoder"]
 
 
-def phases_of(*overrides: str, **model) -> list[ResolvedPhase]:
+def phases_of(*overrides: str, **model) -> list[RecordedPhase]:
     cfg = train_config(*overrides)
     return resolve_phases(cfg.experiment, tiny_model(**model))
 
@@ -27,12 +28,12 @@ def phase(name: str = "one", epochs: int | None = None, weights=(1.0, 1.0), **li
     return {"name": name, "epochs": epochs, "weights": named, **lists}
 
 
-def resolved(phases: list[dict[str, Any]], epochs: int, model) -> list[ResolvedPhase]:
+def resolved(phases: list[dict[str, Any]], epochs: int, model) -> list[RecordedPhase]:
     settings = {"name": "mine", "verdict": "control", "epochs": epochs, "phases": phases}
     return resolve_phases(checked(settings, ExperimentConfig), model)
 
 
-def trace(phases: list[ResolvedPhase], loss: str, epochs: int = 20) -> list[float]:
+def trace(phases: list[RecordedPhase], loss: str, epochs: int = 20) -> list[float]:
     return [phase_at(phases, epoch).weights[loss] for epoch in range(1, epochs + 1)]
 
 
@@ -43,7 +44,7 @@ def test_a_is_5_epochs_of_silence_then_15_at_0_3():
     phases = phases_of("experiment=a")
     assert trace(phases, "classification") == [0.0] * 5 + [0.3] * 15
     assert trace(phases, "contrastive") == [2.0] * 20
-    assert [phase_at(phases, epoch).frozen for epoch in (1, 5, 6, 20)] == [("classifier_head",)] * 2 + [()] * 2
+    assert [phase_at(phases, epoch).frozen for epoch in (1, 5, 6, 20)] == [["classifier_head"]] * 2 + [[]] * 2
     assert [(p.name, p.first_epoch, p.last_epoch) for p in phases] == [("warmup", 1, 5), ("finetune", 6, 20)]
 
 
@@ -75,12 +76,12 @@ def test_b_by_freeze_list_is_b_by_train_only_list(radar_mlp):
 
 def test_the_baseline_freezes_nothing_and_has_the_old_values():
     (only,) = phases_of("experiment=baseline")
-    assert only.frozen == () and only.weights == {"classification": 0.8, "contrastive": 1.0}
+    assert only.frozen == [] and only.weights == {"classification": 0.8, "contrastive": 1.0}
 
 
 def test_pretraining_is_the_classifier_alone():
     (only,) = phases_of("experiment=pretrain")
-    assert only.frozen == () and only.weights == {"classification": 1.0, "contrastive": 0.0}
+    assert only.frozen == [] and only.weights == {"classification": 1.0, "contrastive": 0.0}
 
 
 def test_the_margins_and_percentiles_of_the_experiments():
@@ -117,10 +118,10 @@ def test_gradual_unfreezing_and_discriminative_rates_are_lists():
         model,
     )
     assert [(p.first_epoch, p.last_epoch) for p in phases] == [(1, 2), (3, 5), (6, 10)]
-    assert phases[0].frozen == tuple(name for name in model.module_names if name != "projection_head")
+    assert phases[0].frozen == [name for name in model.module_names if name != "projection_head"]
     assert phases[1].frozen == ENCODERS
     assert phases[1].lr_factor == {"backbone": 0.5, "pooling": 2.0, "projection_head": 2.0}
-    assert phases[2].frozen == () and phases[2].lr_factor == {"audio_encoder": 0.1}
+    assert phases[2].frozen == [] and phases[2].lr_factor == {"audio_encoder": 0.1}
 
 
 @pytest.mark.parametrize(
@@ -221,7 +222,7 @@ def test_the_scheduler_keeps_no_state():
     assert vars(scheduler) == before and scheduler.state_dict() == {}
 
 
-def run_epochs(phases: list[ResolvedPhase], epochs: range, capsys) -> list[str]:
+def run_epochs(phases: list[RecordedPhase], epochs: range, capsys) -> list[str]:
     module, scheduler = tiny_module(), PhaseScheduler(phases)
     for epoch in epochs:
         scheduler.on_train_epoch_start(SimpleNamespace(current_epoch=epoch - 1), module)

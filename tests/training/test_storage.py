@@ -13,8 +13,8 @@ import torch
 
 import groove.io.files as files
 from groove.errors import LibraryError, RunError
-from groove.training.results import EventLogger
-from groove.training.resume import resume_hint_on_disk_error
+from groove.training.checkpoints import EventLogger
+from groove.training.resume import resume_hint
 from tests.training.kills import run_process
 from tests.training.test_resume import SETTINGS, assert_equal_runs
 from tests.training_runs import rows, run
@@ -68,7 +68,7 @@ def test_a_limit_on_the_size_of_files_is_one_line_on_standard_error(finished, tm
 
 
 def test_tensorboard_s_disk_is_told_once_with_its_folder(tmp_path, monkeypatch, capsys):
-    with pytest.raises(RunError) as caught, resume_hint_on_disk_error(tmp_path, "it"):
+    with pytest.raises(RunError) as caught, resume_hint(tmp_path, "it"):
         logger = EventLogger(tmp_path, name="tensorboard", version="")
         logger.log_metrics({"a": 1.0}, 0)
         writer = logger.experiment._get_file_writer().event_writer._async_writer
@@ -79,39 +79,39 @@ def test_tensorboard_s_disk_is_told_once_with_its_folder(tmp_path, monkeypatch, 
                 logger.log_metrics({"a": 1.0}, step)
         finally:
             logger.finalize("failed")
-    assert str(caught.value).startswith(f"'{tmp_path}/tensorboard/' cannot be written or read: No space left on device")
+    assert str(caught.value).startswith(f"'{tmp_path}/tensorboard' cannot be written or read: No space left on device")
     assert capsys.readouterr().err == ""
 
 
 def test_other_errors_keep_their_traceback(tmp_path):
     hook = threading.excepthook
     for error in (OSError(errno.ENOENT, "No such file"), ValueError("no")):
-        with pytest.raises(type(error)), resume_hint_on_disk_error(tmp_path, "it"):
+        with pytest.raises(type(error)), resume_hint(tmp_path, "it"):
             raise error
     assert threading.excepthook is hook
 
 
 def test_an_array_of_the_store_that_vanishes_in_mid_run_is_one_line(finished, tmp_path, monkeypatch):
-    from groove.training.fit import EpochSeed
+    from groove.training.module import GrooveModule
 
     folder, into = tmp_path / "own", tmp_path / "run"
     for name in ("songs", "store", "pretrained"):
         shutil.copytree(finished / name, folder / name)
-    original, gone = EpochSeed.on_train_epoch_start, []
+    original, gone = GrooveModule.on_train_epoch_start, []
 
-    def vanish(self, trainer, module):
-        if trainer.current_epoch == 2:
+    def vanish(self):
+        if self.current_epoch == 2:
             gone.extend((folder / "store").rglob("chart_0.npy"))
             for path in gone:
                 shutil.rmtree(path.parent)
-        original(self, trainer, module)
+        original(self)
 
-    monkeypatch.setattr(EpochSeed, "on_train_epoch_start", vanish)
+    monkeypatch.setattr(GrooveModule, "on_train_epoch_start", vanish)
     with pytest.raises(LibraryError) as caught:
         run(folder, folder / "songs", str(into), *SETTINGS)
     text = str(caught.value)
     assert "\n" not in text and any(str(path.parent) in text for path in gone) and "ckpt_path=last" in text
-    monkeypatch.setattr(EpochSeed, "on_train_epoch_start", original)
+    monkeypatch.setattr(GrooveModule, "on_train_epoch_start", original)
     assert len(rows(into)) == 3
     run(folder, folder / "songs", str(into), *SETTINGS, "ckpt_path=last")  # computes it anew
     assert_equal_runs(into, finished / "run")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from groove.config.schema import TrainConfig, checked
-from groove.training.results import loss_name
+from groove.training.fit import loss_name
 from tests.batches import composed
 
 
