@@ -14,7 +14,6 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from groove.errors import naming
 from groove.io.files import write_bytes
 from groove.runs import metric_columns as columns
 
@@ -86,10 +85,13 @@ class EventLogger(TensorBoardLogger):
         Raises:
             OSError: with the folder as its file name, if that fails (Lightning calls every failure a wrong value).
         """
-        with naming(Path(self.log_dir)):
+        try:
             for name, value in metrics.items():
                 self.experiment.add_scalar(name, value, step)
             self.save()
+        except OSError as error:
+            error.filename = str(self.log_dir)
+            raise
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
