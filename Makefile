@@ -1,5 +1,5 @@
-# make demo : everything, from nothing but Python 3.11+ and make, to a verdict
-# make test : every test
+# make demo : the whole path, from Python 3.11+ and make to verdicts and a map
+# make test : all tests
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,12 +16,13 @@ help:  ## this list
 install: $(STAMP)  ## make .venv with the exact versions of constraints.txt
 
 $(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit("groove needs Python 3.11 or newer; this is " + sys.version.split()[0] + "; say which with make PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.version_info >= (3, 11) or \
+		sys.exit("groove needs Python 3.11 or newer, got " + v + "; choose one with make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $(STAMP)
 
-format: $(STAMP)  ## write the code in the one format
+format: $(STAMP)  ## format the code and fix lint
 	$(BIN)/ruff check --fix groove tests
 	$(BIN)/ruff format groove tests
 
@@ -33,26 +34,27 @@ check-static: $(STAMP)
 check: check-static  ## lint, format, types, and the fast tests
 	$(BIN)/python -m pytest -m "not slow"
 
-test: $(STAMP)  ## every test
+test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest
 
-smoke: $(STAMP)  ## the whole path on 12 generated songs in about a minute: does it run?
+smoke: $(STAMP)  ## the whole path on 12 generated songs, about a minute
 	$(BIN)/python -m groove.train experiment=a data.generated.songs=12 data.generated.root=outputs/smoke/library \
 		data.store=outputs/smoke/store pretrain.root=outputs/smoke/pretrained hydra.run.dir=outputs/smoke/a \
 		pretrain.epochs=2 experiment.warmup_epochs=1 experiment.epochs=2 trainer.threads=$(THREADS)
 
-demo: $(STAMP)  ## generated library -> pretrained classifier -> baseline, A, B, C -> verdicts, figures, one table, recommendations, a map
+demo: $(STAMP)  ## generate a library, pretrain, run experiments baseline, a, b, c; compare, recommend, draw a map
 	$(BIN)/python -m groove.train -m experiment=baseline,a,b,c hydra.sweep.dir=outputs/demo trainer.threads=$(THREADS)
 	$(BIN)/python -m groove.report runs=outputs/demo out=outputs/demo
 	$(BIN)/python -m groove.recommend run=outputs/demo/3_c chart="Crimson Harbor [Hard]" k=5 out=outputs/demo/answers.csv
 	$(BIN)/python -m groove.explore run=outputs/demo/3_c out=outputs/demo/explore.html
 
-fuzz: $(STAMP)  ## an hour of odd files and odd settings: what no drawn example of the tests shows
-	EXAMPLES=20000 $(BIN)/python -m pytest --hypothesis-profile=long --hypothesis-show-statistics tests/config/test_fuzz_config.py tests/charts/simfile/test_fuzz_simfiles.py
+fuzz: $(STAMP)  ## an hour of random files and settings, far more than the tests draw
+	EXAMPLES=20000 $(BIN)/python -m pytest --hypothesis-profile=long --hypothesis-show-statistics \
+		tests/config/test_fuzz_config.py tests/charts/simfile/test_fuzz_simfiles.py
 
-bench: $(STAMP)  ## speed and memory, as ratios to a baseline in the same run
+bench: $(STAMP)  ## speed and memory, as ratios to baselines measured in the same run
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -q
 
-clean:  ## remove what runs produced (outputs/), and caches; .venv stays
+clean:  ## remove outputs/ and caches; keep .venv
 	find outputs -mindepth 1 ! -name .gitkeep -delete
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build *.egg-info

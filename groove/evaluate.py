@@ -96,7 +96,7 @@ def show(title: str, table: Table, width: int) -> None:
             shown.add_row(*row)
         Console(width=Console(width=10_000).measure(shown).maximum).print(shown)
     if missing:
-        print(f"{title}: nothing of {', '.join(missing)}: no chart has it, or all charts have the same")
+        print(f"{title}, left out: {', '.join(missing)} (no chart has a value, or all have the same one)")
 
 
 def _cell(found: Interval) -> str:

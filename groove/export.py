@@ -2,7 +2,7 @@
 
 * ``embeddings``: ``embeddings.parquet`` and ``embeddings.npz``, every chart's vectors with its metadata; a faiss index.
 * ``radar``: ``radar.csv``, and ``radar.lua`` for makers of StepMania themes.
-* ``model``: ``model.safetensors`` (weights, no pickle) and ``model.json`` (the card: what it takes, gives and knows).
+* ``model``: ``model.safetensors`` (weights, no pickle) and ``model.json`` (the card: inputs, outputs, training).
 * ``onnx``: ``encoder.onnx`` for programs without torch, checked against torch on real charts.
 
 Every file is written whole or not at all, and none before all of them are made.

@@ -63,7 +63,7 @@ def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None
         with Ranks(cfg, folder) as ranks:
             start = starting_checkpoint(cfg, data, ranks)
             fit_and_report(cfg, start, data, folder, ranks)
-        log.info(f'charts like one: python -m groove.recommend {shlex.quote(f"run={folder}")} chart="Title [Hard]"')
+        log.info(f'similar charts: python -m groove.recommend {shlex.quote(f"run={folder}")} chart="Title [Hard]"')
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def test_a_checkpoint_alone_does_not_know_what_it_was_trained_on(finished, tmp_p
     shutil.copyfile(finished / "run" / "checkpoints" / "last.ckpt", tmp_path / "last.ckpt")
     library, path = embedded(settings(finished, tmp_path / "last.ckpt"))
     assert set(library.column("split")) == {"unknown"} and path.is_relative_to(tmp_path)
-    assert "on a library (" in about(library) and "80 unknown to have been seen" in about(library)
+    assert "on a library (" in about(library) and "80 possibly trained on" in about(library)
 
 
 def test_the_digest_names_the_weights(finished, run_copy):
@@ -110,7 +110,7 @@ def test_the_digest_names_the_weights(finished, run_copy):
 def test_mistakes_name_what_is_there(finished, tmp_path):
     with pytest.raises(RunError, match="does not exist"):
         embedded(settings(finished, tmp_path / "none"))
-    with pytest.raises(RunError, match=r"no run folder: .*there are runs in it: run"):
+    with pytest.raises(RunError, match=r"is not a run folder: .*there are runs in it: run"):
         embedded(settings(finished, finished))
     (tmp_path / "x.ckpt").write_bytes(b"no checkpoint")
     with pytest.raises(CheckpointError, match="not a readable checkpoint"):

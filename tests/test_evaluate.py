@@ -104,11 +104,11 @@ def test_what_no_chart_has_is_one_line_and_no_column(capsys):
     show("gain", table, 120)
     text = capsys.readouterr().out
     (line,) = [line for line in text.splitlines() if "jacks" in line]
-    assert line == "gain: nothing of jacks, mines: no chart has it, or all charts have the same"
+    assert line == "gain, left out: jacks, mines (no chart has a value, or all have the same one)"
     assert text.count("mines") == 1 and "rare" in text and text.count(" - ") == 1, "what one space has stays"
     show("gain", {"a": {"jacks": NOTHING}}, 120)
     assert capsys.readouterr().out.splitlines() == [
-        "gain: nothing of jacks: no chart has it, or all charts have the same"
+        "gain, left out: jacks (no chart has a value, or all have the same one)"
     ]
 
 

@@ -135,7 +135,7 @@ def test_shards_side_by_side_and_as_a_sweep_and_then_a_plain_run(songs, tmp_path
         ("features.frames_per_beat=0", "features.frames_per_beat must be >= 1, got 0"),
         ("data.missing_audio=error", "charts without audio"),
         ("shards=0", "shards must be >= 1, got 0"),
-        ("shards=3", "shard must say which of shards=3: shard=0 to shard=2"),
+        ("shards=3", "shard is required with shards=3: shard=0 to shard=2"),
         ("shard=1", "shard must be < 1 (shards, counted from 0), got 1"),
         ("shard=x", "shard must be a whole number, got 'x'"),
     ],

@@ -77,7 +77,7 @@ def test_by_a_simfile_that_is_not_in_the_library(finished, tmp_path):
     (simfile,) = (tmp_path / "Mine" / "New one [x]").glob("*.s*")
     given = (f"run={finished / 'run'}", f"simfile={simfile}", "k=2")
     several = call(tmp_path, *given)
-    assert several.returncode == 1 and f"{simfile.name} holds 2 charts; say which" in several.stderr
+    assert several.returncode == 1 and f"{simfile.name} holds 2 charts; choose one" in several.stderr
     assert "#" not in several.stderr
     done = call(tmp_path, given[0], f"simfile={simfile.parent}", "k=2", "chart=[Easy")  # its folder will do
     assert done.returncode == 0, done.stderr
@@ -103,7 +103,7 @@ def test_by_a_simfile_of_the_library_its_own_song_is_not_named(finished, tmp_pat
         (("chart=Song03", "radar.air=3"), "both chart= and radar"),
         (("simfile=a.sm", "radar.air=3"), "both simfile= and radar"),
         (("simfile=a.sm",), "simfile=a.sm does not exist"),
-        (("chart=Song03",), "means 4 charts"),
+        (("chart=Song03",), "matches 4 charts"),
         (("chart=Song03 [Edit]",), "'Song03' has no chart [Edit]; it has chart="),
         (("chart=Song03", "length=1:3"), "in m:ss or in seconds"),
         (("chart=Sonk",), "no chart is called 'Sonk'"),

@@ -381,7 +381,7 @@ def test_a_sweep_goes_on_where_it_was(work, songs, capsys, monkeypatch):
     assert resumed.ckpt_path == str(folder / "checkpoints" / "last.ckpt")
     run(work, songs, "sweep_job", *overrides, f"ckpt_path={resumed.ckpt_path}")
     capsys.readouterr()
-    assert continued(cfg, folder) is None and "finished: not run again" in capsys.readouterr().out
+    assert continued(cfg, folder) is None and "complete: skipped" in capsys.readouterr().out
     other = composed(work, songs, *overrides, "optimizer.lr=0.01")
     assert continued(other, folder).ckpt_path is None and "other settings" in capsys.readouterr().out
     assert not (folder / "verdict.json").exists()

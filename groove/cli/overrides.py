@@ -43,7 +43,7 @@ def prepared_arguments(arguments: Sequence[str], schema: type[BaseModel]) -> lis
     for option in unknown:
         name, _, value = option.partition("=")
         as_setting = f"{name.lstrip('-')}={value or 'VALUE'}"
-        raise ConfigError(f"there is no option '{name}'; a setting is written without dashes: {as_setting}")
+        raise ConfigError(f"unknown option '{name}'; settings are written without dashes: {as_setting}")
     sweep = given.multirun or "hydra.mode=MULTIRUN" in given.overrides
     settings = [_setting(word, schema, sweep) for word in given.overrides]
     return settings + [word for word in arguments if word not in given.overrides]
@@ -57,7 +57,7 @@ def _setting(word: str, schema: type[BaseModel], sweep: bool) -> str:
     if not separator and not word.startswith("~"):
         found = (f"{likely}={word}" for likely in _FOR_A_BARE_WORD if kind_of(likely, schema) is not None)
         meant = next(found, f"KEY={word}") if kind is None else f"{word}=VALUE"
-        raise ConfigError(f"'{word}' is no setting; settings are key=value: {meant}")
+        raise ConfigError(f"'{word}' is not a setting; settings are key=value: {meant}")
     if name in _FOLDERS_OF_HYDRA:
         return f"{key}={_quoted(value, PathText, sweep)}"
     if not _OURS.fullmatch(name) or (CONF_DIR / name).is_dir():

@@ -67,7 +67,7 @@ def line_of(error: ValidationError, schema: type[BaseModel]) -> str:
 
 
 def _not_given(key: str) -> str:
-    return f"{key} is not given: write {key}={_EXAMPLES.get(key, '...')}"
+    return f"{key} is required: give {key}={_EXAMPLES.get(key, '...')}"
 
 
 def _key(loc: tuple[int | str, ...], schema: Any) -> str:
@@ -176,8 +176,8 @@ def explain(error: Exception, schema: type[BaseModel]) -> str:
         key, value = several.groups()
         kinds = options(kind_of(key, schema))
         if any(typing.get_origin(kind) is list for kind in kinds) and "[" not in value:
-            return f"{key}={value} is several values; a list is written {key}=[{value}]"
+            return f"{key}={value} holds several values; write a list as {key}=[{value}]"
         as_text = f"; as one text '{key}=\"{value}\"'" if str in kinds and '"' not in value else ""
-        return f"{key}={value} is several values: for one run after the other write -m before it{as_text}"
+        return f"{key}={value} holds several values: for one run per value put -m before it{as_text}"
     line = next(iter(text.strip().splitlines()), f"these overrides cannot be used ({type(error).__name__})")
     return f"{where}: {line}" if where else line

@@ -178,7 +178,7 @@ class DataConfig(Settings):
 
     def _mistakes(self) -> Iterator[str]:
         if len(self.classes) < 2:
-            yield f"classes must be two or more, got {len(self.classes)}"
+            yield f"classes must hold at least two classes, got {len(self.classes)}"
         for name, slots in self.classes.items():
             if not slots:
                 yield f"classes.{name} must name a slot; ~data.classes.{name} removes the class"
@@ -274,7 +274,7 @@ class PhaseConfig(Settings):
                 if not any(module.startswith(name) for module in MODULES):
                     yield f"{key} names '{name}': {did_you_mean(name, MODULES)}"
         if not (self.weights.classification or self.weights.contrastive):
-            yield "weights must have one above 0"
+            yield "weights must have at least one above 0"
 
 
 class ExperimentConfig(Settings):
@@ -292,7 +292,7 @@ class ExperimentConfig(Settings):
         given = [phase.epochs for phase in self.phases]
         rest = self.epochs - sum(n or 0 for n in given)
         if given.count(None) > 1 or (rest < 1 if None in given else rest):
-            text = "null, once, takes what is left, which must be at least 1"
+            text = "one may be null: all that remain, at least 1"
             yield f"phases: epochs {given} do not add up to experiment.epochs={self.epochs} ({text})"
         weights = [phase.weights.classification for phase in self.phases]
         named = (
@@ -380,7 +380,7 @@ class PrepareConfig(Settings):
 
     def _mistakes(self) -> Iterator[str]:
         if self.shard is None and self.shards > 1:
-            yield f"shard must say which of shards={self.shards}: shard=0 to shard={self.shards - 1}"
+            yield f"shard is required with shards={self.shards}: shard=0 to shard={self.shards - 1}"
         if self.shard is not None and self.shard >= self.shards:
             yield f"shard must be < {self.shards} (shards, counted from 0), got {self.shard}"
 

@@ -141,11 +141,11 @@ def load(path: Path) -> EmbeddedLibrary:
         provenance = Provenance(**about["provenance"])
         family, classes = about["family"], about["classes"]
     except FileNotFoundError as error:
-        raise RunError(f"no {path}: the run has not finished, or is none of groove's") from error
+        raise RunError(f"{path} does not exist: the run has not finished, or is not one of groove.train") from error
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{path} cannot be used ({type(error).__name__}): damaged, or of another version; "
-            "without it the library is embedded anew (songs=DIR says which)"
+            "delete it, and the library is embedded again (songs=DIR chooses another)"
         ) from error
     table = table.drop_columns(list(vectors)).replace_schema_metadata(None)
     return EmbeddedLibrary(table, vectors, family, classes, scaler, provenance)

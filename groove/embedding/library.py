@@ -151,7 +151,7 @@ def about(library: EmbeddedLibrary) -> str:
     """Return one line: whose embeddings these are, of which library, and what of it the model has seen."""
     origin = library.provenance
     counts = Counter(library.column("split"))
-    words = {"train": "trained on", "val": "held out", "unseen": "never seen", UNKNOWN: "unknown to have been seen"}
+    words = {"train": "trained on", "val": "held out", "unseen": "never seen", UNKNOWN: "possibly trained on"}
     seen = ", ".join(f"{counts[split]} {word}" for split, word in words.items() if counts[split])
     other = "a library" if origin.trained_on == UNKNOWN else "another library than it was trained on"
     where = "its own library" if origin.own else other

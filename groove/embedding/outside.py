@@ -42,5 +42,5 @@ def the_simfile(path: Path) -> Path:
     if len(found) > 1:
         names = ", ".join(f'simfile="{file}"' for file in found[:_SHOWN])
         more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise LibraryError(f"simfile={path} is a folder of {len(found)} simfiles; say which: {names}{more}")
+        raise LibraryError(f"simfile={path} is a folder of {len(found)} simfiles; choose one: {names}{more}")
     return found[0]

@@ -37,7 +37,7 @@ def same_song(table: pa.Table, chart: pa.Table) -> NDArray[np.bool_]:
 
 
 def _keys(table: pa.Table) -> list[list[object]]:
-    """Return what tells each chart's song: its content, and its normalised title and artist if they say anything."""
+    """Return what identifies each chart's song: its content, and its title and artist (normalised), if specific."""
     columns = (table[name].to_pylist() for name in ("content", "title", "artist"))
     keys: list[list[object]] = []
     for content, title, artist in zip(*columns, strict=True):

@@ -64,7 +64,7 @@ def load_trained(run: Path) -> TrainedModel:
         numbers = stored["radar"]["scaler"] if exported else stored["radar_scaler"]
         scaler = RadarScaler(*(np.array(numbers[key]) for key in ("center", "scale")))
     except (KeyError, TypeError, ConfigError) as error:
-        what = f"{path.parent / CARD_FILE} is no card" if exported else f"{path} is no checkpoint"
+        what = f"{path.parent / CARD_FILE} is not a card" if exported else f"{path} is not a checkpoint"
         raise CheckpointError(f"{what} of this version of groove: {error}") from error
     if exported:
         model = load_safetensors(path.parent)

@@ -82,7 +82,7 @@ def prepare_library(
         failed, computed = compute_missing(tasks, features, files, workers, on_step)
         rows, left_out = _rows(library, tasks, failed, files, missing_audio)
         if not rows:
-            raise LibraryError(f"no chart to use in '{root}': {reasons_line(left_out)}")
+            raise LibraryError(f"no usable chart in '{root}': {reasons_line(left_out)}")
         rows, copies = _one_of_each(library, rows)
         table = catalogue_table(library, rows, files)
         catalogue = Catalogue(table, store, content_fingerprint(table), sorted({*left_out, *copies}), computed)
@@ -198,7 +198,7 @@ def prepare_shard(
     with usable(store):
         library = scan(root, steps_types, cache=store / INDEX_FOLDER, workers=workers, on_step=on_step)
         if not len(library.charts):
-            raise LibraryError(f"no chart to use in '{root}': {reasons_line(library.left_out)}")
+            raise LibraryError(f"no usable chart in '{root}': {reasons_line(library.left_out)}")
         tasks = simfile_tasks(library, features, shard)
         failed, computed = compute_missing(tasks, features, FeatureStore(store), workers, on_step)
     reasons = [LeftOut(task.simfile, "", failed[task.key]) for task in tasks if task.key in failed]

@@ -127,7 +127,7 @@ def _song(source: AudioSource, audio: AudioConfig) -> _Song:
             return _Song(song_features(samples, audio), len(samples) / audio.sample_rate, "")
         except AudioError as error:
             if not os.path.isfile(source.path):
-                raise AudioError(f"'{source.path}' was there when the library was read, and is gone") from error
+                raise AudioError(f"'{source.path}' disappeared after the library was scanned") from error
             reason = str(error)
     return _Song(np.zeros((0, len(AUDIO_FEATURES)), dtype=np.float32), 0.0, reason)
 
@@ -173,7 +173,7 @@ def compute_all(
             pool.shutdown(cancel_futures=True)
         todo = [task for future, task in futures.items() if future in lost]
         if todo and workers == 1:
-            yield todo.pop(0), "failed: ended the process that computed it"
+            yield todo.pop(0), "failed: crashed the process that computed it"
         workers = 1
 
 

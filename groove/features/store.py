@@ -110,6 +110,6 @@ def finite_array(root: Path, path: str) -> NDArray[np.float16]:
 
 def _unreadable(path: Path, why: str) -> LibraryError:
     return LibraryError(
-        f"'{path}' of the feature store cannot be read: {why}; remove the folder '{path.parent}' and start again "
-        "(a run goes on with ckpt_path=last): it is computed anew"
+        f"'{path}' of the feature store cannot be read: {why}; delete the folder '{path.parent}' and start again "
+        "(resume a run with ckpt_path=last): it is then computed again"
     )

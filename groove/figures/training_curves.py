@@ -123,7 +123,7 @@ def _l2(axes: Axes, run: Run) -> None:
     if axes.lines:
         top = max(0.2, axes.dataLim.y1 * 1.08)
         axes.set_ylim(-0.08 * top, top)
-        _bound(axes, wanted, f"wanted > {wanted}: {thresholds.implied_cosine(wanted):.3f}", "bottom")
+        _bound(axes, wanted, f"target > {wanted}: {thresholds.implied_cosine(wanted):.3f}", "bottom")
         _bound(axes, red_flag, f"red flag < {red_flag}: {thresholds.implied_cosine(red_flag):.4f}", "top")
         for cosine in (0.95, 0.85, 0.7, 0.5, 0.3, 0.0, -0.5, -1.0):
             if math.sqrt(2.0 - 2.0 * cosine) < top:

@@ -70,7 +70,7 @@ def parse_range(key: str, text: str) -> tuple[float, float]:
     Those of `length` are seconds, or minutes and seconds: ``90-2:00``.
 
     Raises:
-        ConfigError: for anything else, and for a range that holds nothing.
+        ConfigError: for anything else, and for a range that is empty.
     """
     is_time = key == "length"
     number = _TIME if is_time else _NUMBER
@@ -79,11 +79,11 @@ def parse_range(key: str, text: str) -> tuple[float, float]:
     if low is None and high is None:
         one, other, unit = ("1:30", "2:00", ", in m:ss or in seconds") if is_time else ("8", "10", "")
         ways = f"{key}={one}-{other}, {key}={one}- (at least), {key}=-{other} or {key}={one}"
-        raise ConfigError(f"{key}={text} is no range; write {ways}{unit}")
+        raise ConfigError(f"{key} must be a range, got {text}; write {ways}{unit}")
     first = -math.inf if low is None else _number(low)
     last = _number(high) if high is not None else math.inf if dash else first
     if first > last:
-        raise ConfigError(f"{key}={text} holds nothing: {low} is above {high}")
+        raise ConfigError(f"{key} must be a range from low to high, got {text}")
     return first, last
 
 
@@ -111,13 +111,13 @@ def candidates(library: EmbeddedLibrary, filters: Sequence[Filter]) -> NDArray[n
     """Return which charts of `library` pass all `filters`, (N,).
 
     Raises:
-        LibraryError: if no chart passes, with how many each filter lets through, or no pack is called so.
+        LibraryError: if no chart passes, with how many pass each filter alone, or no pack is called so.
     """
     passed = [_passed(library, one) for one in filters]
     found = np.logical_and.reduce([np.ones(len(library), dtype=bool), *passed])
     if not found.any():
         counts = ", ".join(f"{one.key}={one.text} {int(mask.sum())}" for one, mask in zip(filters, passed, strict=True))
-        raise LibraryError(f"no chart of {len(library)} passes all filters; each alone lets through: {counts}")
+        raise LibraryError(f"none of {len(library)} charts passes all filters; charts that pass each alone: {counts}")
     return found
 
 
@@ -130,5 +130,5 @@ def _passed(library: EmbeddedLibrary, one: Filter) -> NDArray[np.bool_]:
     packs = library.column("pack")
     found = [any(part.casefold() in pack.casefold() for part in one.names) for pack in packs]
     if not any(found):
-        raise LibraryError(f"pack={one.text} is in no pack's name: {did_you_mean(one.names[0], set(packs))}")
+        raise LibraryError(f"pack={one.text} matches no pack: {did_you_mean(one.names[0], set(packs))}")
     return np.array(found)

@@ -36,7 +36,7 @@ def find_chart(library: EmbeddedLibrary, name: str) -> int:
     forms = _forms(library)
     found = _search(forms, name)
     if len(found) > 1:
-        raise LibraryError(f"'{name}' means {len(found)} charts; say which: {_named(library, found)}")
+        raise LibraryError(f"'{name}' matches {len(found)} charts; choose one: {_named(library, found)}")
     if found:
         return found[0]
     parts = _LEVEL.fullmatch(name.strip())
@@ -60,7 +60,7 @@ def only_chart(library: EmbeddedLibrary) -> int:
     """
     if len(library) > 1:
         every = _named(library, range(len(library)))
-        raise LibraryError(f"{library.column('simfile')[0]} holds {len(library)} charts; say which: {every}")
+        raise LibraryError(f"{library.column('simfile')[0]} holds {len(library)} charts; choose one: {every}")
     return 0
 
 

@@ -66,4 +66,4 @@ def checkpoint_path(run: Path) -> Path:
             return path
     runs = sorted(found.parent.parent.relative_to(run) for found in run.glob(f"*/{CHECKPOINTS}/{LAST}"))
     hint = f"; there are runs in it: {', '.join(map(str, runs[:5]))}" if runs else ""
-    raise RunError(f"run={run} is no run folder: it has no {CHECKPOINTS}/{LAST}{hint}")
+    raise RunError(f"run={run} is not a run folder: it has no {CHECKPOINTS}/{LAST}{hint}")

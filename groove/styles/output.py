@@ -70,7 +70,7 @@ def write(library: EmbeddedLibrary, classes: Sequence[ClassStyles], cfg: Substyl
 
 def _class_table(classes: Sequence[ClassStyles]) -> Table:
     columns = ("class", "charts", "structure", "k", "silhouette", "seeds", "subsamples", "weakest", "valley", "radar")
-    title = "how well the division holds (adjusted Rand index over seeds, over subsamples, with the radar's own)"
+    title = "stability of the clusters (adjusted Rand index over seeds, over subsamples, with the radar's own)"
     table = Table(*columns, title=title)
     for found in classes:
         numbers, one = ["-"] * 6, found.partition.chosen
@@ -99,7 +99,7 @@ def _style_table(library: EmbeddedLibrary, classes: Sequence[ClassStyles]) -> Ta
 
 
 def _check_table(classes: Sequence[ClassStyles]) -> Table:
-    title = "labels no training saw: their pairs in one sub-style (meter: eta squared)"
+    title = "labels not used in training: share of their pairs in one sub-style (meter: eta squared)"
     table = Table("class", "label", "charts", "pairs", "found", "chance", "p", "NMI", "chance", title=title)
     for found in classes:
         for check in found.checks:

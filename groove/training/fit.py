@@ -134,7 +134,7 @@ class Fit:
             raise GrooveError(f"{charts} charts cannot be shared by {processes} processes; lower trainer.devices")
 
     def run(self) -> None:
-        """Measure epoch 0 and train; with `cfg.ckpt_path` go on from there.
+        """Measure epoch 0 and train; with `cfg.ckpt_path` resume from there.
 
         Raises:
             NonFiniteLossError: naming where it began, the charts of the batch, and what to try.

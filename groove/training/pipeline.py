@@ -36,7 +36,7 @@ _NOT_OF_THE_CLASSIFIER = (
     *("trainer.devices", "trainer.num_nodes"),
 )
 """Settings that do not decide a pretrained classifier, or are in its key otherwise."""
-_UNTRAINED = "changes nothing that is trained, only what is measured"
+_UNTRAINED = "has no effect on training, only on what is measured"
 
 
 def check_settings(cfg: TrainConfig, overrides: Sequence[str] = ()) -> list[str]:
@@ -76,12 +76,12 @@ def _unused(overrides: Sequence[str], cfg: TrainConfig, loss: ContrastiveLoss) -
                 f"{word} {_UNTRAINED}: no phase of experiment={cfg.experiment.name} weighs the contrastive loss"
             )
         elif group == "mining" and not loss.uses_triplets:
-            lines.append(f"{word} {_UNTRAINED}: {kind} takes no triplets")
+            lines.append(f"{word} {_UNTRAINED}: {kind} uses no triplets")
         elif group == "mining" or name in ("", "_target_", *accepted):
             continue
         elif name == "triplet_margin":  # what the verdict holds the triplet margin against, whatever the loss
             lines.append(
-                f"{word} is not used by {kind}, only by the verdict, which holds the triplet margin against it"
+                f"{word} is not used by {kind}, only by the verdict, which compares the triplet margin with it"
             )
         else:
             lines.append(f"{word} changes nothing: {kind} has no {name}, only {', '.join(sorted(accepted))}")

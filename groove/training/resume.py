@@ -1,4 +1,4 @@
-"""Going on with a run that was killed: which checkpoint, whether it fits, and what a run folder keeps meanwhile.
+"""Resuming a run that was killed: which checkpoint, whether it fits, and what a run folder keeps meanwhile.
 
 The files of one epoch are written in this order: ``metrics.csv``, the best checkpoints, ``last.ckpt``. A kill between
 them leaves a ``last.ckpt`` of the epoch before; that epoch is repeated bit for bit and writes the others again.
@@ -46,7 +46,9 @@ def with_checkpoint(cfg: TrainConfig, folder: Path) -> TrainConfig:
     checkpoints = (folder / layout.CHECKPOINTS).resolve()
     own = cfg.ckpt_path == layout.LAST_WORD or (cfg.ckpt_path and Path(cfg.ckpt_path).resolve().parent == checkpoints)
     if cfg.pretrained and cfg.ckpt_path and not own:
-        raise ConfigError("both pretrained and ckpt_path are given: one starts a new run, the other resumes an old one")
+        raise ConfigError(
+            "both pretrained and ckpt_path are given: one starts a new run, the other resumes an existing one"
+        )
     if cfg.pretrained and not cfg.ckpt_path and Path(cfg.pretrained).resolve().parent == checkpoints:
         raise ConfigError(f"pretrained={cfg.pretrained} lies in {folder}, which this run replaces; give another folder")
     if cfg.ckpt_path != layout.LAST_WORD:
@@ -54,15 +56,15 @@ def with_checkpoint(cfg: TrainConfig, folder: Path) -> TrainConfig:
     last = folder / layout.CHECKPOINTS / layout.LAST
     if last.is_file():
         return cfg.changed(ckpt_path=str(last))
-    log.info(f"ckpt_path=last: no epoch was finished in {folder} (hydra.run.dir names it): begun from the start")
+    log.info(f"ckpt_path=last: no epoch was finished in {folder} (hydra.run.dir); starting from scratch")
     return cfg.changed(ckpt_path=None)
 
 
 def continued(cfg: TrainConfig, folder: Path) -> TrainConfig | None:
     """Return `cfg` for one job of a sweep whose `folder` may hold an earlier try of the same settings.
 
-    A finished one is not run again (None), one that was killed goes on from its last checkpoint. Anything else there,
-    other settings above all, is begun anew.
+    A finished one is not run again (None), one that was killed resumes from its last checkpoint. Anything else there,
+    other settings above all, is started over.
     """
     last = folder / layout.CHECKPOINTS / layout.LAST
     try:
@@ -71,14 +73,14 @@ def continued(cfg: TrainConfig, folder: Path) -> TrainConfig | None:
         stored = None
     same = stored is not None and difference(stored, plain(cfg), NO_EFFECT) is None
     if same and (folder / layout.VERDICT_FILE).is_file():
-        log.info(f"{folder} is finished: not run again")
+        log.info(f"{folder} is complete: skipped")
         return None
     (folder / layout.VERDICT_FILE).unlink(missing_ok=True)  # its presence says that the run is complete
     if same:
-        log.info(f"{folder} was interrupted: going on from {last}")
+        log.info(f"{folder} was interrupted: resuming from {last}")
         return cfg.changed(ckpt_path=str(last))
     if stored is not None:
-        log.info(f"{folder} holds a run with other settings: begun anew")
+        log.info(f"{folder} holds a run with other settings: starting over")
     return cfg.changed(ckpt_path=None) if cfg.ckpt_path == layout.LAST_WORD else cfg
 
 
@@ -103,12 +105,12 @@ def check_resumable(path: Path, module: GrooveModule, data: GrooveDataModule) ->
     if found := difference(stored["config"], plain(module.cfg), _ELSEWHERE):
         raise CheckpointError(
             f"{path} was trained with {found}; "
-            "a resumed run must have the settings it began with (start a new one with pretrained=...)"
+            "a resumed run must keep the settings it started with (to change them, start a new run with pretrained=...)"
         )
     if stored["data"] != data_identity(data):
         raise CheckpointError(
-            f"{path} was trained on other data: {_changes(stored['data'], data)}; going on would not give the "
-            "result of either: put the songs back, or begin anew in another folder without ckpt_path"
+            f"{path} was trained on other data: {_changes(stored['data'], data)}; resuming would mix "
+            "the two: restore the songs, or start a new run in another folder without ckpt_path"
         )
     return int(content["epoch"]) + 1
 
@@ -147,7 +149,7 @@ def make_ready(folder: Path, checkpoint: Path | None) -> None:
         earlier = [folder / name for name in _RESULTS if (folder / name).is_file()]
         earlier += [*checkpoints.glob("*.ckpt"), *(folder / layout.TENSORBOARD).glob("events.out.tfevents.*")]
         if earlier:
-            log.info(f"{folder} holds an earlier run: begun anew, its files are replaced")
+            log.info(f"{folder} holds an earlier run: starting over, its files are replaced")
         for path in earlier:
             path.unlink()
     elif checkpoint.resolve().parent != checkpoints.resolve():
@@ -172,13 +174,13 @@ def resume_hint(folder: Path, how: str) -> Iterator[None]:
         if line is None:
             raise
         try:
-            kept = f"{last} of epoch {int(read_checkpoint(last).content['epoch']) + 1} is whole"
+            kept = f"{last} (epoch {int(read_checkpoint(last).content['epoch']) + 1}) is intact"
         except GrooveError:
-            kept = "no epoch is kept yet"
-        raise RunError(f"{line}; {kept}; once there is room, go on with {how}") from error
+            kept = "no checkpoint yet"
+        raise RunError(f"{line}; {kept}; once it can be written, resume with {how}") from error
     except (KeyboardInterrupt, SystemExit):
         if last.is_file():
-            log.warning(f"interrupted; go on with {how}")
+            log.warning(f"interrupted; resume with {how}")
         raise
     finally:
         threading.excepthook = hook

@@ -172,7 +172,7 @@ def test_the_home_folder_is_found_unless_a_folder_has_its_name(here, monkeypatch
 @pytest.mark.parametrize(
     ("schema", "arguments", "expected"),
     [
-        (RadarConfig, ["/songs"], "'/songs' is no setting; settings are key=value: songs=/songs"),
+        (RadarConfig, ["/songs"], "'/songs' is not a setting; settings are key=value: songs=/songs"),
         (TrainConfig, ["/songs"], "data.songs=/songs"),
         (PrepareConfig, ["-m", "/songs"], "data.songs=/songs"),
         (EmbedConfig, ["outputs/mine"], "run=outputs/mine"),
@@ -181,10 +181,10 @@ def test_the_home_folder_is_found_unless_a_folder_has_its_name(here, monkeypatch
         (
             TrainConfig,
             ["--experiment=a"],
-            "no option '--experiment'; a setting is written without dashes: experiment=a",
+            "unknown option '--experiment'; settings are written without dashes: experiment=a",
         ),
         (TrainConfig, ["--cfg", "job", "--seed", "3"], "without dashes: seed=VALUE"),
-        (TrainConfig, ["--info", "all", "experiment"], "'experiment' is no setting"),
+        (TrainConfig, ["--info", "all", "experiment"], "'experiment' is not a setting"),
     ],
 )
 def test_a_word_that_is_no_setting_says_what_to_write(schema, arguments, expected):

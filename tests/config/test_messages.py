@@ -48,7 +48,7 @@ def message(*overrides: str) -> str:
         ("experiment.phases.0.epochs=some", "experiment.phases.0.epochs must be a whole number, got 'some'"),
         ("experiment.warmup_epochs=some", "experiment.warmup_epochs must be a whole number, got 'some'"),
         ("experiment.name=???", "experiment.name"),
-        ("experiment.name=???", "experiment.name is not given: write experiment.name=..."),
+        ("experiment.name=???", "experiment.name is required: give experiment.name=..."),
         ("data.store=${nothing}", "nothing"),
         ("data.steps_types=dance-single", "data.steps_types must be a list: data.steps_types=[dance-single]"),
         (
@@ -100,9 +100,9 @@ def test_a_key_of_another_command_is_named():
 @pytest.mark.parametrize(
     ("name", "schema", "expected"),
     [
-        ("radar", RadarConfig, "songs is not given: write songs=DIR, a folder of packs"),
-        ("recommend", RecommendConfig, "run is not given: write run=DIR, a run folder of groove.train, or a .ckpt"),
-        ("export", ExportConfig, "run is not given: write run=DIR"),
+        ("radar", RadarConfig, "songs is required: give songs=DIR, a folder of packs"),
+        ("recommend", RecommendConfig, "run is required: give run=DIR, a run folder of groove.train, or a .ckpt"),
+        ("export", ExportConfig, "run is required: give run=DIR"),
     ],
 )
 def test_what_a_command_cannot_do_without_is_asked_for(name, schema, expected):
@@ -113,9 +113,9 @@ def test_what_a_command_cannot_do_without_is_asked_for(name, schema, expected):
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
-        ("experiment=a,b", "experiment=a,b is several values: for one run after the other write -m before it"),
-        ("seed=1,2", "seed=1,2 is several values: for one run after the other write -m before it"),
-        ("data.steps_types=a,b", "data.steps_types=a,b is several values; a list is written data.steps_types=[a,b]"),
+        ("experiment=a,b", "experiment=a,b holds several values: for one run per value put -m before it"),
+        ("seed=1,2", "seed=1,2 holds several values: for one run per value put -m before it"),
+        ("data.steps_types=a,b", "data.steps_types=a,b holds several values; write a list as data.steps_types=[a,b]"),
         ("loss.name=a,b", "write -m before it; as one text 'loss.name=\"a,b\"'"),
     ],
 )

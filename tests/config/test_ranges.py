@@ -85,7 +85,7 @@ def test_what_can_be_passes(changed):
 
 
 def test_what_must_be_given_is_asked_for():
-    with pytest.raises(ConfigError, match="needed is not given: write needed="):
+    with pytest.raises(ConfigError, match="needed is required: give needed="):
         checked({}, Outer)
 
 
@@ -133,7 +133,7 @@ def test_the_words_are_those_of_the_code():
         (["data.triplets.positive_percentile=90"], "must be <= negative_percentile (85), got 90"),
         (["data.fold=5"], "data.fold must be < 5 (1 / data.val_fraction parts, counted from 0), got 5"),
         (["++data.classes={all: [Easy]}", "~data.classes.Easy", "~data.classes.Medium", "~data.classes.Hard",
-          "~data.classes.Beginner"], "data.classes must be two or more, got 1"),
+          "~data.classes.Beginner"], "data.classes must hold at least two classes, got 1"),
         (["data.classes.Easy=[]"], "data.classes.Easy must name a slot"),
         (["data.steps_types=[]"], "data.steps_types must be a list of 1 or more, got []"),
         (["data.steps_types=[dance-singel]"], "steps_types.0 must be 'dance-single' or "),
@@ -167,7 +167,7 @@ def test_settings_that_cannot_be_need_no_torch(overrides, message):
     [
         (4, 4, "shard must be < 4 (shards, counted from 0), got 4"),
         (-1, 4, "shard must be >= 0, got -1"),
-        (None, 4, "shard must say which of shards=4: shard=0 to shard=3"),
+        (None, 4, "shard is required with shards=4: shard=0 to shard=3"),
         (0, 0, "shards must be >= 1, got 0"),
     ],
 )

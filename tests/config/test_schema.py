@@ -67,7 +67,7 @@ def test_prepare_composes_and_passes_the_schema():
 
 
 def test_what_both_experiments_share_is_the_seeds():
-    """The seed's batch of 128 gives too few steps on a small library: README, design decisions."""
+    """The source document's batch of 128 gives too few steps on a small library: docs/design.md."""
     for name in ("a", "b"):
         cfg = train_config(f"experiment={name}")
         assert (cfg.optimizer.lr, cfg.optimizer.weight_decay) == (1e-4, 0.01)

@@ -23,7 +23,7 @@ def test_a_folder_stands_for_its_only_simfile(tmp_path, names, taken):
 
 
 def test_a_folder_with_several_names_them(tmp_path):
-    with pytest.raises(LibraryError, match=r"a folder of 2 simfiles; say which: .*/a\.sm\", .*/b\.ssc\"$"):
+    with pytest.raises(LibraryError, match=r"a folder of 2 simfiles; choose one: .*/a\.sm\", .*/b\.ssc\"$"):
         the_simfile(folder(tmp_path, "b.ssc", "a.sm"))
     folder(tmp_path, *(f"{i}.sm" for i in range(20)))
     with pytest.raises(LibraryError, match=r"22 simfiles.*, and 14 more$"):

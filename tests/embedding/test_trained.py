@@ -125,5 +125,5 @@ def test_a_damaged_folder_is_one_line(exported, damage):
 def test_a_card_without_what_a_run_needs_is_one_line(exported):
     change_card(exported, lambda card: card.pop("config"))
     assert read_card(exported)["format"]
-    with pytest.raises(CheckpointError, match=r"model\.json is no card of this version of groove: 'config'"):
+    with pytest.raises(CheckpointError, match=r"model\.json is not a card of this version of groove: 'config'"):
         load_trained(exported)

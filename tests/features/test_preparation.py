@@ -263,7 +263,7 @@ def test_audio_that_vanishes_after_the_scan_leaves_no_record_without_it(songs, m
         patch.setattr(preparation, "simfile_tasks", vanish)
         first = prepare(songs, workers=count)
     reasons = [entry.reason for entry in first.left_out if entry.path == song]
-    assert len(reasons) == 1 and "was there when the library was read, and is gone" in reasons[0]
+    assert len(reasons) == 1 and "disappeared after the library was scanned" in reasons[0]
     assert song not in {row["simfile"] for row in rows(first).values()}
     (songs.parent / "away.wav").rename(audio)
     assert prepare(songs).table == whole.table

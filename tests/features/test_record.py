@@ -42,7 +42,7 @@ def test_a_song_that_ends_its_process_is_found_and_the_others_are_computed(tmp_p
     tasks[1].audio.append(EndsTheProcess())
     store = FeatureStore(tmp_path / "store")
     outcomes = dict((task.key, reason) for task, reason in compute_all(tasks, FeaturesConfig(), store, 2))
-    assert [outcomes[task.key] for task in tasks] == ["", "failed: ended the process that computed it", "", ""]
+    assert [outcomes[task.key] for task in tasks] == ["", "failed: crashed the process that computed it", "", ""]
     assert [store.has(task.key) for task in tasks] == [True, False, True, True]
 
 

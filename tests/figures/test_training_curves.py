@@ -80,7 +80,7 @@ def test_frozen_modules_have_gaps(tmp_path: Path) -> None:
 def test_l2_carries_the_cosine_it_implies(tmp_path: Path) -> None:
     l2 = training_curves(load_run(good_a(tmp_path))).axes[4]
     heights = {text.get_text(): text.xy[1] for text in l2.texts if text.get_ha() == "left"}
-    assert heights["wanted > 0.1: 0.995"] == 0.1 and heights["red flag < 0.05: 0.9988"] == 0.05
+    assert heights["target > 0.1: 0.995"] == 0.1 and heights["red flag < 0.05: 0.9988"] == 0.05
     assert {name: 1 - heights[name] ** 2 / 2 for name in ("0.95", "0.85", "0.7")} == pytest.approx(
         {"0.95": 0.95, "0.85": 0.85, "0.7": 0.7}
     )
@@ -126,7 +126,7 @@ def test_names_of_bounds_stand_beside_the_panel_each_for_itself(tmp_path: Path, 
     figure.draw_without_rendering()
     names = [(axes, text) for axes in figure.axes for text in axes.texts if text.get_ha() == "left"]
     shown = {text.get_text() for _, text in names}
-    assert shown >= {"good backbone\n< 0.1", "rigid > 0.99", "target 2", "wanted > 0.1: 0.995", "0.95"}
+    assert shown >= {"good backbone\n< 0.1", "rigid > 0.99", "target 2", "target > 0.1: 0.995", "0.95"}
     for axes, text in names:
         box = text.get_window_extent()
         assert axes.bbox.x1 < box.x0 and axes.bbox.y0 < box.y1 and box.y0 < axes.bbox.y1

@@ -53,14 +53,14 @@ def test_several_charts_are_told_apart():
     with pytest.raises(LibraryError) as error:
         find_chart(library(), "Butterfly")
     expected = ['chart="Butterfly [Hard 9] (A)"', 'chart="Butterfly [Easy 3]"', 'chart="Butterfly [Hard 9] (B)"']
-    assert str(error.value).endswith("means 3 charts; say which: " + ", ".join(expected))
+    assert str(error.value).endswith("matches 3 charts; choose one: " + ", ".join(expected))
     for name in expected:
         find_chart(library(), name.removeprefix('chart="').removesuffix('"'))
 
 
 def test_many_charts_are_counted_not_listed():
     many = [(f"P/S{i}/s.sm#0", f"Song {i}", "Hard", 9, "P") for i in range(30)]
-    with pytest.raises(LibraryError, match=r"means 30 charts.* and 22 more"):
+    with pytest.raises(LibraryError, match=r"matches 30 charts.* and 22 more"):
         find_chart(library(many), "song")
 
 
@@ -104,7 +104,7 @@ def test_the_names_of_simfile_and_folder_stand_for_the_title(name, row):
 
 
 def test_a_whole_name_goes_before_beginnings_and_parts():
-    with pytest.raises(LibraryError, match=r"'bi' means 2 charts") as error:
+    with pytest.raises(LibraryError, match=r"'bi' matches 2 charts") as error:
         find_chart(library(TRANSLATED), "bi")
     assert "Birdie" not in str(error.value) and "Other" not in str(error.value)
 
@@ -123,6 +123,6 @@ def test_a_song_without_the_chart_says_what_it_has():
 
 def test_the_only_chart_needs_no_name():
     assert only_chart(library(TRANSLATED[:1])) == 0
-    with pytest.raises(LibraryError, match=r"holds 2 charts; say which: chart=") as error:
+    with pytest.raises(LibraryError, match=r"holds 2 charts; choose one: chart=") as error:
         only_chart(library(TRANSLATED[:2]))
     assert "#" not in str(error.value)

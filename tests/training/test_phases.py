@@ -138,7 +138,7 @@ def test_gradual_unfreezing_and_discriminative_rates_are_lists():
         ([phase("warm", lr_factor={"heads": 1.0})], "phases.0.lr_factor names 'heads': .*must be one of audio_encoder"),
         ([phase("warm", freeze=["radar_mlp"])], "freeze names 'radar_mlp'"),
         ([phase("warm", freeze=["pooling"], train_only=["backbone"])], "phases.0.freeze and train_only are both given"),
-        ([phase("warm", weights=(0.0, 0.0))], "phases.0.weights must have one above 0"),
+        ([phase("warm", weights=(0.0, 0.0))], "phases.0.weights must have at least one above 0"),
         ([phase("warm", weights=(-1.0, 1.0))], "phases.0.weights.classification must be >= 0, got -1"),
         ([phase("warm", freeze=["a", "b", "c", "f", "p"])], "phase 'warm' freezes every module"),
         ([phase("warm", train_only=["radar_mlp"])], "phase 'warm' freezes every module"),

@@ -28,7 +28,7 @@ def lines(*overrides: str) -> list[str]:
     [
         (
             ["experiment=c", "mining=hard"],
-            [f"mining=hard changes nothing that is trained, only what is measured: {RANK} takes no triplets"],
+            [f"mining=hard has no effect on training, only on what is measured: {RANK} uses no triplets"],
         ),
         (
             ["experiment=c", "loss.triplet_margin=9"],
@@ -44,7 +44,7 @@ def lines(*overrides: str) -> list[str]:
         (
             ["experiment=classification", "loss=supcon", "seed=3"],
             [
-                "loss=supcon changes nothing that is trained, only what is measured: "
+                "loss=supcon has no effect on training, only on what is measured: "
                 "no phase of experiment=classification weighs the contrastive loss"
             ],
         ),

@@ -161,7 +161,7 @@ def earlier(folder: Path) -> Path:
 def test_a_run_from_the_start_clears_what_an_earlier_one_left_and_nothing_else(tmp_path, capsys):
     make_ready(earlier(tmp_path), None)
     assert files(tmp_path) == {"notes.txt", "tensorboard/mine.txt"}
-    assert capsys.readouterr().out == f"{tmp_path} holds an earlier run: begun anew, its files are replaced\n"
+    assert capsys.readouterr().out == f"{tmp_path} holds an earlier run: starting over, its files are replaced\n"
     make_ready(tmp_path, None)
     make_ready(tmp_path / "not there", None)
     assert capsys.readouterr().out == ""

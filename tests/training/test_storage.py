@@ -48,7 +48,7 @@ def test_a_disk_that_fills_up_is_one_line_and_the_run_goes_on_later(name, finish
     text = str(caught.value)
     assert "\n" not in text and name in text and "No space left on device" in text
     kept = {"metrics.csv": 1, "last.ckpt": 1, "retrieval.json": 3, "verdict.json": 3}.get(name)
-    told = f"{into}/checkpoints/last.ckpt of epoch {kept} is whole" if kept else "no epoch is kept yet"
+    told = f"{into}/checkpoints/last.ckpt (epoch {kept}) is intact" if kept else "no checkpoint yet"
     assert told in text and f"ckpt_path=last hydra.run.dir={into}" in text
     assert not (into / "verdict.json").exists()
     for checkpoint in (into / "checkpoints").glob("*.ckpt"):

@@ -127,7 +127,7 @@ def _refuse_foreign(root: Path) -> None:
     foreign = sorted({path.name for path in found} - {MARKER, *_marker(root).get("packs", [])})
     if foreign:
         must = "must be a new, an empty or a generated folder to hold a generated library"
-        raise LibraryError(f"{root} {must}, but it holds '{foreign[0]}'")
+        raise LibraryError(f"{root} {must}, got one with '{foreign[0]}'")
 
 
 def _names(seed: int, songs: int) -> tuple[list[str], list[str], list[Pack]]:

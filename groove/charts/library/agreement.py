@@ -132,9 +132,11 @@ def read_official(path: Path) -> OfficialValues:
                 line = reader.line_num
                 found[row["simfile"], row["difficulty"]] = [float(row[axis]) for axis in RADAR_AXES]
     except OSError as error:
-        raise LibraryError(f"compare='{path}' cannot be read: {error.strerror}; or say compare=stored") from error
+        raise LibraryError(
+            f"compare='{path}' cannot be read: {error.strerror}; give a CSV file, or compare=stored"
+        ) from error
     except (ValueError, TypeError) as error:
-        raise LibraryError(f"compare='{path}' is no table of numbers: see after line {line}") from error
+        raise LibraryError(f"compare='{path}' is not a table of numbers: error after line {line}") from error
     return found
 
 

@@ -127,7 +127,7 @@ def _read(
                 on_step("song folders read", done, len(folders))
     except BrokenProcessPool as error:
         raise LibraryError(
-            "a process that reads songs ended (out of memory, or a damaged audio file); with workers=1 the song shows"
+            "a worker process died (out of memory, or a damaged audio file); run with workers=1 to see which song"
         ) from error
 
 

@@ -3,7 +3,7 @@
 No simfile says when the arcade song ends. It is one moment a song, nearly always on a measure line. On the 543 charts
 whose official values are known, the best line of each song explains 98 % of them; which line it is has no visible
 rule, but a song goes on for a while after its last row, longer after a step than after the release of a freeze. The
-two durations were fitted on one of the two packs that have official values and checked on the other (README).
+two durations were fitted on one of the two packs that have official values and checked on the other (docs/radar.md).
 """
 
 from __future__ import annotations

@@ -206,8 +206,8 @@ def accuracy_kept(run: Run, name: str, column: str) -> Indicator:
     lost = ". Raise the classification weight, or train for more epochs"
     if column != ACCURACY:
         lost = (
-            ": read afresh from the pooled features, difficulty is harder to tell than before. Lower optimizer.lr or "
-            "raise the classification weight"
+            ": the pooled features predict difficulty less well than before. Lower optimizer.lr or raise the "
+            "classification weight"
         )
     return judged(name, measured.final_points(run, column), limit, f"{column} went {arrow(run, column)}{lost}")
 

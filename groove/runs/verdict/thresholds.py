@@ -43,7 +43,7 @@ PRETRAIN_ACCURACY = 0.80
 NORM_GROWTH = 2.0
 
 # Ours: what the mean of several runs of experiment c must reach, and how far single runs lie apart (the standard
-# deviation over nine seeds and splits, both layers); measured in the README
+# deviation over nine seeds and splits, both layers); measured in docs/results.md
 RECIPE_GAIN = {"pooled": 0.88, "projection": 0.94}
 RECIPE_SPREAD, RECIPE_RUNS = 0.006, 9
 

@@ -98,7 +98,7 @@ def _summary(run: Run, verdict: Verdict) -> str:
         meaning = ", from its random start"
     elif run.info.verdict == "c":
         far = ": it moved far" if verdict.state == "disrupted" else ""
-        meaning = f"{far}; what it is worth say accuracy and gain"
+        meaning = f"{far}; judge it by accuracy and gain"
         bounds = RECIPE_GAIN.items()
         gains = [f"{layer} {number(run.final(gain(layer)))} (bound >= {least:g})" for layer, least in bounds]
     parts = [

@@ -108,8 +108,8 @@ def test_floored_as_the_game_shows(tmp_path) -> None:
     ("text", "message"),
     [
         ("simfile,difficulty,stream\n", "has no column air, chaos, freeze, voltage"),
-        ("simfile,difficulty,stream,voltage,air,freeze,chaos\na,Hard,1,2,x,4,5\n", "no table of numbers.*line 2"),
-        ("simfile,difficulty,stream,voltage,air,freeze,chaos\na,Hard,1\n", "no table of numbers"),
+        ("simfile,difficulty,stream,voltage,air,freeze,chaos\na,Hard,1,2,x,4,5\n", "not a table of numbers.*line 2"),
+        ("simfile,difficulty,stream,voltage,air,freeze,chaos\na,Hard,1\n", "not a table of numbers"),
         ("simfile,difficulty,stream,voltage,air,freeze,chaos\n", "none of the 0 charts"),
     ],
 )
