@@ -1,4 +1,4 @@
-"""How good a run's embeddings are, on any library: ``python -m groove.evaluate run=DIR songs=DIR``.
+"""Measure a run's embeddings on any library: ``python -m groove.evaluate run=DIR songs=DIR``.
 
 Charts that the run was not trained on are queries and candidates of each other; the radar gives the true neighbors.
 Beside the run's two spaces stand its epoch 0, an untrained network, features without a network, and the radar itself.

@@ -2,8 +2,8 @@
 
 Charts that a trained model sees close together are clustered, class by class; the number of clusters is chosen (one is
 a possible answer), and each is named by what sets it apart. Into `out` go ``substyles.csv`` (a row per chart),
-``substyles.json`` (all numbers), ``substyles.txt`` (preferred songs of the game) and ``substyles.png``. How to read it:
-`groove.styles.clusters`.
+``substyles.json`` (all numbers), ``substyles.txt`` (preferred songs for the game) and ``substyles.png``. The
+method: `groove.styles.clusters`.
 """
 
 from __future__ import annotations

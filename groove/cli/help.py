@@ -17,11 +17,11 @@ _HOW = """\
 How to write them:
   key=value             one setting; dots lead down: group.key=value
   key=[a,b]             a list
-  key=null              none, where the settings say so
+  key=null              no value, where the settings list null
   'key="x, y"'          a text with commas or brackets (paths and names of charts and packs need no such quotes)
   --cfg job             show the settings and do nothing"""
 _SWEEP = """
-  -m key=a,b            one run after the other, for each value"""
+  -m key=a,b            a sweep: one run per value"""
 
 
 def help_text(config_name: str, about: str, schema: type[BaseModel]) -> str:

@@ -292,7 +292,7 @@ class ExperimentConfig(Settings):
         given = [phase.epochs for phase in self.phases]
         rest = self.epochs - sum(n or 0 for n in given)
         if given.count(None) > 1 or (rest < 1 if None in given else rest):
-            text = "one may be null: all that remain, at least 1"
+            text = "null, in one phase only, means the remaining epochs, at least 1"
             yield f"phases: epochs {given} do not add up to experiment.epochs={self.epochs} ({text})"
         weights = [phase.weights.classification for phase in self.phases]
         named = (

@@ -84,7 +84,7 @@ def _unused(overrides: Sequence[str], cfg: TrainConfig, loss: ContrastiveLoss) -
                 f"{word} is not used by {kind}, only by the verdict, which compares the triplet margin with it"
             )
         else:
-            lines.append(f"{word} changes nothing: {kind} has no {name}, only {', '.join(sorted(accepted))}")
+            lines.append(f"{word} has no effect: {kind} has no {name}, only {', '.join(sorted(accepted))}")
     return lines
 
 

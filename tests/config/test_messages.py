@@ -116,7 +116,7 @@ def test_what_a_command_cannot_do_without_is_asked_for(name, schema, expected):
         ("experiment=a,b", "experiment=a,b holds several values: for one run per value put -m before it"),
         ("seed=1,2", "seed=1,2 holds several values: for one run per value put -m before it"),
         ("data.steps_types=a,b", "data.steps_types=a,b holds several values; write a list as data.steps_types=[a,b]"),
-        ("loss.name=a,b", "write -m before it; as one text 'loss.name=\"a,b\"'"),
+        ("loss.name=a,b", "put -m before it; as one text 'loss.name=\"a,b\"'"),
     ],
 )
 def test_several_values_are_a_sweep_a_list_or_a_text(key, expected):

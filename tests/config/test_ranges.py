@@ -141,7 +141,7 @@ def test_the_words_are_those_of_the_code():
         (["features.audio.n_mels=1024", "features.audio.n_fft=1024"], "n_mels must be <= 512 (half"),
         (["experiment=regression", "model.projection_dim=4"], "model.projection_dim must be >= 5"),
         (["experiment.warmup_epochs=20"], "do not add up to experiment.epochs=20"),
-        (["experiment.phases.0.weights={classification: 0, contrastive: 0}"], "phases.0.weights must have one"),
+        (["experiment.phases.0.weights={classification: 0, contrastive: 0}"], "weights must have at least one above 0"),
         (["data.classes.Hard=[Hrad]"], "or 'Edit', got 'Hrad'; did you mean 'Hard'?"),
         (["data.classes.Hard=[Hard,Easy]"], "data.classes must name each slot once, got 'Easy' twice"),
         (["features.audio.sample_rate=192000", "features.audio.n_fft=512"], "features.audio.n_fft must be >= 960"),

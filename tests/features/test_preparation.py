@@ -180,7 +180,7 @@ def test_audio_that_cannot_be_decoded(songs, content):
     os.remove(songs / "Pack" / "Mute" / "Mute.ssc")
     with pytest.raises(AudioError, match=r"2 charts without audio, first Pack/Loud/Loud.wav: cannot be decoded"):
         prepare(songs, missing_audio="error")
-    with pytest.raises(LibraryError, match="no chart to use"):
+    with pytest.raises(LibraryError, match="no usable chart"):
         prepare(songs, missing_audio="skip")
 
 
@@ -351,5 +351,5 @@ def test_a_library_without_charts_and_a_store_that_is_a_file_are_one_line(many, 
     (tmp_path / "file").write_text("")
     with pytest.raises(LibraryError, match="cannot be used"):
         prepare_shard(many, tmp_path / "file", FeaturesConfig(), Shard(0, 1))
-    with pytest.raises(LibraryError, match="no chart to use"):
+    with pytest.raises(LibraryError, match="no usable chart"):
         prepare_shard(many, tmp_path / "store", FeaturesConfig(), Shard(0, 1), ["dance-double"])

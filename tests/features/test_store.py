@@ -103,7 +103,7 @@ def test_an_array_that_is_gone_or_damaged_is_one_line_with_the_folder_to_remove(
         with pytest.raises(LibraryError) as caught:
             read(store.path(KEY, "chart_0.npy"))
         text = str(caught.value)
-        assert f"'{path}'" in text and f"remove the folder '{path.parent}'" in text and "\n" not in text
+        assert f"'{path}'" in text and f"delete the folder '{path.parent}'" in text and "\n" not in text
         assert ("No such file" in text) == (content is None)
 
 

@@ -143,7 +143,7 @@ def test_l2_is_the_mean_over_charts_of_the_root_of_2_minus_2_cosine():
     found = drift(a, b)
     assert found["cosine"] == pytest.approx(np.mean(cosines))
     assert found["l2"] == pytest.approx(np.mean([math.sqrt(2 - 2 * c) for c in cosines]))
-    # at one angle for all charts, the seed's pair: cosine 0.995 is an l2 of 0.1
+    # at one angle for all charts, the source document's pair: cosine 0.995 is an l2 of 0.1
     angle = math.acos(0.995)
     turned = drift(torch.tensor([[1.0, 0.0]]), torch.tensor([[math.cos(angle), math.sin(angle)]]))
     assert turned["l2"] == pytest.approx(0.1, abs=1e-3)

@@ -34,12 +34,12 @@ def lines(*overrides: str) -> list[str]:
             ["experiment=c", "loss.triplet_margin=9"],
             [
                 f"loss.triplet_margin=9 is not used by {RANK}, only by the verdict, "
-                "which holds the triplet margin against it"
+                "which compares the triplet margin with it"
             ],
         ),
         (
             ["++loss.margin_scale=5", "experiment=c"],
-            [f"loss.margin_scale=5 changes nothing: {RANK} has no margin_scale, {ONLY}"],
+            [f"loss.margin_scale=5 has no effect: {RANK} has no margin_scale, {ONLY}"],
         ),
         (
             ["experiment=classification", "loss=supcon", "seed=3"],

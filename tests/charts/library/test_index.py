@@ -185,5 +185,5 @@ def test_a_process_that_ends_is_one_line(songs: Path, monkeypatch) -> None:
         raise BrokenProcessPool
 
     monkeypatch.setattr(index, "read_folders", broken)
-    with pytest.raises(LibraryError, match="a process that reads songs ended"):
+    with pytest.raises(LibraryError, match="a worker process died"):
         scan(songs)
