@@ -100,7 +100,7 @@ def test_radars_are_those_of_the_library(library, finished):
     ("call", "text"),
     [
         (lambda library: groove.load_run("nowhere"), "run=nowhere does not exist"),
-        (lambda library: groove.load_embeddings("nowhere"), "no nowhere"),
+        (lambda library: groove.load_embeddings("nowhere"), "nowhere does not exist"),
         (lambda library: groove.find_neighbors(library, "Sonk"), "no chart is called 'Sonk'"),
         (lambda library: groove.find_neighbors(library), "name a chart, a simfile or a radar"),
         (lambda library: groove.find_neighbors(library, "Song03 [Hard]", k=0), "k must be >= 1, got 0"),

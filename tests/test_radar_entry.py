@@ -162,7 +162,7 @@ def test_compare_names_its_rows(tmp_path, capsys) -> None:
     [
         (None, "cannot be read: No such file"),
         ("a,b\n1,2\n", "has no column"),
-        (f"{HEADER}\nx,Easy,1,2,x,4,5\n", "no table"),
+        (f"{HEADER}\nx,Easy,1,2,x,4,5\n", "is not a table"),
         (f"{HEADER}\nPack/None/x.sm,Easy,1,2,3,4,5\n", "none of the 1 charts"),
     ],
 )
