@@ -1,7 +1,8 @@
 """Which charts are one song: twins, copies in two packs, the same notes, title or audio under other names.
 
-The names that `identities` gives are made of the content only: neither order nor paths nor the rest of a library
-change them. The SHA-256 of audio files is kept between runs.
+Any one piece of evidence that two charts share joins them, and joining is transitive (`_shared_keys` lists the
+evidence). The names that `identities` gives are made of the content only: order and paths do not change a name, songs
+that join do. The SHA-256 of audio files is kept between runs.
 """
 
 from __future__ import annotations
