@@ -112,6 +112,15 @@ def _shared_keys(chart: SongTraits, lone_titles: set[str], audio_digests: Mappin
         yield "notes", chart.notes
 
 
+def keys_across_libraries(content: str, title: str, artist: str) -> list[Hashable]:
+    """Return what charts of two libraries must share to be one song: what a catalogue keeps of `_shared_keys`.
+
+    That is notes with timing (`content_digest`), or title and artist; audio and lone titles are not kept.
+    """
+    names = normalise(title), normalise(artist)
+    return [content, names] if names[0] and names[1] not in GENERIC_ARTISTS else [content]
+
+
 def normalise(text: str) -> str:
     """Return `text` without case, width, punctuation and space, to compare names."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
