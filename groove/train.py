@@ -51,19 +51,22 @@ def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None
     if cfg.data.songs:
         check_folder(Path(cfg.data.songs))
 
-    with quiet(), run_log(folder):
+    with quiet():
         from groove.training.pipeline import check_settings, fit_and_report, load_data, starting_checkpoint
         from groove.training.resume import with_checkpoint
 
         cfg = with_checkpoint(cfg, folder)
-        for line in check_settings(cfg, overrides):
-            log.info(line)
-        data = load_data(cfg)
-        log.info(f"run folder: {folder}")
-        with Ranks(cfg, folder) as ranks:
-            start = starting_checkpoint(cfg, data, ranks)
-            fit_and_report(cfg, start, data, folder, ranks)
-        log.info(f'similar charts: python -m groove.recommend {shlex.quote(f"run={folder}")} chart="Title [Hard]"')
+        unused = check_settings(cfg, overrides)
+        with run_log(folder):  # from here on there is a run
+            for line in unused:
+                log.info(line)
+            data = load_data(cfg)
+            log.info(f"run folder: {folder}")
+            with Ranks(cfg, folder) as ranks:
+                start = starting_checkpoint(cfg, data, ranks)
+                fit_and_report(cfg, start, data, folder, ranks)
+            command = f"python -m groove.recommend {shlex.quote(f'run={folder}')}"
+            log.info(f'similar charts: {command} chart="Title [Hard]"')
 
 
 if __name__ == "__main__":

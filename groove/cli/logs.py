@@ -35,8 +35,8 @@ class _File(logging.FileHandler):
 def log_to_console() -> None:
     """Show messages on the console; called again it changes nothing."""
     logging.getLogger().setLevel(logging.ERROR)  # libraries say no more than that
-    logging.getLogger("__main__").parent = _GROOVE  # the module of a command that `python -m` runs
     _GROOVE.setLevel(logging.INFO)
+    logging.getLogger("__main__").parent = _GROOVE  # the name of a command that runs as python -m groove.X
     if not any(isinstance(handler, _Console) for handler in _GROOVE.handlers):
         _GROOVE.addHandler(_Console())
 

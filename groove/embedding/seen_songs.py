@@ -1,15 +1,17 @@
 """Which charts of one library are of the same songs as those of another: what a model's training has seen.
 
-A song is the same if it has the same notes, or the same title and artist.
+`groove.charts.library.identity` decides: two songs are one if any of their charts share a key.
 """
 
 from __future__ import annotations
+
+from collections.abc import Hashable
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from groove.charts.library.identity import GENERIC_ARTISTS, normalise
+from groove.charts.library.identity import keys_across_libraries
 from groove.embedding.embedded import SPLITS, EmbeddedLibrary
 
 UNKNOWN = "unknown"
@@ -21,11 +23,15 @@ def seen_before(catalogue: pa.Table, own: EmbeddedLibrary) -> list[str]:
 
     Where both splits have the song, it was trained on. All other charts are unseen.
     """
-    known: dict[object, str] = {}
+    known: dict[Hashable, str] = {}
     for keys, split in zip(_keys(own.table), own.column("split"), strict=True):
         for key in keys:
             known[key] = min(known.get(key, split), split, key=SPLITS.index)
-    return [min((known.get(key, "unseen") for key in keys), key=SPLITS.index) for keys in _keys(catalogue)]
+    songs = catalogue["identity"].to_pylist()
+    seen: dict[str, str] = {}
+    for song, keys in zip(songs, _keys(catalogue), strict=True):
+        seen[song] = min(seen.get(song, "unseen"), *(known.get(key, "unseen") for key in keys), key=SPLITS.index)
+    return [seen[song] for song in songs]
 
 
 def same_song(table: pa.Table, chart: pa.Table) -> NDArray[np.bool_]:
@@ -36,11 +42,6 @@ def same_song(table: pa.Table, chart: pa.Table) -> NDArray[np.bool_]:
     return np.isin(identities, identities[same])
 
 
-def _keys(table: pa.Table) -> list[list[object]]:
-    """Return what identifies each chart's song: its content, and its title and artist (normalised), if specific."""
+def _keys(table: pa.Table) -> list[list[Hashable]]:
     columns = (table[name].to_pylist() for name in ("content", "title", "artist"))
-    keys: list[list[object]] = []
-    for content, title, artist in zip(*columns, strict=True):
-        names = normalise(title), normalise(artist)
-        keys.append([content, names] if names[0] and names[1] not in GENERIC_ARTISTS else [content])
-    return keys
+    return [keys_across_libraries(*values) for values in zip(*columns, strict=True)]

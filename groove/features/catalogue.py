@@ -101,9 +101,12 @@ def printable(text: str) -> str:
 
 
 def content_fingerprint(table: pa.Table) -> str:
-    """Return the hash of the contents and records' keys of the charts of `table`, in any order."""
-    pairs = zip(table["content"].to_pylist(), table["key"].to_pylist(), strict=True)
-    parts = sorted(f"{content} {key}" for content, key in pairs)
+    """Return the hash of the charts of `table`, in any order: their content, their records' keys, and their songs.
+
+    A song's identity decides which charts are held out: a new title can move one to the other side of a split.
+    """
+    columns = (table[name].to_pylist() for name in ("content", "key", "identity"))
+    parts = sorted(" ".join(values) for values in zip(*columns, strict=True))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

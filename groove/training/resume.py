@@ -127,7 +127,7 @@ def _changes(stored: Mapping[str, Any], data: GrooveDataModule) -> str:
         tables = load(data.store, stored["catalogue"]), data.catalogue
     except GrooveError:
         return counts
-    charts = pd.concat([table.select(["chart_id", "content", "key"]).to_pandas() for table in tables])
+    charts = pd.concat([table.select(["chart_id", "content", "key", "identity"]).to_pandas() for table in tables])
     changed = sorted(charts.drop_duplicates(keep=False)["chart_id"].unique())
     if not changed:
         return f"{counts}, other classes, split or augmentation"

@@ -22,8 +22,11 @@ def test_what_training_saw_is_known_in_another_library_by_notes_or_by_title_and_
         content=["content 5", "new", "new too", "also new"],
         title=["Another", "SONG 3!", "Never heard", "Song 1"],
         artist=["Another", "someone", "Someone", "Unknown"],
+        identity=["a", "b", "c", "d"],
     )
     assert seen_before(other, own) == ["train", "val", "unseen", "unseen"]
+    one_song = changed(other, identity=["a", "b", "c", "a"])  # another difficulty of it, with other notes and no artist
+    assert seen_before(one_song, own) == ["train", "val", "unseen", "train"]
 
 
 def test_a_song_of_both_splits_was_trained_on():

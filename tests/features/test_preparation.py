@@ -119,6 +119,19 @@ def test_only_what_changed_is_computed(songs):
     assert second.fingerprint != first.fingerprint
 
 
+def test_another_title_computes_nothing_but_is_another_library(songs):
+    first = prepare(songs)
+    (path,) = (songs / "Pack" / "Mute").glob("*.ssc")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("#TITLE:", "#TITLE:Another ", 1), encoding="utf-8")
+    settle(path)
+    second = prepare(songs)
+    assert second.computed == 0
+    assert second.table["content"].equals(first.table["content"])
+    # the title is a part of a song's identity, and identities decide which songs are held out
+    assert second.fingerprint != first.fingerprint
+
+
 def test_a_library_that_moved_keeps_its_fingerprint_and_records(songs, tmp_path):
     first = prepare(songs)
     moved = tmp_path / "elsewhere" / "Other"

@@ -1,7 +1,8 @@
 """Which charts are one song: twins, copies in two packs, the same notes, title or audio under other names.
 
-The names that `identities` gives are made of the content only: neither order nor paths nor the rest of a library
-change them. The SHA-256 of audio files is kept between runs.
+Any one piece of evidence that two charts share joins them, and joining is transitive (`_shared_keys` lists the
+evidence). The names that `identities` gives are made of the content only: order and paths do not change a name, songs
+that join do. The SHA-256 of audio files is kept between runs.
 """
 
 from __future__ import annotations
@@ -109,6 +110,15 @@ def _shared_keys(chart: SongTraits, lone_titles: set[str], audio_digests: Mappin
         yield "title", chart.title, chart.artist
     if chart.rows >= MIN_ROWS_FOR_SAME_NOTES:
         yield "notes", chart.notes
+
+
+def keys_across_libraries(content: str, title: str, artist: str) -> list[Hashable]:
+    """Return what charts of two libraries must share to be one song: what a catalogue keeps of `_shared_keys`.
+
+    That is notes with timing (`content_digest`), or title and artist; audio and lone titles are not kept.
+    """
+    names = normalise(title), normalise(artist)
+    return [content, names] if names[0] and names[1] not in GENERIC_ARTISTS else [content]
 
 
 def normalise(text: str) -> str:
