@@ -33,7 +33,7 @@ from groove.training.fit import Fit
 log = logging.getLogger(__name__)
 
 _PANELS = {"groove": {title: ["Multiline", names] for title, names in columns.TENSORBOARD_PANELS.items()}}
-"""TensorBoard's page of custom scalars: the panels of the figure."""
+"""TensorBoard's page of custom scalars, much as the figure's panels."""
 
 
 def report(fit: Fit, untrained: LateFusionClassifier) -> None:
