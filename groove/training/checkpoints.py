@@ -90,7 +90,7 @@ class EventLogger(TensorBoardLogger):
                 self.experiment.add_scalar(name, value, step)
             self.save()
         except OSError as error:
-            error.filename = str(self.log_dir)
+            error.filename = str(Path(self.log_dir))
             raise
 
     @rank_zero_only
