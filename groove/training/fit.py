@@ -71,7 +71,7 @@ def build_model(cfg: TrainConfig, classes: int) -> LateFusionClassifier:
 
 def audio_statistics(data: GrooveDataModule) -> tuple[Tensor, Tensor]:
     """Return mean and deviation (F,) of the audio features of training charts; 0 and 1 where none has audio."""
-    paths = sorted({path for path in data.train.audio_path if path})
+    paths = list(dict.fromkeys(path for path in data.train.audio_path if path))  # the charts' order: names are hashes
     chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(len(paths), _AUDIO_SAMPLE)).astype(int)]
     if not chosen:
         return torch.zeros(len(AUDIO_FEATURES)), torch.ones(len(AUDIO_FEATURES))
