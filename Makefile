@@ -37,7 +37,7 @@ check: check-static  ## lint, format, types, and the fast tests
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest
 
-smoke: $(STAMP)  ## the whole path on 12 generated songs, about a minute
+smoke: $(STAMP)  ## from preparation to verdict on 12 generated songs, about a minute
 	$(BIN)/python -m groove.train experiment=a data.generated.songs=12 data.generated.root=outputs/smoke/library \
 		data.store=outputs/smoke/store pretrain.root=outputs/smoke/pretrained hydra.run.dir=outputs/smoke/a \
 		pretrain.epochs=2 experiment.warmup_epochs=1 experiment.epochs=2 trainer.threads=$(THREADS)
@@ -55,6 +55,6 @@ fuzz: $(STAMP)  ## an hour of random files and settings, far more than the tests
 bench: $(STAMP)  ## speed and memory, as ratios to baselines measured in the same run
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -q
 
-clean:  ## remove outputs/ and caches; keep .venv
+clean:  ## remove all of outputs/ (runs, store, pretrained classifiers too) and caches; keep .venv
 	find outputs -mindepth 1 ! -name .gitkeep -delete
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build *.egg-info

@@ -1,6 +1,7 @@
 """``python -m groove.report runs=DIR``: judge finished runs again from their files, and compare them.
 
-Rewrites ``verdict.json`` and ``training_curves.png`` in every run folder below `runs` and ``comparison.csv`` in `out`.
+Rewrites ``verdict.json`` and ``training_curves.png`` in every run folder below `runs`, and writes ``comparison.csv``,
+``comparison.md``, ``comparison.png`` and ``plane.png`` into `out`.
 A run that cannot be read is listed with its reason and does not stop the others. A run that has not reached its
 last epoch gets a figure and no ``verdict.json``, whose presence says that a run is finished.
 """

@@ -19,7 +19,7 @@ from groove.errors import did_you_mean, suggestion
 
 _EXAMPLES = {
     "songs": "DIR, a folder of packs (Pack/Song/song.ssc)",
-    "run": "DIR, a run folder of groove.train, or a .ckpt file in one",
+    "run": "DIR, a run folder of groove.train, a .ckpt file in one, or a folder of groove.export",
     "out": "PATH, where to write",
 }
 """What to give for the keys that some commands cannot do without."""
@@ -162,7 +162,7 @@ def _fields(kind: Any) -> dict[str, Any]:
 
 def explain(error: Exception, schema: type[BaseModel]) -> str:
     """Return Hydra's or OmegaConf's multi-line `error` as one line."""
-    from hydra.errors import MissingConfigException
+    from hydra.errors import MissingConfigException, OverrideParseException
 
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
@@ -170,6 +170,10 @@ def explain(error: Exception, schema: type[BaseModel]) -> str:
     where = getattr(error, "full_key", None)
     if isinstance(error, MissingMandatoryValue) and where:
         return _not_given(where)
+    if isinstance(error, OverrideParseException) and "=" in error.override:
+        key, _, value = error.override.lstrip("+~").partition("=")
+        how = f"a number, a word, a list [a,b] or a text in quotes '{key}=\"TEXT\"'"
+        return f"{key} must be {how}, got {value}: brackets and quotes must be closed"
     text = str(error)
     several = re.match(r"Ambiguous value for argument '\+*([^=']+)=(.*)'", text)
     if several:

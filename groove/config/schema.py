@@ -226,7 +226,7 @@ class LossConfig(Settings):
     pooled_weight: Weight = 0.0
     temperature: float | None = Field(None, gt=0, le=1e6)
     bandwidth: float | None = Field(None, gt=0, le=1e6)
-    name: str | None = None
+    name: Literal["NTXentLoss", "SupConLoss"] | None = None
     pairs: Literal["triplets", "classes"] | None = None
 
 

@@ -137,12 +137,13 @@ def recommend(
     rows = np.flatnonzero(among & ~(query.itself if own_song else query.same))
     if not len(rows):
         raise LibraryError("no chart passes the filters but those of the song itself; same_song=true includes them")
-    axes, target, scaled = np.flatnonzero(~np.isnan(query.radar)), library.scaler(query.radar), library.scaled_radar
-    vectors = scaled[:, axes] if query.space == "radar" else library.space(query.space)
+    by_radar = query.space == "radar"
+    vectors = library.scaled_radar[:, ~np.isnan(query.radar)] if by_radar else library.space(query.space)
     found = nearest(query.vector[None], vectors[rows], min(k, len(rows)))
-    answers = []
+    values, scaled, answers = library.radar, library.scaled_radar, []  # what reasons compare, by `REASON_AXES`
+    wanted, wanted_scaled = query.radar, library.scaler(query.radar)
     for row, distance in zip(rows[found.rows[0]].tolist(), found.distance[0].tolist(), strict=True):
-        why = reason(query.radar, library.radar[row], target, scaled[row], axes.tolist(), library.family)
+        why = reason(wanted, values[row], wanted_scaled, scaled[row], library.family)
         answers.append(Recommendation(row, distance, why))
     return answers
 

@@ -1,12 +1,11 @@
 """Why a chart is recommended, axis by axis and in words: what is alike, what there is more or less of.
 
 Differences count in the units of the model's radar scaler, in which one unit is the ordinary spread of charts; words
-show the values that players know. Dimension letter: R radar axes.
+show the values that players know. Dimension letter: R axes of `REASON_AXES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,8 @@ from numpy.typing import NDArray
 
 from groove.charts.radar.groove_radar import RADAR_AXES, shown
 
+REASON_AXES = RADAR_AXES
+"""What two charts are compared in, as it reads after *much*, *little*, *more* and *less*."""
 ALIKE = 0.35
 """Two charts are alike in an axis up to this difference, in scaled units."""
 DIFFERENT = 0.8
@@ -36,27 +37,27 @@ def reason(
     found: NDArray[np.float64],
     query_scaled: NDArray[np.float64],
     found_scaled: NDArray[np.float64],
-    axes: Sequence[int] = range(len(RADAR_AXES)),
     family: str = "konami",
 ) -> Reason:
-    """Compare the chart `found` with `query`, their radars (R,) as players know them and in scaled units.
+    """Compare the chart `found` with `query`, their values (R,) as players know them and in scaled units.
 
-    Only `axes` count (a query by radar may name only some); `family` says how values are written. The text is like
-    ``both much stream, little air; alike in freeze; more chaos (+31)``.
+    Axes in which the query is NaN do not count (a query by radar may name only some); `family` says how values are
+    written. The text is like ``both much stream, little air; alike in freeze; more chaos (+31)``.
     """
+    axes = range(len(REASON_AXES))
     difference = found_scaled - query_scaled
     alike = sorted((a for a in axes if abs(difference[a]) <= ALIKE), key=lambda a: -abs(query_scaled[a]))
     differing = sorted((a for a in axes if abs(difference[a]) >= DIFFERENT), key=lambda a: -abs(difference[a]))
     more = [a for a in differing if difference[a] > 0]
     less = [a for a in differing if difference[a] < 0]
-    changed = {a: f"{RADAR_AXES[a]} ({shown(found[a] - query[a], family, '+')})" for a in differing}
+    changed = {a: f"{REASON_AXES[a]} ({shown(found[a] - query[a], family, '+')})" for a in differing}
     marked = [a for a in alike if abs(query_scaled[a]) >= _MARKED]
     parts = {
-        "both": [f"{'much' if query_scaled[a] > 0 else 'little'} {RADAR_AXES[a]}" for a in marked],
-        "alike in": [RADAR_AXES[a] for a in alike if a not in marked],
+        "both": [f"{'much' if query_scaled[a] > 0 else 'little'} {REASON_AXES[a]}" for a in marked],
+        "alike in": [REASON_AXES[a] for a in alike if a not in marked],
         "more": [changed[a] for a in more],
         "less": [changed[a] for a in less],
     }
     text = "; ".join(f"{word} {', '.join(names)}" for word, names in parts.items() if names)
-    named = [tuple(RADAR_AXES[a] for a in group) for group in (alike, more, less)]
+    named = [tuple(REASON_AXES[a] for a in group) for group in (alike, more, less)]
     return Reason(named[0], named[1], named[2], text or "somewhat different in every axis")

@@ -83,6 +83,8 @@ def _unused(overrides: Sequence[str], cfg: TrainConfig, loss: ContrastiveLoss) -
             lines.append(
                 f"{word} is not used by {kind}, only by the verdict, which compares the triplet margin with it"
             )
+        elif hasattr(loss, name):
+            lines.append(f"{word} has no effect: {kind} fixes {name}")
         else:
             lines.append(f"{word} has no effect: {kind} has no {name}, only {', '.join(sorted(accepted))}")
     return lines

@@ -101,7 +101,7 @@ def test_a_key_of_another_command_is_named():
     ("name", "schema", "expected"),
     [
         ("radar", RadarConfig, "songs is required: give songs=DIR, a folder of packs"),
-        ("recommend", RecommendConfig, "run is required: give run=DIR, a run folder of groove.train, or a .ckpt"),
+        ("recommend", RecommendConfig, "run is required: give run=DIR, a run folder of groove.train, a .ckpt"),
         ("export", ExportConfig, "run is required: give run=DIR"),
     ],
 )
@@ -110,13 +110,18 @@ def test_what_a_command_cannot_do_without_is_asked_for(name, schema, expected):
         checked(composed(config_name=name), schema)
 
 
+def test_a_bracket_that_is_not_closed_names_its_key():
+    line = refused("data.triplets.per_anchor=[1")
+    assert line.startswith("data.triplets.per_anchor must be a number,") and "got [1: brackets" in line
+
+
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
         ("experiment=a,b", "experiment=a,b holds several values: for one run per value put -m before it"),
         ("seed=1,2", "seed=1,2 holds several values: for one run per value put -m before it"),
         ("data.steps_types=a,b", "data.steps_types=a,b holds several values; write a list as data.steps_types=[a,b]"),
-        ("loss.name=a,b", "put -m before it; as one text 'loss.name=\"a,b\"'"),
+        ("experiment.name=a,b", "put -m before it; as one text 'experiment.name=\"a,b\"'"),
     ],
 )
 def test_several_values_are_a_sweep_a_list_or_a_text(key, expected):

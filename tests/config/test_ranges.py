@@ -184,7 +184,7 @@ def test_a_shard_that_is_not_there_is_refused(shard, shards, message):
         (["loss._target_=torch.nn.Identity"], "must be a ContrastiveLoss"),
         (["mining._target_=nowhere.Miner"], "loss and mining cannot be made"),
         (["model._target_=builtins.dict"], "must be a LateFusionClassifier"),
-        (["loss=ntxent", "loss.name=Nothing"], "loss.name is 'Nothing'"),
+        (["loss=ntxent", "loss.name=CircleLoss"], "loss.name must be 'NTXentLoss' or 'SupConLoss', got 'CircleLoss'"),
         (["trainer.accelerator=mps"], "trainer: "),
     ],
 )

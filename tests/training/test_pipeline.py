@@ -48,6 +48,10 @@ def lines(*overrides: str) -> list[str]:
                 "no phase of experiment=classification weighs the contrastive loss"
             ],
         ),
+        (
+            ["experiment=c", "loss=y_aware", "loss.normalize=false"],
+            ["loss.normalize=false has no effect: YAwareInfoNCELoss fixes normalize"],
+        ),
         (["experiment=a", "mining=hard", "loss.triplet_margin=9", "loss.margin_scale=5"], []),
         (["experiment=c", "loss.temperature=2", "loss.pooled_weight=0", "loss.normalize=true", "optimizer.lr=1"], []),
         (["experiment=c", "loss=triplet", "mining=hard", "loss.margin_scale=5"], []),

@@ -127,7 +127,8 @@ def _read(
                 on_step("song folders read", done, len(folders))
     except BrokenProcessPool as error:
         raise LibraryError(
-            "a worker process died (out of memory, or a damaged audio file); run with workers=1 to see which song"
+            "a worker process died: out of memory, a damaged audio file (workers=1 shows which song), or a Python "
+            'script that does not start under `if __name__ == "__main__":`'
         ) from error
 
 

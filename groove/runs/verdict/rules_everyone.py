@@ -54,10 +54,13 @@ def _finite(run: Run, indicator: str, names: list[str], text: str, blank: list[s
     bad = [f"{name} is {x} at epoch {epoch}" for name, epoch, x in cells if x is not None and not math.isfinite(x)]
     bad += blank
     more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-    hint = (
-        f"{'; '.join(bad[:3])}{more}. Set trainer.gradient_clip_val=1.0, divide optimizer.lr by 10, lower the "
-        "contrastive weight to 1.0, look for outliers in the radar"
+    advice = (
+        "Set trainer.gradient_clip_val=1.0, divide optimizer.lr by 10, lower the contrastive weight to 1.0, look for "
+        "outliers in the radar"
     )
+    if all(cell.startswith(f"{CONTRASTIVE_LOSS} blank") for cell in bad):
+        advice = "There are no held-out triplets: more songs are needed, several of a class that differ in their radar"
+    hint = f"{'; '.join(bad[:3])}{more}. {advice}"
     return judged(indicator, Measured(float(len(bad))), zero(f" {text}"), hint)
 
 

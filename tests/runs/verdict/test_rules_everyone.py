@@ -103,6 +103,13 @@ def test_a_loss_that_is_nan_infinite_or_blank(tmp_path: Path, cell: float | None
     assert_fails(lines["loss/finite"], *hints)
 
 
+def test_a_contrastive_loss_that_no_held_out_triplet_measures(tmp_path: Path) -> None:
+    verdict, lines = judged(good_a(tmp_path, {"val/contrastive_loss": dict.fromkeys(range(21))}))
+    assert "loss/finite" in required_failures(verdict)
+    assert_fails(lines["loss/finite"], "val/contrastive_loss blank at epoch 0", "no held-out triplets", "more songs")
+    assert "optimizer.lr" not in lines["loss/finite"].hint
+
+
 def test_nan_gradients(tmp_path: Path) -> None:
     change = {"grad_norm/fusion_module": dict.fromkeys(range(3, 8), math.nan)}
     verdict, lines = judged(good_a(tmp_path, change))
