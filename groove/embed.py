@@ -13,7 +13,7 @@ import time
 from groove.cli.entry import run_main
 from groove.config.schema import EmbedConfig
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("groove.embed")
 
 
 def run(cfg: EmbedConfig) -> None:

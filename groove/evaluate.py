@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from groove.retrieval.evaluation import Table
     from groove.retrieval.intervals import Interval
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("groove.evaluate")
 
 
 def run(cfg: EvaluateConfig) -> None:

@@ -30,7 +30,7 @@ from groove.retrieval.filters import ANY, SAME, parse_filters, parse_level
 if TYPE_CHECKING:
     import pyarrow as pa
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("groove.recommend")
 
 WRITERS = (".csv", ".json", ".crs", ".txt")
 """What `out` may be: a table, a StepMania course, or its preferred songs."""

@@ -23,7 +23,7 @@ from groove.runs.layout import COMPARISON_FIGURE, COMPARISON_MARKDOWN, CURVES_FI
 if TYPE_CHECKING:
     from rich.console import Console
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("groove.report")
 
 
 def report(cfg: ReportConfig) -> None:

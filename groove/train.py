@@ -17,7 +17,7 @@ from groove.cli.entry import run_main
 from groove.config.schema import TrainConfig
 from groove.runs.layout import check_checkpoint
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("groove.train")
 
 
 def run(cfg: TrainConfig) -> None:

@@ -1,6 +1,7 @@
 """Messages: as they are on the console, with time, level and origin in the log file of a run folder.
 
-Every module logs to ``logging.getLogger(__name__)``, below the logger ``groove``; a command prints its answer itself.
+Every module logs to ``logging.getLogger(__name__)``, below the logger ``groove`` (a command, whose name is ``__main__``
+when it runs, writes its name out); a command prints its answer itself.
 """
 
 from __future__ import annotations
@@ -36,7 +37,6 @@ def log_to_console() -> None:
     """Show messages on the console; called again it changes nothing."""
     logging.getLogger().setLevel(logging.ERROR)  # libraries say no more than that
     _GROOVE.setLevel(logging.INFO)
-    logging.getLogger("__main__").parent = _GROOVE  # the name of a command that runs as python -m groove.X
     if not any(isinstance(handler, _Console) for handler in _GROOVE.handlers):
         _GROOVE.addHandler(_Console())
 
