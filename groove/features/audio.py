@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -53,6 +54,7 @@ def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
     return soxr.resample(samples, native_rate, sample_rate).astype(np.float32, copy=False)
 
 
+@cache
 def load_librosa() -> ModuleType:
     """Return librosa, loaded by one process at a time.
 
