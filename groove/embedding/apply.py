@@ -10,12 +10,13 @@ import pyarrow as pa
 from groove.data.datamodule import chart_table
 from groove.data.dataset import ChartTable
 from groove.embedding.embedded import EmbeddedLibrary, Provenance
-from groove.embedding.encode import OnStep, encode
+from groove.embedding.encode import encode
 from groove.embedding.seen_songs import UNKNOWN, seen_before
 from groove.embedding.trained import TrainedModel
 from groove.errors import SimfileError
 from groove.features.catalogue import Catalogue
 from groove.features.preparation import prepare_library
+from groove.io.processes import OnStep, silent
 
 
 def embed_library(
@@ -23,7 +24,7 @@ def embed_library(
     catalogue: Catalogue,
     songs: Path,
     own: EmbeddedLibrary | None = None,
-    on_step: OnStep = lambda what, done, total: None,
+    on_step: OnStep = silent,
 ) -> EmbeddedLibrary:
     """Return all charts of `catalogue`, whose features are made with the settings of `trained`, as it sees them.
 

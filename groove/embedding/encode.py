@@ -18,13 +18,13 @@ from groove.data.augment import LEFT_RIGHT, mirror_columns
 from groove.data.dataset import ChartBatch, ChartDataset, ChartTable, InOrderSampler
 from groove.data.triplets import PairRule
 from groove.features.frames import CHART_FEATURES
+from groove.io.processes import OnStep, silent
 from groove.model.fusion import LateFusionClassifier
 
 BATCH = 64
 _BLIND_FRAMES = 64
 Vectors = dict[str, NDArray[np.float32]]
 """``pooled`` (N, D) and ``projection`` (N, E) of N charts."""
-OnStep = Callable[[str, int, int], None]
 
 
 @torch.no_grad()
@@ -33,7 +33,7 @@ def encode(
     table: ChartTable,
     store: Path,
     change: Callable[[ChartBatch], ChartBatch] = lambda batch: batch,
-    on_step: OnStep = lambda what, done, total: None,
+    on_step: OnStep = silent,
 ) -> Vectors:
     """Return pooled (N, D) and projection (N, E) outputs of the charts of `table`, in its order.
 

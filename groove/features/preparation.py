@@ -128,23 +128,23 @@ def _rows(
                 left_out.append(library.left_out_chart(place, entry["left_out"]))
             else:
                 rows.append(Row(place, task.key, entry))
-    silent = [(row.place, row.entry["audio_reason"]) for row in rows if not row.entry["has_audio"]]
+    soundless = [(row.place, row.entry["audio_reason"]) for row in rows if not row.entry["has_audio"]]
     if missing_audio == "error":
-        _require_audio(library, silent)
+        _require_audio(library, soundless)
     if missing_audio == "skip":
-        left_out += [library.left_out_chart(place, f"{reason}, and missing_audio=skip") for place, reason in silent]
+        left_out += [library.left_out_chart(place, f"{reason}, and missing_audio=skip") for place, reason in soundless]
         return [row for row in rows if row.entry["has_audio"]], left_out
     music = library.text("music")
-    broken = {music[place]: reason for place, reason in silent if music[place]}
+    broken = {music[place]: reason for place, reason in soundless if music[place]}
     left_out += [LeftOut(name, "", f"audio {why}; its charts are kept without audio") for name, why in broken.items()]
     return rows, left_out
 
 
-def _require_audio(library: Library, silent: Sequence[tuple[int, str]]) -> None:
-    if silent:
-        place, reason = silent[0]
+def _require_audio(library: Library, soundless: Sequence[tuple[int, str]]) -> None:
+    if soundless:
+        place, reason = soundless[0]
         raise AudioError(
-            f"{len(silent)} charts without audio, first {library.text('music')[place] or library.chart_id[place]}: "
+            f"{len(soundless)} charts without audio, first {library.text('music')[place] or library.chart_id[place]}: "
             f"{reason}; data.missing_audio=mask keeps such charts, skip leaves them out"
         )
 

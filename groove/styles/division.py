@@ -25,6 +25,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import expected_mutual_information
 
 from groove.embedding.embedded import EmbeddedLibrary
+from groove.io.processes import OnStep, silent
 from groove.styles.clusters import LARGEST, STARTS, Labels, Partition, fit, partition
 from groove.styles.names import differences, style_names, trait_values
 
@@ -97,7 +98,7 @@ def substyles(
     space: str = "projection",
     seed: int = 0,
     largest: int = LARGEST,
-    on_step: Callable[[str, int, int], None] = lambda what, done, total: None,
+    on_step: OnStep = silent,
 ) -> list[ClassStyles]:
     """Return the sub-styles of every class of `library`, at most `largest` each, in order of difficulty.
 
