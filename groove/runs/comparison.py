@@ -86,6 +86,7 @@ def comparison_rows(frame: pd.DataFrame) -> pd.DataFrame:
     A group with runs of the baseline's seeds and folds ends in ``paired``: the mean differences to the baseline's runs.
     """
     rows: list[dict[str, Any]] = []
+    differences = baseline_differences(frame)
     for _, members in frame.groupby("group"):
         first = members.iloc[0]
         shared = {key: first[key] for key in ("experiment", "settings", "phases")}
@@ -96,7 +97,7 @@ def comparison_rows(frame: pd.DataFrame) -> pd.DataFrame:
                 several | {"row": "mean", "state": "/".join(members["state"].unique()), **members[NUMBERS].mean()}
             )
             rows.append(several | {"row": "spread", **members[NUMBERS].std()})
-        paired = baseline_differences(frame).loc[members.index]
+        paired = differences.loc[members.index]
         if paired.notna().any(axis=None) and first["experiment"] != BASELINE:
             rows.append(shared | {"row": "paired", "runs": paired[PAIRED[0]].count(), **paired.mean()})
     return pd.DataFrame(rows, columns=COLUMNS)
