@@ -1,6 +1,6 @@
 """Any command line is a configuration that works, or one line: never another exception.
 
-A few deterministic examples here; ``pytest --hypothesis-profile=long tests/test_fuzz_config.py`` tries many.
+A few deterministic examples here; ``pytest --hypothesis-profile=long tests/config/test_fuzz_config.py`` tries many.
 """
 
 from __future__ import annotations
@@ -20,35 +20,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from groove.cli.overrides import prepared_arguments
 from groove.config.messages import explain, keys_of, options
-from groove.config.schema import (
-    CONF_DIR,
-    EmbedConfig,
-    EvaluateConfig,
-    ExploreConfig,
-    ExportConfig,
-    PrepareConfig,
-    RadarConfig,
-    RecommendConfig,
-    ReportConfig,
-    SubstylesConfig,
-    TrainConfig,
-    checked,
-)
+from groove.config.schema import CONF_DIR, EmbedConfig, checked
 from groove.errors import ConfigError, GrooveError
 from groove.training.pipeline import check_settings
+from tests.cli.test_help import SCHEMAS
 
-SCHEMAS = {
-    "train": TrainConfig,
-    "prepare": PrepareConfig,
-    "embed": EmbedConfig,
-    "evaluate": EvaluateConfig,
-    "explore": ExploreConfig,
-    "export": ExportConfig,
-    "radar": RadarConfig,
-    "recommend": RecommendConfig,
-    "report": ReportConfig,
-    "substyles": SubstylesConfig,
-}
 EXTREMES = ("-1", "0", "1000000000", "nan", "inf", "-inf", "abc", "1e400", "null", "[1]", "{a: 1}", "''")
 
 
