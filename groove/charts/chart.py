@@ -122,7 +122,7 @@ class Chart:
     simfile: str  # path of the simfile
     index: int  # position among all charts of its simfile
     pack: str  # the folder above the song's
-    title: str
+    title: str  # as the game shows it: with the subtitle; without a title the name of the song's folder
     artist: str
     steps_type: str  # ``dance-single``, ``dance-double``
     difficulty: str  # one of `DIFFICULTIES`
@@ -133,6 +133,9 @@ class Chart:
     music: str | None = None  # path of the audio file, None if there is none
     music_length_s: float | None = None  # the ``#MUSICLENGTH`` tag
     stored_radar: tuple[float, ...] = ()  # as written in the simfile, possibly all zeros: a cross-check only
+    step_artist: str = ""  # ``#CREDIT`` of the chart, else of the song
+    chart_name: str = ""  # ``#CHARTNAME``
+    chart_style: str = ""  # ``#CHARTSTYLE`` as written
     song_end: float | None = None  # beat at which the song ends by all charts of the simfile (`radar/song_end.py`)
 
     @property

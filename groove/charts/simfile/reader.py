@@ -103,6 +103,9 @@ class _Reader:
             music=self._find_music(_text(fields.get("MUSIC")) or _text(song.get("MUSIC"))),
             music_length_s=length[0] if len(length) == 1 and length[0] > 0 else None,
             stored_radar=_floats(fields.get("RADARVALUES")),
+            step_artist=_text(fields.get("CREDIT")) or _text(song.get("CREDIT")),
+            chart_name=_text(fields.get("CHARTNAME")),
+            chart_style=_text(fields.get("CHARTSTYLE")),
         )
 
     def _find_music(self, name: str) -> str | None:
