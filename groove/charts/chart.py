@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,6 @@ class NoteKind(IntEnum):
     LIFT = 6
     FAKE = 7
     KEYSOUND = 8
-    ATTACK = 9
 
 
 @dataclass(frozen=True)
@@ -65,17 +64,17 @@ class Timing:
     a note on the beat of a stop sounds when the stop begins. ``time = start_time[i] + (beat - start_beat[i]) *
     seconds_per_beat[i]``; a warp is a segment of 0 seconds per beat. A delay comes before the notes of its beat, which
     no such segment can say: its seconds are added to that one beat. The first segment ends where it starts, at beat 0.
-    Negative and extreme tempos (10 million BPM and above) and negative stops are warps, too. Spans are (n, 2) rows of
-    (first beat, last beat), half open, sorted and merged.
+    Negative and extreme tempos and negative stops of an `.sm` file are warps, too. Spans are (n, 2) rows of (first
+    beat, last beat), half open, sorted and merged.
     """
 
     start_beat: NDArray[np.float64]  # (S,) beats at which segments begin
     start_time: NDArray[np.float64]  # (S,) seconds at which they begin (after the stop, if one lies there)
     seconds_per_beat: NDArray[np.float64]  # (S,) slope, 0 inside a warp
-    bpms: NDArray[np.float64]  # (n, 2) of (beat, BPM) as written, sorted, the first moved to beat 0, those that play
-    stops: NDArray[np.float64]  # (n, 2) of (beat, seconds), delays included, sorted, the positive ones
-    warps: NDArray[np.float64]  # spans
-    fakes: NDArray[np.float64]  # spans
+    bpms: NDArray[np.float64]  # (n, 2) of (beat, BPM), sorted, the first moved to beat 0, those that play
+    stops: NDArray[np.float64]  # (n, 2) of (beat, seconds), delays included, sorted
+    warps: NDArray[np.float64]  # spans in which no time passes, but at stops
+    unjudged: NDArray[np.float64]  # spans in which notes do not count
     delays: NDArray[np.float64]  # (n, 2) of (beat, seconds) by which a note on exactly this beat is hit later
 
     def time_at(self, beats: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -88,14 +87,16 @@ class Timing:
         return times
 
     def judged(self, beats: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether notes at `beats` (K,) count: in no fake segment, in no warp unless on the beat of a stop."""
-        if len(self.warps) == len(self.fakes) == 0:  # nearly always, and this is asked often
+        """Return whether notes at `beats` (K,) count: in no fake segment, in no warp unless on the beat of a stop.
+
+        As in the engine it is the row of 1/48 nearest to a note that decides.
+        """
+        if len(self.unjudged) == 0:  # nearly always, and this is asked often
             return np.ones(len(beats), dtype=bool)
-        unjudged = inside(beats, self.warps) & ~np.isin(beats, self.stops[:, 0])
-        return ~(unjudged | inside(beats, self.fakes))
+        return ~inside(np.round(beats * ROWS_PER_BEAT) / ROWS_PER_BEAT, self.unjudged)
 
 
-def inside(beats: NDArray[np.float64], spans: NDArray[np.float64]) -> NDArray[np.bool_]:
+def inside(beats: NDArray[Any], spans: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which `beats` (K,) lie in any half-open span of `spans` (n, 2), sorted and disjoint."""
     index = np.searchsorted(spans[:, 0], beats, side="right") - 1
     ends = np.append(spans[:, 1], -np.inf)  # a beat before every span has index -1, the sentinel
@@ -142,3 +143,8 @@ class Chart:
     def chart_id(self) -> str:
         """Return ``simfile#index``: unique in a library."""
         return f"{self.simfile}#{self.index}"
+
+    @property
+    def label(self) -> str:
+        """Return how ``left_out.csv`` calls the chart, beside its simfile."""
+        return chart_label(self.index, self.steps_type, self.difficulty, self.meter)

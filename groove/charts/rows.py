@@ -20,7 +20,7 @@ EPSILON = 1e-9
 SHORTEST_S = 1e-3
 """What is shorter has no length: a ``#MUSICLENGTH`` may be any number, and a rate over 1e-320 s is infinite."""
 _IS_ARROW = np.zeros(max(NoteKind) + 1, dtype=bool)
-_IS_ARROW[[NoteKind.TAP, NoteKind.HOLD_HEAD, NoteKind.ROLL_HEAD, NoteKind.LIFT, NoteKind.ATTACK]] = True
+_IS_ARROW[[NoteKind.TAP, NoteKind.HOLD_HEAD, NoteKind.ROLL_HEAD, NoteKind.LIFT]] = True
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def timing(start_beat: list[float], start_time: list[float], slope: list[float],
         bpms=pairs.get("bpms", np.array([[0.0, 60.0]])),
         stops=pairs.get("stops", none),
         warps=pairs.get("warps", none),
-        fakes=pairs.get("fakes", none),
+        unjudged=pairs.get("unjudged", none),
         delays=pairs.get("delays", none),
     )
 
@@ -46,16 +46,16 @@ def test_time_of_a_note_on_a_delay_is_after_it() -> None:
 
 
 def test_judged_by_hand() -> None:
-    case = timing([0], [0], [1], warps=[[2, 4], [8, 9]], stops=[[3, 1]], fakes=[[6, 7]])
-    #        warp start, in warp, stop in warp, warp end, fake start, fake end, second warp
-    beats = np.array([0, 2, 2.5, 3, 4, 6, 6.5, 7, 8, 9])
-    assert case.judged(beats).tolist() == [True, False, False, True, True, False, False, True, False, True]
+    case = timing([0], [0], [1], unjudged=[[2, 4], [6, 7]])
+    # The row of 1/48 that is nearest decides.
+    beats = np.array([0, 1.98, 1.99, 2, 3.9, 3.99, 4, 6, 6.5, 7])
+    assert case.judged(beats).tolist() == [True, True, False, False, False, True, True, False, False, True]
 
 
 def test_judged_with_many_spans_stays_small() -> None:
     # 200,000 notes and 20,000 warps: a full comparison would need 4 GB.
     warps = np.arange(20_000)[:, None] * 4 + np.array([[1.0, 2.0]])
-    case = timing([0], [0], [1], warps=warps.tolist())
+    case = timing([0], [0], [1], unjudged=warps.tolist())
     beats = np.arange(200_000) / 4
     assert np.array_equal(case.judged(beats), ~((beats % 4 >= 1) & (beats % 4 < 2) & (beats < 80_000)))
 

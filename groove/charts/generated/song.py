@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from groove.charts.chart import Timing
-from groove.charts.simfile.timing import build_timing
+from groove.charts.chart import ROWS_PER_BEAT, Timing
+from groove.charts.simfile.timing import Segments, build_timing
 
 TICKS = 12
 BAR = 4 * TICKS
@@ -86,9 +86,12 @@ class Song:
     @property
     def timing(self) -> Timing:
         """Return the map from beats to seconds of the audio file."""
-        none = np.zeros((0, 2))
-        bpms, stops = (np.array(pairs, dtype=float).reshape(-1, 2) for pairs in (self.bpms, self.stops))
-        return build_timing(bpms, stops, none, none, none, self.offset_s)
+        found = Segments(self.offset_s)
+        for beat, bpm in self.bpms:
+            found.tempos.add(beat * ROWS_PER_BEAT, float(bpm))
+        for beat, seconds in self.stops:
+            found.pause(found.stops, beat, seconds)
+        return build_timing(found)
 
     @property
     def music_length_s(self) -> float:

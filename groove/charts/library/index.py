@@ -32,7 +32,7 @@ from groove.errors import LibraryError
 from groove.io.files import write_atomically
 from groove.io.processes import OnStep, process_pool
 
-INDEX_VERSION = 1  # part of the file's name: raise it when reading, radars or columns change
+INDEX_VERSION = 2  # part of the file's name: raise it when reading, radars or columns change
 INDEX_FOLDER = "index"  # in a store
 SongEnd = Literal["song", "last_row"]
 """The konami radar's T ends with the song (`song_end.py`), or with the last row of each chart."""

@@ -1,21 +1,20 @@
-"""From the bytes of a `.sm` or `.ssc` file to its fields: the only module that parses them, with `simfile`."""
+"""From the bytes of a `.sm` or `.ssc` file to its fields: the only module that parses them, with `msdparser`.
+
+Which tag says what follows StepMania's `MsdFile.cpp`, `NotesLoaderSM.cpp` and `NotesLoaderSSC.cpp` (docs/reading.md).
+"""
 
 from __future__ import annotations
 
 import re
-import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from msdparser import parse_msd
+
+from groove.charts.simfile.timing import SPLIT_TIMING_VERSION, leading_number
 from groove.errors import SimfileError
-
-with warnings.catch_warnings():  # of fs, on which simfile depends
-    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
-    warnings.filterwarnings("ignore", message="Deprecated call to `pkg_resources")
-    from simfile.sm import SMChart, SMCharts, SMSimfile
-    from simfile.ssc import SSCSimfile
-    from simfile.timing import timing_source
 
 _ENCODINGS = {
     "utf-8": "",
@@ -24,27 +23,46 @@ _ENCODINGS = {
     "cp1252": "",
 }
 """Encodings in the order in which they are tried, and what the text has to hold to be taken for one."""
+_CHARTS = ("NOTES", "NOTES2")
+"""Tags that end a chart; StepMania itself writes the second one for a chart with keysounds."""
+_SM_FIELDS = ("STEPSTYPE", "DESCRIPTION", "DIFFICULTY", "METER", "RADARVALUES", "NOTES")
+_TIMING = ("BPMS", "STOPS", "DELAYS", "WARPS", "FAKES")
+"""Tags that may be given several times: their entries add up."""
+_OWN_TIMING = (*_TIMING, "TIMESIGNATURES", "TICKCOUNTS", "COMBOS", "SPEEDS", "SCROLLS", "LABELS")
+"""Tags of a chart, any of which with content gives it a timing of its own."""
+_INDENTED = re.compile(r"^[ \t]+(?=#)", re.MULTILINE)
 
 
-class _TolerantSM(SMSimfile):
-    """An `.sm` file in which one malformed ``#NOTES`` does not lose the others."""
+@dataclass
+class Simfile:
+    """The tags of a file by name, in capitals: those of the song, and of each of its charts.
 
-    def _parse(self, parser: Any) -> None:
-        self._charts = SMCharts()
-        self.broken: list[tuple[str, str]] = []
-        for param in parser:
-            key = param.key.upper()
-            if key != "NOTES":
-                self[key] = param.value
-                continue
-            try:
-                self._charts.append(SMChart.from_msd(param.components[1:]))
-            except ValueError as error:
-                self.broken.append((f"#{len(self._charts) + len(self.broken)}", f"malformed #NOTES: {error}"))
+    `broken` has charts that are none, as (label, reason): every ``#NOTES`` and ``#NOTEDATA`` is in it or in `charts`.
+    """
+
+    ssc: bool
+    song: dict[str, str] = field(default_factory=dict)
+    charts: list[dict[str, str]] = field(default_factory=list)
+    broken: list[tuple[str, str]] = field(default_factory=list)
+
+    def timing_tags(self, chart: dict[str, str]) -> dict[str, str]:
+        """Return the tags that hold the timing of `chart`: its own in an `.ssc` with split timing, else the song's.
+
+        A chart without an offset of its own has the song's.
+        """
+        own = (
+            self.ssc and self.version >= SPLIT_TIMING_VERSION and any(chart.get(tag, "").strip() for tag in _OWN_TIMING)
+        )
+        return {"OFFSET": self.song.get("OFFSET", ""), **chart} if own else self.song
+
+    @property
+    def version(self) -> float:
+        """Return ``#VERSION``; a file without one is read as a new one."""
+        return leading_number(self.song["VERSION"]) if "VERSION" in self.song else SPLIT_TIMING_VERSION
 
 
-def load_simfile(path: Path) -> tuple[Any, list[tuple[str, str]]]:
-    """Return the parsed file (`SMSimfile` or `SSCSimfile`) and its malformed charts as (label, reason).
+def load_simfile(path: Path) -> Simfile:
+    """Return the parsed file.
 
     Raises:
         SimfileError: if the file cannot be read or parsed at all.
@@ -58,26 +76,68 @@ def load_simfile(path: Path) -> tuple[Any, list[tuple[str, str]]]:
     if not text.strip():
         raise SimfileError("empty file")
     try:
-        if path.suffix.lower() == ".ssc":
-            return SSCSimfile(string=text, strict=False), []
-        simfile = _TolerantSM(string=text, strict=False)
-        return simfile, simfile.broken
+        tags = list(parse(text))
     except Exception as error:  # the border to a third-party parser: any failure is a reason, its text is kept
         raise SimfileError(f"cannot be parsed: {type(error).__name__}: {error}") from error
+    return _ssc(tags) if path.suffix.lower() == ".ssc" else _sm(tags)
 
 
-def timing_tags(simfile: Any, chart: Any) -> tuple[str | None, ...]:
-    """Return ``#BPMS``, ``#STOPS``, ``#DELAYS``, ``#WARPS``, ``#FAKES``, ``#OFFSET`` of a chart.
+def parse(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the tags of a file, name in capitals and values; every tag is one that the game sees.
 
-    They are its own in an `.ssc` with split timing, else the song's. As in StepMania, a chart without an offset of its
-    own has the song's; so it is with the tempo.
+    A ``#`` that is the first character of its line but for space ends a tag whose ``;`` is missing; the parser knows
+    that without the space only. The line break at the end keeps a last backslash from escaping nothing.
     """
-    try:
-        source = timing_source(simfile, chart)
-    except ValueError:  # a #VERSION that is no number
-        source = simfile
-    bpms, offset = (source.get(key) or simfile.get(key) for key in ("BPMS", "OFFSET"))
-    return bpms, source.stops, *(source.get(key) for key in ("DELAYS", "WARPS", "FAKES")), offset
+    for tag in parse_msd(string=_INDENTED.sub("", text) + "\n", ignore_stray_text=True):
+        yield tag.key.upper(), list(tag.components[1:])
+
+
+def _add(tags: dict[str, str], name: str, values: Sequence[str]) -> None:
+    """Set a tag: of two the later one counts, but timing adds up."""
+    value = values[0] if values else ""
+    name = "STOPS" if name == "FREEZES" else name
+    if name in _TIMING:
+        value = ",".join(filter(None, (tags.get(name), value)))
+    tags[name] = value
+
+
+def _sm(tags: Sequence[tuple[str, list[str]]]) -> Simfile:
+    simfile = Simfile(ssc=False)
+    for name, values in tags:
+        if name not in _CHARTS:
+            _add(simfile.song, name, values)
+        elif len(values) >= len(_SM_FIELDS):
+            simfile.charts.append(dict(zip(_SM_FIELDS, map(str.strip, values), strict=False)))
+        else:
+            label = f"#{len(simfile.charts) + len(simfile.broken)}"
+            reason = f"malformed #{name}: {len(values)} fields where {len(_SM_FIELDS)} are needed"
+            simfile.broken.append((label, reason))
+    return simfile
+
+
+def _ssc(tags: Sequence[tuple[str, list[str]]]) -> Simfile:
+    """A chart is what lies between ``#NOTEDATA`` and ``#NOTES``; everything else is of the song."""
+    simfile = Simfile(ssc=True)
+    chart: dict[str, str] | None = None
+
+    def broken(reason: str) -> None:
+        simfile.broken.append((f"#{len(simfile.charts) + len(simfile.broken)}", reason))
+
+    for name, values in tags:
+        if name == "NOTEDATA" and chart is not None:
+            broken("#NOTEDATA without #NOTES: its tags go to the next chart, as in the game")
+        elif name == "NOTEDATA":
+            chart = {}
+        elif name in _CHARTS and chart is None:
+            broken(f"#{name} without #NOTEDATA")
+        elif name in _CHARTS and chart is not None:
+            simfile.charts.append({**chart, "NOTES": values[0] if values else ""})
+            chart = None
+        else:
+            _add(simfile.song if chart is None or name == "VERSION" else chart, name, values)
+    if chart is not None:
+        broken("#NOTEDATA without #NOTES")
+    return simfile
 
 
 def decode(raw: bytes) -> str:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from groove.charts.chart import NoteKind, Notes
 
 _KINDS = np.zeros(256, dtype=np.int8)
-_KINDS[list(b"1234MLFKA")] = list(NoteKind)
+_KINDS[list(b"1234MLFK")] = list(NoteKind)
 _BLANK = re.compile(r"[^\S\n]")
-_EXTRAS = re.compile(r"\[[^\]]*\]?|\{[^}]*\}?|<[^>]*>?")
-"""What may follow a note within a line: a keysound index, an attack, an item."""
+_KEYSOUND = re.compile(r"(.)\[[^\]]*\]?")
+"""The index that may follow a note within a line."""
 
 
 def parse_notes(text: str, columns: int) -> Notes:
@@ -25,7 +25,6 @@ def parse_notes(text: str, columns: int) -> Notes:
 
     Line l of n in measure m is beat ``4 * (m + l / n)``, kept as a reduced fraction. As in StepMania: empty lines and
     measures without any character do not count, unknown symbols are no notes, a short line is padded, a long one cut.
-    A measure that is one long line has lost its line breaks, and gets them back.
     """
     lines, first, sizes = _lines(text, columns)
     if not lines:
@@ -45,17 +44,15 @@ def parse_notes(text: str, columns: int) -> Notes:
 def _lines(text: str, columns: int) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
     """Return R lines of exactly `columns` symbols; per measure (M,) the index of its first line; and their number."""
     tidy = _BLANK.search(text) is None
-    measures = [part for place, part in enumerate(text.split(",")) if part or place == 0]
+    measures = list(filter(None, text.split(",")))
     lines: list[str] = []
     sizes = np.zeros(len(measures), dtype=np.int64)
     for place, part in enumerate(measures):
         found = part.split() if tidy else [line for line in map(str.strip, part.split("\n")) if line]
-        if len(found) == 1 and len(found[0]) > columns and len(found[0]) % columns == 0 and found[0].isalnum():
-            found = [found[0][start : start + columns] for start in range(0, len(found[0]), columns)]
         sizes[place] = len(found)
         lines += found
-    if any(mark in text for mark in "[{<"):
-        lines = [_EXTRAS.sub("", line) for line in lines]
+    if "[" in text:
+        lines = [_KEYSOUND.sub(r"\1", line) for line in lines]
     if set(map(len, lines)) != {columns}:
         lines = [line if len(line) == columns else line[:columns].ljust(columns, "0") for line in lines]
     return lines, np.cumsum(sizes) - sizes, sizes

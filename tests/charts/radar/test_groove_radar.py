@@ -27,9 +27,10 @@ from tests.scans import plain_scan
 from tests.shared import SHARED
 
 
-def radar_of(folder: Path, notes: str, **tags) -> GrooveRadar:
+def radar_of(folder: Path, notes: str, fmt: str = "ssc", **tags) -> GrooveRadar:
     """Return the radar of a chart whose song ends with its last row."""
-    return groove_radar(replace(chart_of(folder, ssc_text([("Hard", 9, notes)], **tags)), song_end=None))
+    write = {"sm": sm_text, "ssc": ssc_text}[fmt]
+    return groove_radar(replace(chart_of(folder, write([("Hard", 9, notes)], **tags), fmt), song_end=None))
 
 
 # ---- known answers ----------------------------------------------------------------------------------
@@ -221,7 +222,7 @@ def test_stops_lengthen_t_and_slow_the_average(tmp_path) -> None:
 
 def test_negative_tempo_is_a_warp(tmp_path) -> None:
     # From beat 4 two beats back in time, made up by beat 8: nothing on beats 4 to 7 counts.
-    elements = radar_of(tmp_path, steady(4, 3), bpms="0=120,4=-120,6=120").elements
+    elements = radar_of(tmp_path, steady(4, 3), "sm", bpms="0=120,4=-120,6=120").elements
     assert elements["steps"] == 8 and elements["fakes"] == 4
     assert elements["konami_song_beats"] == 7 and elements["konami_t_s"] == 3.5
     assert elements["konami_tempo_change_bpm"] == 0
@@ -305,7 +306,7 @@ def test_played_beats(tmp_path) -> None:
 
 
 def test_a_warp_without_end(tmp_path) -> None:
-    radar = radar_of(tmp_path, steady(4, 4), bpms="0=120,8=-120")
+    radar = radar_of(tmp_path, steady(4, 4), "sm", bpms="0=120,8=-120")
     assert radar.elements["steps"] == 8 and np.isfinite(radar.konami).all()
 
 

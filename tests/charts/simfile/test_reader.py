@@ -86,8 +86,8 @@ def test_stored_numbers(tmp_path) -> None:
     text = ssc_text([("Hard", 1, "1000")], radar="0.1,0.2", extra="#MUSICLENGTH:91.5;")
     chart = chart_of(tmp_path, text)
     assert chart.stored_radar == (0.1, 0.2) and chart.music_length_s == 91.5
-    chart = chart_of(tmp_path, ssc_text([("Hard", 1, "1000")], radar="a,b", extra="#MUSICLENGTH:-1;"))
-    assert chart.stored_radar == () and chart.music_length_s is None
+    chart = chart_of(tmp_path, ssc_text([("Hard", 1, "1000")], radar="a,2b", extra="#MUSICLENGTH:-1;"))
+    assert chart.stored_radar == (0, 2) and chart.music_length_s is None
 
 
 # ---- what is left out -------------------------------------------------------------------------------
@@ -148,3 +148,47 @@ def test_real_corner_cases(folder: str) -> None:
         for chart in charts:
             times = chart.timing.time_at(chart.notes.beats)
             assert np.isfinite(times).all() and (np.diff(times) >= -1e-9).all(), path
+
+
+# ---- names and slots --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tags", "title"),
+    [
+        ("#TITLE:MAX;#SUBTITLE:(remix);", "MAX (remix)"),
+        ("#TITLE:MAX;#SUBTITLE: ;", "MAX"),
+        ("#TITLE: ;#SUBTITLE:(remix);", "My Song"),
+        ("", "My Song"),
+        ("#TITLE:\u8776;#TITLETRANSLIT:Chou;", "\u8776"),
+        ("#TITLETRANSLIT:Chou;", "Chou"),
+    ],
+)
+def test_the_title_is_what_the_game_shows(tmp_path, tags: str, title: str) -> None:
+    text = tags + ssc_text([("Hard", 9, "1000")]).replace("#TITLE:Song;", "")
+    (chart,), _ = read_text(tmp_path / "My Song", text, "a.ssc")
+    assert chart.title == title
+
+
+def test_of_charts_in_one_slot_the_easiest_stays_and_the_others_are_edits(tmp_path) -> None:
+    notes = ["1000", "0100", "0010", "0001", "1100"]
+    slots = [("Hard", 11), ("Hard", 9), ("Edit", 10), ("Edit", 10), ("Easy", 3)]
+    charts, left_out = read_text(
+        tmp_path, sm_text([(name, meter, text) for (name, meter), text in zip(slots, notes, strict=True)]), "a.sm"
+    )
+    found = [(chart.index, chart.difficulty, chart.meter, chart.description) for chart in charts]
+    assert found == [
+        (0, "Edit", 11, "Hard Edit"),
+        (1, "Hard", 9, ""),
+        (2, "Edit", 10, ""),
+        (3, "Edit", 10, ""),
+        (4, "Easy", 3, ""),
+    ]
+    assert not left_out
+
+
+def test_a_chart_given_twice_is_read_once(tmp_path) -> None:
+    charts, left_out = read_text(tmp_path, sm_text([("Hard", 9, "1000")] * 2 + [("Easy", 9, "1000")]), "a.sm")
+    assert [chart.index for chart in charts] == [0, 2]
+    (entry,) = left_out
+    assert entry.chart == "#1 dance-single Hard 9" and entry.reason.endswith("kept: #0")
