@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from groove.charts.chart import PANELS, Chart, NoteKind, Notes
 from groove.charts.radar.konami import konami_radar
 from groove.charts.radar.stepmania import measure_end, stepmania_radar
-from groove.charts.rows import Holds, Rows, chart_holds, chart_rows, judged_notes
+from groove.charts.rows import Holds, Rows, chart_holds, chart_rows, is_arrow, judged_notes
 
 RADAR_AXES = ("stream", "voltage", "air", "freeze", "chaos")
 DIGITS = {"konami": 0, "stepmania": 2}
@@ -60,16 +60,20 @@ def _counts(chart: Chart, judged: Notes, rows: Rows, holds: Holds) -> dict[str, 
     """Return the counters of a chart; `steps` are konami's (a jump is one), `jumps` and `hands` are rows.
 
     A hand is a row on which at least three panels are used: by arrows, and by holds that began earlier and still run.
-    Fakes are StepMania's: fake notes, and all notes in warps and fake segments.
+    As in the engine (`CalculateRadarValues`) any note makes a row: one with nothing but mines under three held panels
+    is a hand. Fakes are StepMania's: fake notes, and all notes in warps and fake segments.
     """
-    running = np.searchsorted(np.sort(holds.head), rows.beats) - np.searchsorted(np.sort(holds.tail), rows.beats)
-    notes = chart.notes.select((chart.notes.kind != NoteKind.TAIL) & (chart.notes.kind != NoteKind.KEYSOUND))
-    fakes = (notes.kind == NoteKind.FAKE) | ~chart.timing.judged(notes.beats)
+    notes = chart.notes.select(chart.notes.kind != NoteKind.TAIL)
+    counted = chart.timing.judged(notes.beats)
+    beats, place = np.unique(notes.beats[counted], return_inverse=True)
+    arrows = np.bincount(place, is_arrow(notes.select(counted)), minlength=len(beats))
+    running = np.searchsorted(np.sort(holds.head), beats) - np.searchsorted(np.sort(holds.tail), beats)
+    fakes = ((notes.kind == NoteKind.FAKE) | ~counted) & (notes.kind != NoteKind.KEYSOUND)
     return {
         "steps": int((rows.arrows > 0).sum()),
         "arrows": int(rows.arrows.sum()),
         "jumps": int((rows.arrows >= 2).sum()),
-        "hands": int(((rows.arrows > 0) & (rows.arrows + running >= 3)).sum()),
+        "hands": int((arrows + running >= 3).sum()),
         "holds": int((~holds.roll).sum()),
         "rolls": int(holds.roll.sum()),
         "mines": int((judged.kind == NoteKind.MINE).sum()),

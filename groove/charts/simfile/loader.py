@@ -30,7 +30,8 @@ _TIMING = ("BPMS", "STOPS", "DELAYS", "WARPS", "FAKES")
 """Tags that may be given several times: their entries add up."""
 _OWN_TIMING = (*_TIMING, "TIMESIGNATURES", "TICKCOUNTS", "COMBOS", "SPEEDS", "SCROLLS", "LABELS")
 """Tags of a chart, any of which with content gives it a timing of its own."""
-_INDENTED = re.compile(r"^[ \t]+(?=#)", re.MULTILINE)
+_COMMENT = re.compile("//.*")
+_FIRST_SIGN = re.compile(r"(?m)(^|(?<!\\):)[ \t]*#")
 
 
 @dataclass
@@ -85,10 +86,11 @@ def load_simfile(path: Path) -> Simfile:
 def parse(text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield the tags of a file, name in capitals and values; every tag is one that the game sees.
 
-    A ``#`` that is the first character of its line but for space ends a tag whose ``;`` is missing; the parser knows
-    that without the space only. The line break at the end keeps a last backslash from escaping nothing.
+    A ``#`` that is the first character of its line or value but for space ends a tag whose ``;`` is missing; the parser
+    knows that of lines without the space only. The line break at the end keeps a last backslash from escaping nothing.
     """
-    for tag in parse_msd(string=_INDENTED.sub("", text) + "\n", ignore_stray_text=True):
+    text = _FIRST_SIGN.sub(r"\1\n#", _COMMENT.sub("", text)) + "\n"
+    for tag in parse_msd(string=text, ignore_stray_text=True):
         yield tag.key.upper(), list(tag.components[1:])
 
 

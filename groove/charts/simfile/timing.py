@@ -62,12 +62,14 @@ class Tempos:
 
     def add(self, row: int, bpm: float) -> None:
         """Add a tempo from `row` on: it replaces one there, and begins the next one if that is equal."""
-        place = max(bisect_right(self.rows, row) - 1, 0)
-        here = self.rows[place : place + 1]
-        before = self.rows[place - 1 : place] if here == [row] and place else here
-        after = self.rows[place + 1 : place + 2]
+        place = bisect_right(self.rows, row)
+        here = self.rows[place - 1 : place] if place else []
+        before = self.rows[place - 2 : place - 1] if here == [row] and place > 1 else here
+        after = self.rows[place : place + 1]
         changes = not before or self.bpm[before[0]] != bpm
         begins = bool(after) and self.bpm[after[0]] == bpm
+        if begins and not place:
+            return  # the first tempo holds before its row, too
         gone = [*(here if here == [row] and (changes or before != here) else []), *(after if begins else [])]
         for old in gone:
             self.rows.remove(old)
@@ -104,9 +106,10 @@ class Segments:
 def segments(tags: Mapping[str, str], ssc: bool, version: float = SPLIT_TIMING_VERSION) -> Segments:
     """Return the segments of the timing `tags` (``BPMS``, ``STOPS``, ...) of an `.ssc` or else `.sm` file.
 
-    A tempo of next to 0 and a pause of days are ignored, in either format.
+    A tempo of next to 0, a pause and an offset of days are ignored, in either format.
     """
-    found = Segments(leading_number(tags.get("OFFSET")))
+    offset = leading_number(tags.get("OFFSET"))
+    found = Segments(offset if abs(offset) <= LONGEST_PAUSE_S else 0.0)
     bpms = [(beat, bpm) for beat, bpm in entries(tags.get("BPMS")) if abs(bpm) > SLOWEST_BPM]
     stops = entries(tags.get("STOPS"))
     if ssc:

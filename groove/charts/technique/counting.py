@@ -18,7 +18,6 @@ from groove.charts.chart import Chart
 from groove.charts.rows import BEATS_PER_MEASURE, EPSILON
 from groove.charts.technique import pad
 from groove.charts.technique.feet import assign_feet
-from groove.charts.technique.move_cost import ROUNDING_S
 from groove.charts.technique.step_rows import StepRows, step_rows
 from groove.errors import SimfileError
 
@@ -108,7 +107,7 @@ def technique_rates(counts: Technique) -> NDArray[np.float64]:
 
 def _sooner(rows: StepRows, limit_s: float) -> NDArray[np.bool_]:
     """Return which rows but the first (R - 1,) come less than `limit_s` after the row before."""
-    return np.diff(rows.seconds) < limit_s - ROUNDING_S
+    return np.diff(rows.seconds) < np.float32(limit_s)
 
 
 def _switches(rows: StepRows, feet: NDArray[np.int8]) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.technique.move_cost import Moves, move_cost, time_features
-from groove.charts.technique.pad import MIRRORED_PANEL, MIRRORED_PART, NOWHERE, PANEL_COUNT
+from groove.charts.technique.pad import NOWHERE, PANEL_COUNT
 from groove.charts.technique.step_rows import StepRow, StepRows
 
 PARTS = range(4)
@@ -49,22 +49,18 @@ class Transitions(NamedTuple):
 
 
 START: tuple[Stance, ...] = (Stance((0, NOWHERE, 3, NOWHERE), (False,) * 4, (False,) * 4),)
-"""Before the first row the left foot stands on left, the right foot on right. In ITGmania they are nowhere, and more
-charts begin with crossed feet."""
+"""Before the first row the left foot stands on left, the right foot on right. In the engine they are nowhere, and drills
+begin with crossed feet; no count of a real chart that was compared depends on it."""
 
 
 def assign_feet(rows: StepRows) -> NDArray[np.int8]:
     """Return the panel (R, 4) on which left heel, left toe, right heel and right toe hit an arrow, -1 for none.
 
-    A part that only goes on holding hits no arrow. A mirrored chart gets the mirrored feet, also where two ways cost
-    the same: of the two images the one that is worked out is that with the lower panels where they first differ.
+    A part that only goes on holding hits no arrow. Of ways that cost the same the engine's is taken: the one that it
+    finds first. So a mirrored chart need not get the mirrored feet.
     """
     if len(rows) == 0:
         return np.zeros((0, 4), dtype=np.int8)
-    mirror = rows.mirrored()
-    panels, mirrored = (np.stack([r.arrows, r.held, r.mines], axis=1).tobytes() for r in (rows, mirror))
-    if mirrored < panels:
-        return MIRRORED_PANEL[assign_feet(mirror)[:, MIRRORED_PART]]
     hits = _cheapest(rows)
     arrow = np.right_shift(rows.arrows[:, None], np.maximum(hits, 0)) & 1 == 1
     return np.where(arrow, hits, NOWHERE).astype(np.int8)
@@ -125,9 +121,9 @@ def transitions(before: tuple[Stance, ...], row: StepRow) -> Transitions:
         for source, stance in enumerate(before)
         for hits in placements(row.arrows | row.held)
     ]
-    found.sort()
-    into, source, hits = zip(*found, strict=True)
-    after = tuple(dict.fromkeys(into))
+    after = tuple(dict.fromkeys(stance for stance, _, _ in found))  # in the order in which the engine finds them
+    place = {stance: number for number, stance in enumerate(after)}
+    into, source, hits = zip(*sorted(found, key=lambda move: (place[move[0]], move[1])), strict=True)
     first = np.append(0, np.cumsum([into.count(stance) for stance in after]))
     pressed = np.array(hits, dtype=np.int8)
     was, now = (map(np.array, zip(*stances, strict=True)) for stances in ([before[i] for i in source], into))

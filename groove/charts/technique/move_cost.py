@@ -1,9 +1,8 @@
 """What a move of the feet costs: a player faces the screen, alternates the feet, and moves as little as needed.
 
-Terms and weights are those of ITGmania's step parity (`StepParityCost`, 2025; reasons in M. Votaw, "Predicting Foot
-Placement for 4-Panel Dance Games"). Two points differ, so that a chart and its mirror image cost the same and no cost
-jumps with the rounding of a time. A twisted foot and a spin look at where both feet are; the engine takes the left
-corner of the floor for a foot that is away. The price of a quick jack is bounded, and limits allow for rounding.
+Terms, weights and order are those of ITGmania's step parity (`StepParityCost.cpp`, 2025; reasons in M. Votaw,
+"Predicting Foot Placement for 4-Panel Dance Games"), with what is odd in it: a twisted foot and a spin look at the left
+corner of the floor for a foot that is away, so a chart and its mirror image need not cost the same.
 
 Every term is a fixed number times one feature of the time since the row before (`time_features`). Dimension letters: M
 moves, F features, R rows; the four parts of the feet and the panels are those of `pad.py`.
@@ -29,9 +28,6 @@ QUICK_JACK_S = 0.1
 SLOW_BRACKET_S = 0.15
 SLOW_SWITCH_S, VERY_SLOW_SWITCH_S = 0.2, 0.4
 """An 8th and a 4th at 150 BPM; a footswitch gets awkward from the one on, does not matter from the other on."""
-SHORTEST_S = 1e-3
-ROUNDING_S = 1e-6
-"""More than times are off by rounding: 4ths at 150 BPM are 0.4 s apart, not below, and limits lie on such values."""
 CONSTANT, PER_SECOND, BRACKET_TIME, SWITCH_TIME, JACK_TIME = range(5)
 _OTHER_PART = [1, 0, 3, 2]
 _FOOT = np.array([0, 0, 1, 1])
@@ -51,16 +47,17 @@ class Moves(NamedTuple):
 
 def time_features(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the features (R, F) of the times since the row before; `seconds` (R,) are those of the rows."""
-    since = np.maximum(np.diff(seconds, prepend=seconds[:1] - 1), SHORTEST_S)
+    since = np.diff(seconds, prepend=seconds[:1]).astype(np.float64)
+    since[:1] = 1.0
     features = np.zeros((len(since), 5))
     features[:, CONSTANT] = 1
     features[:, PER_SECOND] = 1 / since
     features[:, BRACKET_TIME] = np.maximum(since - SLOW_BRACKET_S, 0)
-    slow = (since >= SLOW_SWITCH_S) & (since < VERY_SLOW_SWITCH_S - ROUNDING_S)
+    slow = (since >= SLOW_SWITCH_S) & (since < VERY_SLOW_SWITCH_S)
     features[slow, SWITCH_TIME] = 1 - SLOW_SWITCH_S / since[slow]
     left_over = QUICK_JACK_S - since
-    quick = left_over > ROUNDING_S
-    features[quick, JACK_TIME] = 1 / np.maximum(left_over[quick], SHORTEST_S) - 1 / QUICK_JACK_S
+    quick = left_over > 0
+    features[quick, JACK_TIME] = 1 / left_over[quick] - 1 / QUICK_JACK_S
     return features
 
 
@@ -125,14 +122,14 @@ def _facing(moves: Moves) -> NDArray[np.float64]:
 
 def _spin(moves: Moves) -> NDArray[np.float64]:
     """Return the cost (M,) of turning round with crossed feet."""
-    (x, y), (was_x, was_y) = pad.centres(moves.at), pad.centres(moves.was_at)
+    (x, y), (was_x, was_y) = pad.centres_or_corner(moves.at), pad.centres_or_corner(moves.was_at)
     crossed = (x[:, 1] < x[:, 0]) & (was_x[:, 1] < was_x[:, 0])
     return SPIN * (crossed & ((y[:, 1] - y[:, 0]) * (was_y[:, 1] - was_y[:, 0]) < 0)).astype(float)
 
 
 def _twisted(moves: Moves) -> NDArray[np.float64]:
     """Return the cost (M,) of a bracket with the toes behind the heel, which only crossed feet can do."""
-    x, _ = pad.centres(moves.at)
+    x, _ = pad.centres_or_corner(moves.hits)
     back = pad.Y[moves.hits[:, pad.TOES]] < pad.Y[moves.hits[:, pad.HEELS]]
     return TWISTED_FOOT * (back.any(axis=1) & ~(x[:, 1] < x[:, 0])).astype(float)
 

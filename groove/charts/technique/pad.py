@@ -18,8 +18,6 @@ X = np.array([0, 1, 1, 2, np.nan])
 Y = np.array([1, 0, 2, 1, np.nan])
 HEELS, TOES = [0, 2], [1, 3]
 """The parts of the left and the right foot."""
-MIRRORED_PANEL = np.array([3, 1, 2, 0, NOWHERE], dtype=np.int8)
-MIRRORED_PART = [2, 3, 0, 1]
 
 
 def _turned(away: NDArray[np.float64], distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -53,3 +51,9 @@ def centres(parts: NDArray[np.int8]) -> tuple[NDArray[np.float64], NDArray[np.fl
     heel, toe = parts[:, HEELS], parts[:, TOES]
     heel, toe = np.where(heel < 0, toe, heel), np.where(toe < 0, heel, toe)
     return (X[heel] + X[toe]) / 2, (Y[heel] + Y[toe]) / 2
+
+
+def centres_or_corner(parts: NDArray[np.int8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return x and y (M, 2) as `centres` does, the corner (0, 0) where a foot is on no panel, as the engine has it."""
+    x, y = centres(parts)
+    return np.nan_to_num(x), np.nan_to_num(y)

@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import Chart, NoteKind
-from groove.charts.rows import Holds, chart_holds, is_arrow, judged_notes
-from groove.charts.technique.pad import PANEL_COUNT
+from groove.charts.rows import Holds, chart_holds, is_arrow
 
 SAME_INSTANT_S = 1e-6
 """Far below any row a person plays, far above the rounding of times."""
-_MIRRORED = np.array([bits & 6 | bits >> 3 & 1 | (bits & 1) << 3 for bits in range(1 << PANEL_COUNT)], dtype=np.uint8)
 
 
 class StepRow(NamedTuple):
@@ -49,23 +47,22 @@ class StepRows:
         columns = (values.tolist() for values in (self.arrows, self.held, self.mines, self.tied))
         return [StepRow(*row) for row in zip(*columns, strict=True)]
 
-    def mirrored(self) -> StepRows:
-        """Return the rows with left and right exchanged."""
-        arrows, held, mines = (_MIRRORED[bits] for bits in (self.arrows, self.held, self.mines))
-        return StepRows(self.beats, self.seconds, arrows, held, mines, self.tied)
-
 
 def step_rows(chart: Chart) -> StepRows:
-    """Return the rows of `chart` (dance-single) that hold a judged arrow."""
-    judged = judged_notes(chart)
-    arrows, mines = judged.select(is_arrow(judged)), judged.select(judged.kind == NoteKind.MINE)
-    seconds = chart.timing.time_at(arrows.beats)
+    """Return the rows of `chart` (dance-single) that hold an arrow.
+
+    As in the engine, times have 32 bits, and notes in warps and fake segments count: its test for fakes looks at
+    another beat, and that for warps is not asked.
+    """
+    notes = chart.notes.select((chart.notes.kind != NoteKind.FAKE) & (chart.notes.kind != NoteKind.KEYSOUND))
+    arrows, mines = notes.select(is_arrow(notes)), notes.select(notes.kind == NoteKind.MINE)
+    seconds = chart.timing.time_at(arrows.beats).astype(np.float32)
     first = np.flatnonzero(np.diff(seconds, prepend=-np.inf) > SAME_INSTANT_S)
     beats = arrows.beats[first]
     panels = np.bitwise_or.reduceat(_bits(arrows.column), first)
     mined = np.zeros(len(beats) + 1, dtype=np.uint8)  # the last place: after all rows, where mines do not matter
     np.bitwise_or.at(mined, np.searchsorted(beats, mines.beats), _bits(mines.column))
-    held, tied = _held(beats, chart_holds(judged))
+    held, tied = _held(beats, chart_holds(notes))
     return StepRows(beats, seconds[first], panels, held, mined[:-1], tied)
 
 

@@ -198,6 +198,13 @@ def test_counts(tmp_path) -> None:
     assert counts["fakes"] == 1 and counts["shock_rows"] == 0
 
 
+def test_a_row_of_mines_under_three_holds_is_a_hand(tmp_path) -> None:
+    notes = measures("2220 000M 0001 000F 3330 000M 0000 0000")
+    # The row of the heads, the mine, the tap and the fake under them; the row of the tails holds no note.
+    assert radar_of(tmp_path, notes).elements["hands"] == 4
+    assert radar_of(tmp_path, notes, extra="#FAKES:0.5=0.5;").elements["hands"] == 3
+
+
 def test_a_jump_within_a_hold(tmp_path) -> None:
     # A tap while a hold is held is no jump, two taps are one; three panels in use are a hand.
     counts = radar_of(tmp_path, measures("2000 0100 0110 3000", "1000")).elements

@@ -99,7 +99,7 @@ class Slow:
             before = self.bpms[row]
         else:
             before = others[max(earlier)] if earlier else (others[min(later)] if later else None)
-        if later and others[min(later)] == bpm and earlier:
+        if later and others[min(later)] == bpm and (earlier or row in self.bpms):
             del others[min(later)]
         if before != bpm:
             others[row] = bpm
@@ -139,9 +139,15 @@ class Slow:
         return True
 
 
+def offset_of(tags: dict[str, str]) -> float:
+    """Return ``#OFFSET``; one of days is none."""
+    offset = number(tags.get("OFFSET", ""))
+    return offset if abs(offset) <= 1e6 else 0.0
+
+
 def sm_timing(tags: dict[str, str]) -> Slow:
     """`NotesLoaderSM.cpp`, ProcessBPMsAndStops: negative changes become warps."""
-    slow = Slow(number(tags.get("OFFSET", "")))
+    slow = Slow(offset_of(tags))
     bpms = sorted([p for p in pairs(tags.get("BPMS", "")) if abs(p[1]) > 1e-6], key=lambda p: p[0])
     stops = sorted([p for p in pairs(tags.get("STOPS", "")) if 0 < abs(p[1]) <= 1e6], key=lambda p: p[0])
     while stops and stops[0][0] < 0:
@@ -196,7 +202,7 @@ def sm_timing(tags: dict[str, str]) -> Slow:
 
 def ssc_timing(tags: dict[str, str], version: float) -> Slow:
     """`NotesLoaderSSC.cpp`: what is negative does not count."""
-    slow = Slow(number(tags.get("OFFSET", "")))
+    slow = Slow(offset_of(tags))
     for beat, bpm in pairs(tags.get("BPMS", "")):
         if beat >= 0 and bpm > 1e-6:
             slow.add_tempo(round(beat * 48), bpm)

@@ -71,24 +71,6 @@ def test_no_way_is_cheaper(arrows, seconds, mine):
     assert cost_of(rows, way) == pytest.approx(cheapest_cost(rows))
 
 
-def mirrored_way(way: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    panel = {-1: -1, 0: 3, 1: 1, 2: 2, 3: 0}
-    return [tuple(panel[x] for x in (*row[2:], *row[:2])) for row in way]
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(panels, min_size=1, max_size=8), st.sampled_from([0.08, 0.1, 0.15, 0.25, 0.4]), st.data())
-def test_a_mirror_image_costs_the_same_and_gets_the_mirrored_feet(arrows, seconds, data):
-    rows = rows_of(
-        arrows, seconds, mines=data.draw(st.lists(st.integers(0, 15), min_size=8, max_size=8))[: len(arrows)]
-    )
-    image = rows.mirrored()
-    any_way = [data.draw(st.sampled_from(placements(panel))) for panel in arrows]
-    assert cost_of(rows, any_way) == pytest.approx(cost_of(image, mirrored_way(any_way)))
-    if not (np.array_equal(image.arrows, rows.arrows) and np.array_equal(image.mines, rows.mines)):
-        assert mirrored_way(assign_feet(rows).tolist()) == [tuple(row) for row in assign_feet(image).tolist()]
-
-
 # ---- as a person would ------------------------------------------------------------------------------
 
 

@@ -64,7 +64,7 @@ def test_a_jack_costs_nothing_until_it_is_quick():
     assert cost(**jack) == 0
     assert cost(**jack, seconds=0.1) == 0  # 16ths at 150 BPM are not quicker than 16ths at 150 BPM
     assert cost(**jack, seconds=0.075) == pytest.approx((1 / 0.025 - 10) * 30)
-    assert cost(**jack, seconds=0.1 - 1e-5) == pytest.approx((1000 - 10) * 30)
+    assert cost(**jack, seconds=0.1 - 1e-5) == pytest.approx((1e5 - 10) * 30, rel=1e-3)
     assert cost(**jack, mines=1 << U) == 500
 
 
@@ -88,15 +88,15 @@ def test_a_bracket_is_a_short_way_but_slow_ones_are_jumps():
 
 def test_toes_behind_the_heel_only_when_crossed():
     assert cost((L, -1, R, -1), (-1, -1, R, D), seconds=0.1) > 100_000
-    assert cost((D, -1, R, -1), (L, D, -1, -1), seconds=0.1) > 100_000
-    assert cost((U, -1, L, -1), (R, D, -1, -1), seconds=0.1) < 100_000
+    assert cost((R, -1, D, -1), (-1, -1, L, D), seconds=0.1) > 100_000  # a foot that hits nothing is in the corner,
+    assert cost((D, -1, R, -1), (L, D, -1, -1), seconds=0.1) < 100_000  # so that the left one always seems crossed
 
 
 def test_spinning_is_worse_than_crossing():
     # Right on left, in front of or behind the left foot; that goes on from up to down, and the body turns round.
     assert cost((U, -1, L, -1), (D, -1, -1, -1)) == pytest.approx(12 / 0.25 + TURNED + 1000)
     assert cost((U, -1, R, -1), (D, -1, -1, -1)) == pytest.approx(12 / 0.25)
-    assert cost((U, -1, -1, -1), (D, -1, -1, -1)) == pytest.approx(12 / 0.25)
+    assert cost((U, -1, -1, -1), (D, -1, -1, -1)) == pytest.approx(12 / 0.25)  # both below the corner
 
 
 def test_a_hold_is_given_up_to_the_other_foot_at_a_price():
@@ -115,9 +115,9 @@ def test_a_tap_beside_a_hold_of_the_same_foot_costs_more_the_quicker():
 
 
 def test_features_of_any_time_are_finite():
-    features = time_features(np.array([0.0, 0.0, 1e-9, 0.1, 0.5, 1e6]))
+    features = time_features(np.array([0.0, 1e-6, 0.1, 0.2, 0.5, 1e6]))
     assert np.isfinite(features).all()
-    assert features[:, 1].max() == 1000
+    assert features[:, 1].max() == pytest.approx(1e6)
     assert features[0].tolist() == pytest.approx([1, 1, 0.85, 0, 0])  # a second before the first row
 
 

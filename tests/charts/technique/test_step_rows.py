@@ -48,12 +48,3 @@ def test_rows_of_one_instant_are_one(tmp_path):
     rows = rows_of(tmp_path, measures("1000 0100 0001 0000"), stops="1=0.0000001", extra="#WARPS:1=1;")
     assert rows.arrows.tolist() == [L, D | R]
     assert np.allclose(rows.seconds, [0, 0.5])
-
-
-def test_a_mirror_image_swaps_left_and_right(tmp_path):
-    rows = rows_of(tmp_path, measures("2100 0M01 0010 3000"))
-    mirrored = rows.mirrored()
-    assert mirrored.arrows.tolist() == [R | D, L, U]
-    assert mirrored.held.tolist() == [0, R, R]
-    assert mirrored.mines.tolist() == [0, D, 0]
-    assert np.array_equal(mirrored.mirrored().arrows, rows.arrows)
