@@ -16,6 +16,7 @@ function needs it. The functions have two words, as one word is a command: `groo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,9 +119,10 @@ def chart_radars(simfile: str | Path) -> list[dict[str, Any]]:
         GrooveError: if there is no such file, or it holds no chart that can be read.
     """
     from groove.charts.radar.groove_radar import RADAR_AXES, groove_radar
-    from groove.charts.simfile.music import audio_seconds
     from groove.charts.simfile.reader import read_simfile
     from groove.embedding.outside import the_simfile
+    from groove.errors import AudioError
+    from groove.io.decoding import audio_length
 
     path = the_simfile(Path(simfile)).resolve()
     charts, left_out = read_simfile(path, path.parent)
@@ -128,7 +130,10 @@ def chart_radars(simfile: str | Path) -> list[dict[str, Any]]:
         raise GrooveError(f"no chart of {path} can be used: {'; '.join(entry.reason for entry in left_out)}")
     found = []
     for chart in charts:
-        radar = groove_radar(chart, audio_seconds(path.parent / chart.music) if chart.music else None)
+        seconds = None
+        with suppress(AudioError):
+            seconds = audio_length(path.parent / chart.music) if chart.music else None
+        radar = groove_radar(chart, seconds)
         about = {name: getattr(chart, name) for name in ("title", "artist", "steps_type", "difficulty", "meter")}
         both = {"konami": radar.konami, "stepmania": radar.stepmania}
         found.append(about | {name: dict(zip(RADAR_AXES, x.tolist(), strict=True)) for name, x in both.items()})

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.config.schema import N_CONTRAST, N_MFCC, TEMPO_WINDOW_S, AudioConfig
-from groove.errors import AudioError, one_line
+from groove.errors import AudioError
 from groove.features.frames import finite_float16
 from groove.io.processes import alone
 
@@ -29,29 +29,8 @@ AUDIO_FEATURES = (
     *(f"contrast_{band}" for band in range(N_CONTRAST)),  # dB between peaks and valleys; the last band is the top one
 )
 ONSET_WINDOW_S = 2.0  # width of the sliding window in which onsets are counted
-_BLOCK = 1 << 20
 _TEMPO_HOPS = 128  # of a tempogram at a time, about 15 kB each: that of a whole song would not fit a cache
 _MIN_WIDTH = 1e-6  # in hops: below it the difference of two integrals is rounding error
-
-
-def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
-    """Return the audio at `path` as one channel at `sample_rate` Hz, shape (S,), or raise an `AudioError`."""
-    import soundfile
-    import soxr
-
-    try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:  # bytes: names need not be UTF-8
-            native_rate = file.samplerate
-            mean = np.full(file.channels, 1.0 / file.channels, dtype=np.float32)
-            blocks = [block @ mean for block in file.blocks(_BLOCK, dtype="float32", always_2d=True)]
-    except (soundfile.SoundFileError, OSError, ValueError) as error:
-        raise AudioError(f"cannot be decoded: {one_line(error)}") from error
-    samples = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
-    if len(samples) == 0:
-        raise AudioError("holds no sample")
-    if not np.isfinite(samples).all():
-        raise AudioError("holds samples that are not finite")
-    return soxr.resample(samples, native_rate, sample_rate).astype(np.float32, copy=False)
 
 
 @cache

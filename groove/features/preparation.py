@@ -117,7 +117,9 @@ def _rows(
     library: Library, tasks: Sequence[SimfileTask], failed: Mapping[str, str], store: FeatureStore, missing_audio: str
 ) -> tuple[list[Row], list[LeftOut]]:
     """Return the rows of a catalogue, and what is left out by the scan, for want of a note that counts, or of audio."""
-    left_out = [entry for entry in library.left_out if entry.reason != NO_LENGTH]  # decoding says more of it
+    left_out = [
+        entry for entry in library.left_out if not entry.reason.startswith(NO_LENGTH)
+    ]  # decoding says more of it
     rows: list[Row] = []
     for task in tasks:
         if task.key in failed:

@@ -22,9 +22,10 @@ from groove.charts.chart import Chart, Timing
 from groove.charts.library.identity import content_digest, notes_digest, timing_digest
 from groove.config.schema import AudioConfig, FeaturesConfig
 from groove.errors import AudioError, SimfileError, one_line
-from groove.features.audio import AUDIO_FEATURES, align, decode, song_features
+from groove.features.audio import AUDIO_FEATURES, align, song_features
 from groove.features.frames import chart_frames, frame_times, merged_rows
 from groove.features.store import FeatureStore
+from groove.io.decoding import audio_samples
 from groove.io.processes import OnStep, process_pool
 
 Entry = dict[str, Any]
@@ -123,7 +124,7 @@ def _song(source: AudioSource, audio: AudioConfig) -> _Song:
     reason = source.reason
     if source.path is not None:
         try:
-            samples = decode(source.path, audio.sample_rate)
+            samples = audio_samples(source.path, audio.sample_rate)
             return _Song(song_features(samples, audio), len(samples) / audio.sample_rate, "")
         except AudioError as error:
             if not os.path.isfile(source.path):
@@ -151,8 +152,8 @@ def compute_all(
 ) -> Iterator[tuple[SimfileTask, str]]:
     """Write the records of all `tasks`; yield each when it is done, with the reason if it failed, else ``""``.
 
-    One worker is this process itself. A decoder can crash and end its process: what was lost with it is computed one
-    after the other, which tells the song.
+    One worker is this process itself (audio is decoded in another one, `io/decoding.py`). Where a worker ends, what was
+    lost with it is computed one after the other, which tells the song.
     """
     if workers == 1:
         for task in tasks:

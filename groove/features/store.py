@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from groove.config.schema import FeaturesConfig
 from groove.errors import LibraryError
 
-FEATURE_VERSION = 3  # to be raised with every change to the numbers of `frames`, `audio` or `record`
+FEATURE_VERSION = 4  # to be raised with every change to the numbers of `frames`, `audio` or `record`
 STALE_S = 3600.0
 _RECORD = "record.json"
 _PARTS = ".part"

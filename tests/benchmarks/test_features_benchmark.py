@@ -15,8 +15,9 @@ import pytest
 
 from groove.charts.generated.write import write_library
 from groove.config.schema import N_MFCC, AudioConfig, FeaturesConfig
-from groove.features.audio import ONSET_WINDOW_S, decode, song_features
+from groove.features.audio import ONSET_WINDOW_S, song_features
 from groove.features.preparation import prepare_library
+from groove.io.decoding import audio_samples
 from tests.shared import SHARED
 
 AUDIO = AudioConfig()
@@ -80,7 +81,7 @@ def test_one_spectrogram_is_cheaper_than_one_for_each_function(benchmark, genera
     librosa_chain(np.zeros(10 * RATE, dtype=np.float32))  # loads and compiles
     seconds = np.zeros(4)  # ours, theirs, decoding of ours, of theirs
     for path in songs:
-        decode_s, samples = least_seconds(decode, path, RATE)
+        decode_s, samples = least_seconds(audio_samples, path, RATE)
         load_s, _ = least_seconds(librosa_samples, path)
         ours_s, _ = least_seconds(song_features, samples, AUDIO)
         theirs_s, _ = least_seconds(librosa_chain, samples)

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from groove.config.schema import AudioConfig
 from groove.errors import AudioError
-from groove.features.audio import AUDIO_FEATURES, align, decode, local_tempo, onset_rate, song_features
+from groove.features.audio import AUDIO_FEATURES, align, local_tempo, onset_rate, song_features
 from groove.features.frames import FLOAT16_MAX, frame_times
 from groove.io.processes import alone
 from tests.builders import chart_of, ssc_text, steady
@@ -171,32 +170,6 @@ def test_onset_rate_and_tempo_of_a_steady_pulse():
     middle = features[200:500]
     assert np.median(middle[:, AUDIO_FEATURES.index("onset_rate")]) == pytest.approx(2, abs=0.3)
     assert np.median(middle[:, AUDIO_FEATURES.index("tempo")]) == pytest.approx(120, abs=4)
-
-
-@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
-def test_decode_mixes_to_mono_and_resamples(tmp_path, suffix):
-    tone = np.sin(2 * np.pi * 440 * np.arange(44100) / 44100) * 0.5
-    soundfile.write(tmp_path / f"a.{suffix}", np.stack([tone, np.zeros_like(tone)], axis=1), 44100)
-    samples = decode(tmp_path / f"a.{suffix}", RATE)
-    assert samples.dtype == np.float32
-    assert len(samples) == RATE
-    assert np.abs(samples[2000:-2000]).max() == pytest.approx(0.25, abs=0.02)
-
-
-@pytest.mark.parametrize("channels", [1, 2, 6])
-def test_the_mean_of_channels(tmp_path, channels):
-    block = np.random.default_rng(1).uniform(-1, 1, (500, channels)).astype(np.float32)
-    soundfile.write(tmp_path / "a.wav", block, RATE, subtype="FLOAT")
-    np.testing.assert_allclose(decode(tmp_path / "a.wav", RATE), block.mean(axis=1), atol=1e-7)
-
-
-def test_what_cannot_be_decoded_is_an_audio_error(tmp_path):
-    (tmp_path / "text.ogg").write_text("no audio")
-    (tmp_path / "none.ogg").write_bytes(b"")
-    soundfile.write(tmp_path / "empty.wav", np.zeros(0), RATE)
-    for name in ("text.ogg", "none.ogg", "empty.wav", "absent.wav"):
-        with pytest.raises(AudioError):
-            decode(tmp_path / name, RATE)
 
 
 def test_one_process_at_a_time_loads_librosa():

@@ -88,8 +88,8 @@ def test_charts_with_their_own_timing_have_their_own_audio_but_one_decoding(tmp_
     second = ssc_text([HARD], chart_extra="#BPMS:0=240;\n#STOPS:;\n#OFFSET:0;").partition("#NOTEDATA")
     path.write_text(path.read_text() + second[1] + second[2])
     decoded = []
-    decode = record.decode
-    monkeypatch.setattr(record, "decode", lambda *args: decoded.append(args) or decode(*args))
+    decode = record.audio_samples
+    monkeypatch.setattr(record, "audio_samples", lambda *args: decoded.append(args) or decode(*args))
     table = rows(prepare(tmp_path / "Songs"))
     assert len({row["audio_path"] for row in table.values()}) == 2
     assert len(decoded) == 1

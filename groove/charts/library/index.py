@@ -23,12 +23,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from groove.charts.chart import Chart, Timing
+from groove.charts.display import minutes
 from groove.charts.library.identity import content_digest, song_traits
 from groove.charts.library.walk import Folder, LeftOut, file_state
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES, groove_radar
 from groove.charts.radar.song_end import last_row
-from groove.charts.simfile.music import audio_seconds
-from groove.errors import LibraryError
+from groove.errors import AudioError, LibraryError
+from groove.io.decoding import audio_length
 from groove.io.files import write_atomically
 from groove.io.processes import OnStep, process_pool
 
@@ -36,7 +37,10 @@ INDEX_VERSION = 2  # part of the file's name: raise it when reading, radars or c
 INDEX_FOLDER = "index"  # in a store
 SongEnd = Literal["song", "last_row"]
 """The konami radar's T ends with the song (`song_end.py`), or with the last row of each chart."""
-NO_LENGTH = "audio whose length cannot be read"
+NO_LENGTH = "audio whose length is not known"
+SHORT_AUDIO = "audio much shorter than its chart"
+MUCH_SHORTER_S = 5.0
+"""Seconds that audio may end before the last note: silence at the end is often cut off."""
 FOLDERS_PER_JOB = 32
 FEW_FOLDERS = 64  # are read in this process: starting workers takes longer
 BPM_DECIMALS = 3
@@ -144,8 +148,8 @@ def read_folders(root: Path, folders: Sequence[Folder], song_end: SongEnd) -> pa
             found, refused = read_simfile(root / folder.path / name, root)
             charts += found if song_end == "song" else [replace(chart, song_end=None) for chart in found]
             left_out += refused
-        lengths = {music: audio_seconds(root / music) for music in {chart.music for chart in charts} if music}
-        left_out += [LeftOut(music, "", NO_LENGTH) for music, seconds in sorted(lengths.items()) if seconds is None]
+        lengths, unknown = _lengths(root, charts)
+        left_out += unknown
         own = [_chart_row(chart, lengths.get(chart.music or "")) for chart in charts]
         own += [{"kind": "left_out", "simfile": path, "label": label, "reason": why} for path, label, why in left_out]
         away = sorted(music for music in lengths if os.path.dirname(music) != folder.path)
@@ -153,6 +157,24 @@ def read_folders(root: Path, folders: Sequence[Folder], song_end: SongEnd) -> pa
         own.append({"kind": "folder", "state": folder.state, "outside_music": away, "outside_state": states})
         rows += [{**row, "folder": folder.path} for row in own]
     return _table(rows)
+
+
+def _lengths(root: Path, charts: Sequence[Chart]) -> tuple[dict[str, float | None], list[LeftOut]]:
+    """Return the seconds of the audio files of `charts`, None for those not known, and what is odd about them."""
+    lengths: dict[str, float | None] = {}
+    odd = []
+    for music in sorted({chart.music for chart in charts if chart.music}):
+        try:
+            lengths[music] = seconds = audio_length(root / music)
+        except AudioError as error:
+            lengths[music] = None
+            odd.append(LeftOut(music, "", f"{NO_LENGTH}: {error}"))
+            continue
+        ends = [chart.timing.time_at(np.array([last_row(chart)]))[0] for chart in charts if chart.music == music]
+        if max(ends) > seconds + MUCH_SHORTER_S:
+            times = f"whose last note is at {minutes(max(ends))}, the audio ends at {minutes(seconds)}"
+            odd.append(LeftOut(music, "", f"{SHORT_AUDIO}; kept: the chart, {times}"))
+    return lengths, odd
 
 
 def _table(rows: list[Row]) -> pa.Table:

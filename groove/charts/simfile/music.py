@@ -39,17 +39,6 @@ def find_music(name: str, folder: Path, root: Path) -> str | None:
     return relative_to(found, root)
 
 
-def audio_seconds(path: Path) -> float | None:
-    """Return the length of an audio file in seconds from its header, or None if it cannot be told."""
-    import soundfile
-
-    try:
-        seconds = float(soundfile.info(os.fsencode(path)).duration)
-    except (soundfile.SoundFileError, OSError):
-        return None
-    return seconds if seconds > 0 else None
-
-
 def _match(folder: Path, parts: Sequence[str]) -> Path | None:
     """Return the file at `parts` below `folder`, exact case first, else any case."""
     here = folder

@@ -27,15 +27,16 @@ FAST_BPM = 9_999_999.0
 """Beyond this tempo the `.sm` reader makes a warp of the segment."""
 SPLIT_TIMING_VERSION = 0.7
 """From this ``#VERSION`` of an `.ssc` on charts may have a timing of their own, and warps have lengths, not ends."""
+LARGEST = float(np.finfo(np.float32).max)
 TIMING_TAGS = ("BPMS", "STOPS", "DELAYS", "WARPS", "FAKES", "OFFSET")
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)", re.ASCII)
 
 
 def leading_number(text: str | None) -> float:
-    """Return the number that `text` begins with, as C's ``strtof`` reads it; 0 without one, or if it is not finite."""
+    """Return the number that `text` begins with, as C's ``strtof`` reads it; 0 without one, or if 32 bits hold none."""
     found = _NUMBER.match(text or "")
     value = float(found[1]) if found else 0.0
-    return value if np.isfinite(value) else 0.0
+    return value if abs(value) <= LARGEST else 0.0
 
 
 def entries(text: str | None) -> list[tuple[float, float]]:

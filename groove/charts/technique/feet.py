@@ -49,7 +49,7 @@ class Transitions(NamedTuple):
 
 
 START: tuple[Stance, ...] = (Stance((0, NOWHERE, 3, NOWHERE), (False,) * 4, (False,) * 4),)
-"""Before the first row the left foot stands on left, the right foot on right. In the engine they are nowhere, and drills
+"""Before the first row the left foot stands on left, the right one on right. In the engine they are nowhere, and drills
 begin with crossed feet; no count of a real chart that was compared depends on it."""
 
 

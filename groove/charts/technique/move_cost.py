@@ -45,7 +45,7 @@ class Moves(NamedTuple):
     holding: NDArray[np.bool_]
 
 
-def time_features(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+def time_features(seconds: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the features (R, F) of the times since the row before; `seconds` (R,) are those of the rows."""
     since = np.diff(seconds, prepend=seconds[:1]).astype(np.float64)
     since[:1] = 1.0

@@ -33,7 +33,7 @@ class StepRows:
     """The R rows of a dance-single chart that hold an arrow. All arrays have shape (R,)."""
 
     beats: NDArray[np.float64]  # of the first arrow of the row
-    seconds: NDArray[np.float64]  # when the row is to be hit
+    seconds: NDArray[np.float32]  # when the row is to be hit
     arrows: NDArray[np.uint8]  # panels to step on: taps, lifts, heads of holds and rolls
     held: NDArray[np.uint8]  # panels of holds that began earlier and run on; the beat of the tail still counts
     mines: NDArray[np.uint8]  # panels with a mine on this row or between it and the row before

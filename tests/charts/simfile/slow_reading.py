@@ -64,7 +64,7 @@ def number(text: str) -> float:
                 value = float(part)
             except ValueError:
                 continue
-            return value if abs(value) < float("inf") else 0.0
+            return value if abs(value) < 3.4e38 else 0.0
     return 0.0
 
 
