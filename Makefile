@@ -50,7 +50,8 @@ demo: $(STAMP)  ## generate a library, pretrain, run experiments baseline, a, b,
 
 fuzz: $(STAMP)  ## an hour of random files and settings, far more than the tests draw
 	EXAMPLES=20000 $(BIN)/python -m pytest --hypothesis-profile=long --hypothesis-show-statistics \
-		tests/config/test_fuzz_config.py tests/charts/simfile/test_fuzz_simfiles.py
+		tests/config/test_fuzz_config.py tests/charts/simfile/test_fuzz_simfiles.py \
+		tests/charts/simfile/test_slow_reading.py tests/io/test_decoding.py
 
 bench: $(STAMP)  ## speed and memory, as ratios to baselines measured in the same run
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -q

@@ -98,7 +98,8 @@ def find_neighbors(
         radar: in place of a chart: a number, or low, medium or high, by axis: ``{"stream": "high", "air": 20}``.
         space: `projection` or `pooled`.
         same_song: whether other charts of the query's own song may be named.
-        filters: `difficulty` ("same" by default, "any", names of slots), `meter`, `bpm`, `length`, `pack`.
+        filters: `difficulty` ("same" by default, "any", names of slots), `meter`, `bpm`, `length`, `stream`, `pack`,
+            `step_artist`, `tags`.
 
     Raises:
         GrooveError: if a setting cannot be, there is no such chart, or no chart passes the filters.

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from groove.charts.display import WORDS
 from groove.charts.library.agreement import Comparison, cause, compare_official, compare_stored, read_official
 from groove.charts.library.index import CHART_COLUMNS, INDEX_FOLDER, RADAR_COLUMNS
 from groove.charts.library.scan import Library, count_reasons, reasons_line, scan
@@ -67,7 +68,7 @@ def run(cfg: RadarConfig) -> None:
 def as_csv(library: Library) -> bytes:
     """Return the columns for users as CSV; file names that UTF-8 cannot hold keep their bytes."""
     columns = {}
-    for name in (*CHART_COLUMNS, *RADAR_COLUMNS, *library.elements):
+    for name in (*CHART_COLUMNS, "description", *WORDS, *RADAR_COLUMNS, *library.elements):
         column = library.charts[name].combine_chunks()
         if pa.types.is_floating(column.type):
             column = pc.round(column, DECIMALS)

@@ -1,8 +1,9 @@
 """Charts like this one: ``python -m groove.recommend run=DIR chart="Title [Hard]"``.
 
 By a chart of the library, by a simfile that is not in it (``simfile=FILE``), or by a radar
-(``radar.stream=high radar.air=20``). The filters ``difficulty= meter=8-10 bpm=140- length=-120 pack=`` say which charts
-are candidates. ``out=`` writes the answers: .csv, .json, a course (.crs) or preferred songs (.txt) for the game.
+(``radar.stream=high radar.air=20``). The filters ``difficulty= meter=8-10 bpm=140-
+length=-120 stream=32- pack= step_artist= tags=XO`` say which charts are candidates. ``out=`` writes the answers: .csv,
+.json, a course (.crs) or preferred songs (.txt) for the game.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from groove.retrieval.course import (
     preferred_refusal,
     preferred_text,
 )
-from groove.retrieval.filters import ANY, SAME, parse_filters, parse_level
+from groove.retrieval.filters import ANY, NAMES, RANGES, SAME, parse_filters, parse_level
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +71,7 @@ def check(cfg: RecommendConfig) -> tuple[dict[str, Any], dict[str, Any]]:
         raise ConfigError("both simfile= and radar.*= given; search by one of them")
     if cfg.out and Path(cfg.out).suffix not in WRITERS:
         raise ConfigError(f"out={cfg.out} must end in one of {', '.join(WRITERS)}")
-    filters = cfg.model_dump(include={"difficulty", "meter", "bpm", "length", "pack"})
+    filters = cfg.model_dump(include={*NAMES, *RANGES})
     parse_filters(filters | {"difficulty": None} if cfg.difficulty in (SAME, ANY) else filters)
     for axis, value in axes.items():
         parse_level(axis, str(value))

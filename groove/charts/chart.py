@@ -137,6 +137,7 @@ class Chart:
     step_artist: str = ""  # ``#CREDIT`` of the chart, else of the song
     chart_name: str = ""  # ``#CHARTNAME``
     chart_style: str = ""  # ``#CHARTSTYLE`` as written
+    groovestats_hash: str = ""  # `simfile/chart_hash.py`
     song_end: float | None = None  # beat at which the song ends by all charts of the simfile (`radar/song_end.py`)
 
     @property

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 SHOWN = ("chart_id", "title", "artist", "pack", "steps_type", "difficulty", "meter", "bpm", "length_s")
 """The columns of a catalogue that tell a reader which chart it is, in the order of every file that lists charts."""
-DETAILS = ("simfile", "description", "identity", "has_audio", "steps")
+WORDS = ("step_artist", "tags", "chart_style", "breakdown", "groovestats_hash")
+"""Further columns of text: who wrote the chart and how they call it, its streams in measures, the game's hash of it."""
+DETAILS = ("simfile", "description", "identity", "has_audio", "steps", "stream_measures", "peak_nps", *WORDS)
 """Further columns for programs: the file, its step artist's note, the song's identity, steps by konami's count."""
 
 

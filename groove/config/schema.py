@@ -419,7 +419,7 @@ class RadarQueryConfig(Settings):
 
 
 class RecommendConfig(EmbedConfig):
-    """Schema of `conf/recommend.yaml`; `meter`, `bpm` and `length` are ranges as `groove.retrieval.filters` reads."""
+    """Schema of `conf/recommend.yaml`; ranges are read by `groove.retrieval.filters`."""
 
     chart: NameText | None = None
     simfile: PathText | None = None
@@ -430,7 +430,10 @@ class RecommendConfig(EmbedConfig):
     meter: Text | None = None
     bpm: Text | None = None
     length: Text | None = None
+    stream: Text | None = None
     pack: NameText | list[NameText] | None = None
+    step_artist: NameText | list[NameText] | None = None
+    tags: Text | list[Text] | None = None
     same_song: bool = False
     out: PathText | None = None
 

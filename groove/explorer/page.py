@@ -39,9 +39,10 @@ SEEN = {
     "unknown": "cannot tell whether the model was trained on it",
 }
 TEXTS = {name: name for name in ("title", "artist", "pack", "difficulty", "simfile", "split")} | {
-    "author": "description"
+    "author": "description",
+    **{name: name for name in ("step_artist", "tags", "breakdown")},
 }
-NUMBERS = {"meter": "meter", "bpm": "bpm", "length": "length_s", "steps": "steps"}
+NUMBERS = {"meter": "meter", "bpm": "bpm", "length": "length_s", "steps": "steps", "peak_nps": "peak_nps"}
 """What the page calls the library's columns."""
 _UNSAFE = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from groove.charts.chart import DIFFICULTIES
-from groove.charts.display import DETAILS, SHOWN
+from groove.charts.display import DETAILS, SHOWN, WORDS
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.io.files import csv_bytes
@@ -66,11 +66,12 @@ def exact_index(vectors: NDArray[np.float32]) -> bytes:
 
 
 def radar_csv(library: EmbeddedLibrary) -> bytes:
-    """Return a CSV file with one row per chart: `SHOWN`, then both families' axes."""
-    numbers = [f"{family}_{axis}" for family in FAMILIES for axis in RADAR_AXES]
-    columns = [library.column(name) for name in SHOWN]
+    """Return a CSV file with one row per chart: `SHOWN`, `WORDS`, both families' axes, streams and peak density."""
+    numbers = [f"{family}_{axis}" for family in FAMILIES for axis in RADAR_AXES] + ["stream_measures", "peak_nps"]
+    texts = (*SHOWN, *WORDS)
+    columns = [library.column(name) for name in texts]
     columns += [[round(value, DECIMALS) for value in library.column(name)] for name in numbers]
-    return csv_bytes([*SHOWN, *numbers], zip(*columns, strict=True))
+    return csv_bytes([*texts, *numbers], zip(*columns, strict=True))
 
 
 def radar_lua(library: EmbeddedLibrary) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from groove.charts.display import WORDS
 from groove.charts.library.index import RADAR_COLUMNS
 from groove.charts.library.scan import Library
 from groove.charts.library.walk import LeftOut
@@ -22,10 +23,11 @@ from groove.errors import LibraryError
 from groove.features.store import FeatureStore
 from groove.io.files import csv_bytes, write_if_changed
 
-_TEXTS = ("simfile", "pack", "title", "artist", "steps_type", "difficulty", "description")
+_TEXTS = ("simfile", "pack", "title", "artist", "steps_type", "difficulty", "description", *WORDS)
 _OF_RECORDS = ("has_audio", "audio_reason", "frames", "merged_rows")
 _COLUMNS = (
     *("chart_id", "simfile", "index", "pack", "title", "artist", "steps_type", "difficulty", "meter", "description"),
+    *WORDS,
     *("identity", *_OF_RECORDS, "length_s", "bpm", "content", "key", "chart_path", "audio_path", *RADAR_COLUMNS),
 )  # the elements of the radars follow
 

@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from groove.charts.chart import DIFFICULTIES
 from groove.charts.library.index import INDEX_FOLDER, NO_LENGTH
 from groove.charts.library.scan import Library, reasons_line, scan
 from groove.charts.library.walk import LeftOut
@@ -152,19 +153,38 @@ def _require_audio(library: Library, soundless: Sequence[tuple[int, str]]) -> No
 
 
 def _one_of_each(library: Library, rows: Sequence[Row]) -> tuple[list[Row], list[LeftOut]]:
-    """Return one row (with audio, if any) of each chart of a song, sorted by `chart_id`, and the copies elsewhere."""
-    ids, simfiles, notes = library.chart_id, library.text("simfile"), library.charts["notes"].to_pylist()
-    rows = sorted(rows, key=lambda row: printable(ids[row.place]))
+    """Return one row (with audio, if any) of each chart of a song, sorted by `chart_id`, and the copies elsewhere.
+
+    Of a simfile's slots with the same notes and timing the hardest stays: the others are filled up with it, and as many
+    classes for one chart contradict each other.
+    """
+    ids, simfiles, slots = library.chart_id, library.text("simfile"), library.text("difficulty")
+    notes, contents = (library.charts[name].to_pylist() for name in ("notes", "content"))
+    ranks = {slot: rank for rank, slot in enumerate(reversed(DIFFICULTIES[:-1]))}  # Edit, the last, is no class
     first: dict[tuple[str, str], int] = {}
+    in_slots: dict[tuple[str, str], int] = {}
     kept, copies = set(), []
-    for place in (row.place for row in sorted(rows, key=lambda row: not row.entry["has_audio"])):
+    for row in sorted(
+        rows,
+        key=lambda row: (
+            not row.entry["has_audio"],
+            printable(simfiles[row.place]),
+            ranks.get(slots[row.place], len(ranks)),
+            row.place,
+        ),
+    ):
+        place = row.place
         stays = first.setdefault((library.identity[place], notes[place]), place)
-        if simfiles[stays] == simfiles[place]:
+        if simfiles[stays] != simfiles[place]:
+            reason = f"same notes as in another simfile; kept: {printable(ids[stays])}"
+        else:
+            stays = in_slots.setdefault((simfiles[place], contents[place]), place)
+            reason = f"same notes as in another slot; kept: #{library.charts['index'][stays].as_py()} {slots[stays]}"
+        if stays == place or (simfiles[stays] == simfiles[place] and contents[stays] != contents[place]):
             kept.add(place)
         else:
-            reason = f"same notes as in another simfile; kept: {printable(ids[stays])}"
             copies.append(library.left_out_chart(place, reason))
-    return [row for row in rows if row.place in kept], copies
+    return [row for row in sorted(rows, key=lambda row: printable(ids[row.place])) if row.place in kept], copies
 
 
 class Shard(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from groove.charts.display import SHOWN, chart_name
+from groove.charts.display import SHOWN, WORDS, chart_name
 from groove.charts.radar.groove_radar import DIGITS, RADAR_AXES, shown
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.embedding.seen_songs import same_song
@@ -155,7 +155,7 @@ def answer_table(library: EmbeddedLibrary, query: Query, found: Sequence[Recomme
         "rank": list(range(1, len(found) + 1)),
         "distance": [round(answer.distance, 4) for answer in found],
     }
-    columns |= {name: library.table[name].take(rows) for name in (*SHOWN, "split")}
+    columns |= {name: library.table[name].take(rows) for name in (*SHOWN, *WORDS, "split")}
     digits = DIGITS[library.family] + 1
     for axis, name in enumerate(RADAR_AXES):
         columns[name] = [round(float(library.radar[answer.row, axis]), digits) for answer in found]

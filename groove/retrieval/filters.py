@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import DIFFICULTIES
+from groove.charts.notation import TAGS
 from groove.errors import ConfigError, LibraryError, did_you_mean
 
 if TYPE_CHECKING:
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
 SAME, ANY = "same", "any"
 """Words for a difficulty: the class of the query's chart; every slot."""
-RANGES = {"meter": "meter", "bpm": "bpm", "length": "length_s"}
-"""Filters by a range, and the columns that they look at; length is in seconds."""
+RANGES = {"meter": "meter", "bpm": "bpm", "length": "length_s", "stream": "stream_measures"}
+"""Filters by a range, and the columns that they look at; length is in seconds, stream in measures."""
+NAMES = ("difficulty", "pack", "step_artist", "tags")
+"""Filters by names: of slots, parts of a pack's or a step artist's name, tech notation."""
 LEVELS = {"low": 10.0, "medium": 50.0, "high": 90.0}
 """Words for a radar value, and the percentile of the candidates that each means."""
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -41,7 +44,7 @@ def parse_filters(values: Mapping[str, Any]) -> list[Filter]:
     """Return the conditions that `values` name; None or an empty list is none.
 
     Args:
-        values: `difficulty` and `pack` (a name, or a list of them), `meter`, `bpm`, `length` (ranges).
+        values: `NAMES` (a name, or a list of them) and `RANGES`.
 
     Raises:
         ConfigError: for a filter or a difficulty that does not exist, or a range that is none.
@@ -54,12 +57,15 @@ def parse_filters(values: Mapping[str, Any]) -> list[Filter]:
         if key in RANGES:
             filters.append(Filter(key, str(value), *parse_range(key, str(value))))
             continue
-        if key not in ("difficulty", "pack"):
-            raise ConfigError(f"filter '{key}' does not exist: {did_you_mean(key, ('difficulty', 'pack', *RANGES))}")
+        if key not in NAMES:
+            raise ConfigError(f"filter '{key}' does not exist: {did_you_mean(key, (*NAMES, *RANGES))}")
         names = [str(name) for name in (value if isinstance(value, list | tuple) else [value])]
         wrong = [name for name in names if key == "difficulty" and name.casefold() not in slots]
         if wrong:
             raise ConfigError(f"difficulty={wrong[0]} does not exist: {did_you_mean(wrong[0], DIFFICULTIES)}")
+        unknown = [name for name in names if key == "tags" and name.upper() not in TAGS]
+        if unknown:
+            raise ConfigError(f"tags={unknown[0]} does not exist: {did_you_mean(unknown[0].upper(), TAGS)}")
         filters.append(Filter(key, str(value), names=tuple(slots.get(name.casefold(), name) for name in names)))
     return filters
 
@@ -127,8 +133,10 @@ def _passed(library: EmbeddedLibrary, one: Filter) -> NDArray[np.bool_]:
         return (values >= one.low) & (values <= one.high)
     if one.key == "difficulty":
         return np.isin(library.column("difficulty"), one.names)
-    packs = library.column("pack")
-    found = [any(part.casefold() in pack.casefold() for part in one.names) for pack in packs]
+    if one.key == "tags":
+        return np.array([{name.upper() for name in one.names} <= set(tags.split()) for tags in library.column("tags")])
+    values = library.column(one.key)
+    found = [any(part.casefold() in value.casefold() for part in one.names) for value in values]
     if not any(found):
-        raise LibraryError(f"pack={one.text} matches no pack: {did_you_mean(one.names[0], set(packs))}")
+        raise LibraryError(f"{one.key}={one.text} matches no {one.key}: {did_you_mean(one.names[0], set(values))}")
     return np.array(found)

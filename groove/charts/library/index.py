@@ -22,12 +22,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from groove.charts.chart import Chart, Timing
-from groove.charts.display import minutes
+from groove.charts.chart import PANELS, Chart, Timing
+from groove.charts.display import WORDS, minutes
 from groove.charts.library.identity import content_digest, song_traits
 from groove.charts.library.walk import Folder, LeftOut, file_state
+from groove.charts.notation import breakdown, tags_of
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES, groove_radar
 from groove.charts.radar.song_end import last_row
+from groove.charts.rows import chart_rows, judged_notes
 from groove.errors import AudioError, LibraryError
 from groove.io.decoding import audio_length
 from groove.io.files import write_atomically
@@ -48,7 +50,7 @@ CHART_COLUMNS = ("simfile", "pack", "title", "artist", "steps_type", "difficulty
 RADAR_COLUMNS = tuple(f"{family}_{axis}" for family in FAMILIES for axis in RADAR_AXES)
 COLUMNS: dict[str, pa.DataType] = {
     **dict.fromkeys(("folder", "kind", "state", "label", "reason"), pa.binary()),
-    **dict.fromkeys((*CHART_COLUMNS, "description", "music", "norm_title", "norm_artist"), pa.binary()),
+    **dict.fromkeys((*CHART_COLUMNS, *WORDS, "description", "music", "norm_title", "norm_artist"), pa.binary()),
     **dict.fromkeys(("meter", "index", "rows"), pa.int64()),
     **dict.fromkeys(("length_s", "bpm", *RADAR_COLUMNS), pa.float64()),
     **dict.fromkeys(("notes", "content"), pa.string()),
@@ -193,10 +195,14 @@ def _table(rows: list[Row]) -> pa.Table:
 
 def _chart_row(chart: Chart, seconds: float | None) -> Row:
     radar, traits, last = groove_radar(chart, seconds), song_traits(chart), last_row(chart)
+    steps = chart_rows(judged_notes(chart), chart.timing, PANELS[chart.steps_type])
     start, end = chart.timing.time_at(np.array([0.0, last])).tolist()
     return {
         "kind": "chart",
         **{name: getattr(chart, name) for name in (*CHART_COLUMNS, "description", "index")},
+        **{name: getattr(chart, name) for name in ("step_artist", "chart_style", "groovestats_hash")},
+        "tags": tags_of(chart.description, chart.chart_name, chart.step_artist),
+        "breakdown": breakdown(steps.beats[steps.arrows > 0]),
         "music": traits.music,
         "norm_title": traits.title,
         "norm_artist": traits.artist,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import PANELS, Chart, NoteKind, Notes
+from groove.charts.notation import peak_nps, stream_runs
 from groove.charts.radar.konami import konami_radar
 from groove.charts.radar.stepmania import measure_end, stepmania_radar
 from groove.charts.rows import Holds, Rows, chart_holds, chart_rows, is_arrow, judged_notes
@@ -59,6 +60,8 @@ def shown(value: float, family: str, sign: str = "") -> str:
 def _counts(chart: Chart, judged: Notes, rows: Rows, holds: Holds) -> dict[str, float]:
     """Return the counters of a chart; `steps` are konami's (a jump is one), `jumps` and `hands` are rows.
 
+    The last two are of rows with an arrow: measures of stream, and the most rows per second of a measure.
+
     A hand is a row on which at least three panels are used: by arrows, and by holds that began earlier and still run.
     As in the engine (`CalculateRadarValues`) any note makes a row: one with nothing but mines under three held panels
     is a hand. Fakes are StepMania's: fake notes, and all notes in warps and fake segments.
@@ -80,4 +83,6 @@ def _counts(chart: Chart, judged: Notes, rows: Rows, holds: Holds) -> dict[str, 
         "lifts": int((judged.kind == NoteKind.LIFT).sum()),
         "fakes": int(fakes.sum()),
         "shock_rows": int(rows.shock.sum()),
+        "stream_measures": sum(stream_runs(rows.beats[rows.arrows > 0])[0]),
+        "peak_nps": peak_nps(rows.beats[rows.arrows > 0], chart.timing),
     }

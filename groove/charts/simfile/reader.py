@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from groove.charts.chart import PANELS, Chart, LeftOut, Notes, Timing
 from groove.charts.radar.song_end import with_song_end
 from groove.charts.rows import is_arrow
+from groove.charts.simfile.chart_hash import groovestats_hash
 from groove.charts.simfile.loader import Simfile, load_simfile
 from groove.charts.simfile.music import find_music, relative_to
 from groove.charts.simfile.notes import parse_notes
@@ -145,6 +146,7 @@ class _Reader:
             step_artist=_text(fields.get("CREDIT")) or _text(song.get("CREDIT")),
             chart_name=_text(fields.get("CHARTNAME")),
             chart_style=_text(fields.get("CHARTSTYLE")),
+            groovestats_hash=groovestats_hash(fields["NOTES"], fields.get("BPMS") or song.get("BPMS", "")),
         )
 
     def _title(self) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import Chart
-from groove.charts.rows import BEATS_PER_MEASURE, EPSILON
+from groove.charts.notation import measures_of, stream_runs
 from groove.charts.technique import pad
 from groove.charts.technique.feet import assign_feet
 from groove.charts.technique.step_rows import StepRows, step_rows
@@ -28,7 +28,6 @@ FOOTSWITCH_S = 0.3
 """A 4th at 200 BPM."""
 DOUBLESTEP_S = 0.235
 """An 8th at 128 BPM."""
-STREAM_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -148,17 +147,11 @@ def _crossovers(feet: NDArray[np.int8]) -> int:
 
 def _streams(rows: StepRows) -> dict[str, int]:
     """Return the counts of measures."""
-    measure = np.floor(rows.beats / BEATS_PER_MEASURE + EPSILON).astype(np.int64)
-    at, count = np.unique(measure, return_counts=True)
-    stream = at[count >= STREAM_ROWS]
-    starts = np.flatnonzero(np.diff(stream, prepend=-2) != 1)
+    measures, _ = measures_of(rows.beats)
+    streams, breaks = stream_runs(rows.beats)
     return {
-        "measures": _from_first_to_last(at),
-        "stream_measures": len(stream),
-        "longest_stream": int(np.diff(starts, append=len(stream)).max(initial=0)),
-        "break_measures": _from_first_to_last(stream) - len(stream),
+        "measures": int(np.ptp(measures)) + 1 if len(measures) else 0,
+        "stream_measures": sum(streams),
+        "longest_stream": max(streams, default=0),
+        "break_measures": sum(breaks),
     }
-
-
-def _from_first_to_last(measures: NDArray[np.int64]) -> int:
-    return int(np.ptp(measures)) + 1 if len(measures) else 0

@@ -35,7 +35,9 @@ function facts(chart) {
   const bpm = inWords(numberOf("bpm", chart));
   const pairs = [["difficulty", el("span", { class: "with-mark" }, difficultySwatch(chart), levelOf(chart))],
     ["pack", textOf("pack", chart)], ["BPM", bpm], ["length", minutes(numberOf("length", chart))],
-    ["steps", inWords(numberOf("steps", chart))], ["step author", textOf("author", chart)]];
+    ["steps", inWords(numberOf("steps", chart))], ["description", textOf("author", chart)],
+    ["step artist", textOf("step_artist", chart)], ["tags", textOf("tags", chart)],
+    ["streams", textOf("breakdown", chart)], ["peak", `${numberOf("peak_nps", chart).toFixed(1)} steps/s`]];
   if ("substyle" in charts.texts) pairs.push(["sub-style", textOf("substyle", chart)]);
   const split = textOf("split", chart);
   pairs.push(["training", page.meanings[split] ?? split]);
