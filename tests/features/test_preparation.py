@@ -366,3 +366,22 @@ def test_a_library_without_charts_and_a_store_that_is_a_file_are_one_line(many, 
         prepare_shard(many, tmp_path / "file", FeaturesConfig(), Shard(0, 1))
     with pytest.raises(LibraryError, match="no usable chart"):
         prepare_shard(many, tmp_path / "store", FeaturesConfig(), Shard(0, 1), ["dance-double"])
+
+
+def test_the_same_notes_in_several_slots_are_one_chart_the_hardest(tmp_path):
+    notes = steady(8, 4)
+    slots = [("Easy", 3, notes), ("Medium", 5, steady(4, 4)), ("Hard", 9, notes), ("Edit", 12, notes)]
+    write_song(tmp_path / "Songs", charts=slots)
+    catalogue = prepare(tmp_path / "Songs")
+    assert catalogue.table["difficulty"].to_pylist() == ["Medium", "Hard"]
+    reasons = [(entry.chart, entry.reason) for entry in catalogue.left_out]
+    kept = "same notes as in another slot; kept: #2 Hard"
+    assert reasons == [("#0 dance-single Easy 3", kept), ("#3 dance-single Edit 12", kept)]
+
+
+def test_the_same_notes_with_another_timing_stay(tmp_path):
+    path = write_song(tmp_path / "Songs", charts=[("Easy", 3, steady(8, 4)), ("Hard", 9, steady(8, 4))])
+    text = path.read_text()
+    path.write_text(text[: text.rindex("#NOTES:")] + "#BPMS:0=200;\n" + text[text.rindex("#NOTES:") :])
+    settle(path)
+    assert prepare(tmp_path / "Songs").table["difficulty"].to_pylist() == ["Easy", "Hard"]

@@ -47,6 +47,20 @@ def test_each_filter_alone():
         assert candidates(library, parse_filters({name: f"-{middle}"})).tolist() == expected
 
 
+def test_streams_step_artists_and_tags():
+    library = embedded_library(40)
+    rows = library.table.to_pylist()
+    assert candidates(library, parse_filters({"stream": "32-"})).tolist() == [r["stream_measures"] >= 32 for r in rows]
+    found = candidates(library, parse_filters({"step_artist": ["ARTIST 1", "artist 3"]}))
+    assert found.tolist() == [r["step_artist"] in ("artist 1", "artist 3") for r in rows]
+    assert candidates(library, parse_filters({"tags": "xo"})).tolist() == ["XO" in r["tags"] for r in rows]
+    assert candidates(library, parse_filters({"tags": ["XO", "FS"]})).tolist() == ["FS" in r["tags"] for r in rows]
+    with pytest.raises(ConfigError, match="did you mean 'XO'"):
+        parse_filters({"tags": "XOO"})
+    with pytest.raises(LibraryError, match="step_artist=nobody matches no step_artist"):
+        candidates(library, parse_filters({"step_artist": "nobody"}))
+
+
 def test_an_empty_answer_says_what_each_filter_lets_through():
     library = embedded_library(40)
     with pytest.raises(LibraryError, match=r"none of 40 charts .* meter=90- 0, difficulty=Easy 8"):

@@ -52,7 +52,7 @@ class Simfile:
         A chart without an offset of its own has the song's.
         """
         own = (
-            self.ssc and self.version >= SPLIT_TIMING_VERSION and any(chart.get(tag, "").strip() for tag in _OWN_TIMING)
+            self.ssc and self.version >= SPLIT_TIMING_VERSION and any(chart.get(tag, "").strip(", \t\n") for tag in _OWN_TIMING)
         )
         return {"OFFSET": self.song.get("OFFSET", ""), **chart} if own else self.song
 
