@@ -73,7 +73,7 @@ def test_by_radar_needs_no_embedding(finished, tmp_path):
 
 def test_by_a_simfile_that_is_not_in_the_library(finished, tmp_path):
     notes = measures("1000 0100 0010 0001 1000 0100 0010 0001", "0001 0010 0100 1000 0001 0010 0100 1000")
-    write_song(tmp_path, "Mine", "New one [x]", [("Hard", 9, notes), ("Easy", 3, notes)])
+    write_song(tmp_path, "Mine", "New one [x]", [("Hard", 9, notes), ("Easy", 3, notes.replace("0001", "0100"))])
     (simfile,) = (tmp_path / "Mine" / "New one [x]").glob("*.s*")
     given = (f"run={finished / 'run'}", f"simfile={simfile}", "k=2")
     several = call(tmp_path, *given)

@@ -1,17 +1,18 @@
 """What people write of a chart in few signs: the step artist's tech notation, and the breakdown of its streams.
 
-Dimension letter: R rows.
+Dimension letters: R rows, M measures.
 """
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import Timing
-from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, SHORTEST_S
+from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, SHORTEST_S, starts
 
 _TAGS_MEAN = """XO crossovers, FS footswitches, SS sideswitches, BR brackets, DS doublesteps, JA jacks, JU jumps,
 SJ side jumps, BU bursts, RH rhythms, KS kickstep, BT bracket taps, BXF brackets and crossovers and footswitches,
@@ -34,31 +35,38 @@ def tags_of(*texts: str) -> str:
     return " ".join(sorted({found[1] for word in words if (found := _CODE.fullmatch(word))}))
 
 
-def measures_of(beats: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the numbers of the measures that hold any of the rows at `beats` (R,), and how many rows each holds."""
-    return np.unique(np.floor(beats / BEATS_PER_MEASURE + EPSILON).astype(np.int64), return_counts=True)
+class Measures(NamedTuple):
+    """The M measures of a chart that hold a row, in order."""
+
+    number: NDArray[np.int64]  # (M,) from 0
+    rows: NDArray[np.int64]  # (M,) rows in it
 
 
-def stream_runs(beats: NDArray[np.float64]) -> tuple[list[int], list[int]]:
-    """Return the lengths in measures of the streams of rows at `beats` (R,), and of the breaks between them."""
-    measure, rows = measures_of(beats)
-    stream = measure[rows >= STREAM_ROWS]
-    starts = np.flatnonzero(np.diff(stream, prepend=-2) != 1)
-    lengths = np.diff(starts, append=len(stream))
-    ends = stream[starts] + lengths
-    return lengths.tolist(), (stream[starts[1:]] - ends[:-1]).tolist()
+def measures_of(beats: NDArray[np.float64]) -> Measures:
+    """Return the measures that hold any of the rows at `beats` (R,), sorted."""
+    measure = np.floor(beats / BEATS_PER_MEASURE + EPSILON).astype(np.int64)
+    first = starts(measure)
+    return Measures(measure[first], np.diff(np.append(first, len(measure))))
 
 
-def breakdown(beats: NDArray[np.float64]) -> str:
+def stream_runs(measures: Measures) -> tuple[list[int], list[int]]:
+    """Return the lengths in measures of the streams, and of the breaks between them."""
+    stream = measures.number[measures.rows >= STREAM_ROWS]
+    first = np.flatnonzero(np.diff(stream, prepend=-2) != 1)
+    lengths = np.diff(first, append=len(stream))
+    ends = stream[first] + lengths
+    return lengths.tolist(), (stream[first[1:]] - ends[:-1]).tolist()
+
+
+def breakdown(measures: Measures) -> str:
     """Return the streams and, in parentheses, the breaks between them in measures: ``16 (4) 32``; empty without any."""
-    streams, breaks = stream_runs(beats)
+    streams, breaks = stream_runs(measures)
     return " ".join(f"{run} ({rest})" for run, rest in zip(streams, [*breaks, 0], strict=False)).removesuffix(" (0)")
 
 
-def peak_nps(beats: NDArray[np.float64], timing: Timing) -> float:
-    """Return the most rows per second of any measure, of rows at `beats` (R,); measures without time do not count."""
-    measure, rows = measures_of(beats)
-    start_s, end_s = (timing.time_at(BEATS_PER_MEASURE * at.astype(np.float64)) for at in (measure, measure + 1))
-    seconds = end_s - start_s
+def peak_nps(measures: Measures, timing: Timing) -> float:
+    """Return the most rows per second of any measure; measures without time do not count."""
+    first_beat = BEATS_PER_MEASURE * measures.number.astype(np.float64)
+    seconds = timing.time_at(first_beat + BEATS_PER_MEASURE) - timing.time_at(first_beat)
     lasts = seconds >= SHORTEST_S
-    return float((rows[lasts] / seconds[lasts]).max(initial=0.0))
+    return float((measures.rows[lasts] / seconds[lasts]).max(initial=0.0))

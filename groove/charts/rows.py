@@ -63,14 +63,27 @@ def is_arrow(notes: Notes) -> NDArray[np.bool_]:
 
 def chart_rows(notes: Notes, timing: Timing, panels: int) -> Rows:
     """Group `notes` into rows: those with an arrow, and those with a mine on each of `panels`."""
-    new_beat = (np.diff(notes.numerator, prepend=-1) != 0) | (np.diff(notes.denominator, prepend=-1) != 0)
-    first = np.flatnonzero(new_beat)  # beats are reduced fractions, so equal beats look equal
+    first = row_starts(notes)
     arrows = np.add.reduceat(is_arrow(notes).astype(np.int64), first)
     mines = np.add.reduceat((notes.kind == NoteKind.MINE).astype(np.int64), first)
     shock = mines == panels
     keep = (arrows > 0) | shock
     beats = notes.beats[first][keep]
     return Rows(beats, played_beats(beats, timing), notes.denominator[first][keep], arrows[keep], shock[keep])
+
+
+def row_starts(notes: Notes) -> NDArray[np.int64]:
+    """Return the index of the first note of every beat that `notes` have, in order."""
+    return starts(notes.numerator, notes.denominator)  # beats are reduced fractions, so equal beats look equal
+
+
+def starts(*keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the indices at which one of `keys`, (K,) each, is not what it was before."""
+    new = np.ones(len(keys[0]), dtype=bool)
+    new[1:] = False
+    for key in keys:
+        new[1:] |= key[1:] != key[:-1]
+    return np.flatnonzero(new)
 
 
 def hold_pairs(notes: Notes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from groove.charts.notation import TAGS, breakdown, peak_nps, stream_runs, tags_of
+from groove.charts.notation import TAGS, breakdown, measures_of, peak_nps, stream_runs, tags_of
 from tests.builders import chart_of, measures, ssc_text
 from tests.shared import SHARED
 
@@ -56,9 +56,9 @@ def rows(*per_measure: int) -> np.ndarray:
     ],
 )
 def test_streams_are_written_in_measures(per_measure: list[int], text: str) -> None:
-    beats = rows(*per_measure)
-    assert breakdown(beats) == text
-    assert sum(stream_runs(beats)[0]) == sum(count >= 16 for count in per_measure)
+    found = measures_of(rows(*per_measure))
+    assert breakdown(found) == text
+    assert sum(stream_runs(found)[0]) == sum(count >= 16 for count in per_measure)
 
 
 def test_the_densest_measure_in_seconds(tmp_path) -> None:
@@ -67,7 +67,7 @@ def test_the_densest_measure_in_seconds(tmp_path) -> None:
     )
     chart = chart_of(tmp_path, text)
     beats = np.unique(chart.notes.beats)
-    assert peak_nps(beats, chart.timing) == 2  # 4 rows in 4 s, 2 in 1 s, 1 in 1 s
-    assert peak_nps(beats[:0], chart.timing) == 0
+    assert peak_nps(measures_of(beats), chart.timing) == 2  # 4 rows in 4 s, 2 in 1 s, 1 in 1 s
+    assert peak_nps(measures_of(beats[:0]), chart.timing) == 0
     still = chart_of(tmp_path / "b", text.replace("#STOPS:;", "#STOPS:;#WARPS:4=4;")).timing
-    assert peak_nps(beats, still) == 1
+    assert peak_nps(measures_of(beats), still) == 1

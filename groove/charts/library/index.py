@@ -22,14 +22,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from groove.charts.chart import PANELS, Chart, Timing
+from groove.charts.chart import Chart, Timing
 from groove.charts.display import WORDS, minutes
 from groove.charts.library.identity import content_digest, song_traits
 from groove.charts.library.walk import Folder, LeftOut, file_state
-from groove.charts.notation import breakdown, tags_of
+from groove.charts.notation import tags_of
 from groove.charts.radar.groove_radar import FAMILIES, RADAR_AXES, groove_radar
 from groove.charts.radar.song_end import last_row
-from groove.charts.rows import chart_rows, judged_notes
 from groove.errors import AudioError, LibraryError
 from groove.io.decoding import audio_length
 from groove.io.files import write_atomically
@@ -140,7 +139,7 @@ def _read(
 
 def read_folders(root: Path, folders: Sequence[Folder], song_end: SongEnd) -> pa.Table:
     """Return the rows of `folders`: one per chart, per thing left out, and one for each folder's state."""
-    from groove.charts.simfile.reader import read_simfile  # the library simfile, which nothing known needs
+    from groove.charts.simfile.reader import read_simfile  # the parser, which nothing known needs
 
     rows: list[Row] = []
     for folder in folders:
@@ -194,15 +193,15 @@ def _table(rows: list[Row]) -> pa.Table:
 
 
 def _chart_row(chart: Chart, seconds: float | None) -> Row:
-    radar, traits, last = groove_radar(chart, seconds), song_traits(chart), last_row(chart)
-    steps = chart_rows(judged_notes(chart), chart.timing, PANELS[chart.steps_type])
+    radar, traits = groove_radar(chart, seconds), song_traits(chart)
+    last = radar.elements["stepmania_last_beat"]
     start, end = chart.timing.time_at(np.array([0.0, last])).tolist()
     return {
         "kind": "chart",
         **{name: getattr(chart, name) for name in (*CHART_COLUMNS, "description", "index")},
         **{name: getattr(chart, name) for name in ("step_artist", "chart_style", "groovestats_hash")},
         "tags": tags_of(chart.description, chart.chart_name, chart.step_artist),
-        "breakdown": breakdown(steps.beats[steps.arrows > 0]),
+        "breakdown": radar.breakdown,
         "music": traits.music,
         "norm_title": traits.title,
         "norm_artist": traits.artist,

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import PANELS, Chart, NoteKind, Notes
-from groove.charts.notation import peak_nps, stream_runs
+from groove.charts.notation import breakdown, measures_of, peak_nps, stream_runs
 from groove.charts.radar.konami import konami_radar
 from groove.charts.radar.stepmania import measure_end, stepmania_radar
-from groove.charts.rows import Holds, Rows, chart_holds, chart_rows, is_arrow, judged_notes
+from groove.charts.rows import Holds, Rows, chart_holds, chart_rows, is_arrow, judged_notes, row_starts
 
 RADAR_AXES = ("stream", "voltage", "air", "freeze", "chaos")
 DIGITS = {"konami": 0, "stepmania": 2}
@@ -25,11 +25,12 @@ FAMILIES = tuple(DIGITS)
 
 @dataclass(frozen=True)
 class GrooveRadar:
-    """Both radars of one chart, (5,) each in the order of `RADAR_AXES`."""
+    """Both radars of one chart, (5,) each in the order of `RADAR_AXES`, and what else is counted."""
 
     konami: NDArray[np.float64]  # 0 to about 200 and above
     stepmania: NDArray[np.float64]  # not clamped
     elements: dict[str, float]  # the raw numbers behind them, in a fixed order; the names say family and unit
+    breakdown: str  # the chart's streams and breaks in measures, see `notation.breakdown`
 
 
 def groove_radar(chart: Chart, music_length_s: float | None = None) -> GrooveRadar:
@@ -41,14 +42,17 @@ def groove_radar(chart: Chart, music_length_s: float | None = None) -> GrooveRad
     judged = judged_notes(chart)
     rows = chart_rows(judged, chart.timing, PANELS[chart.steps_type])
     holds = chart_holds(judged)
+    measures = measures_of(rows.beats[rows.arrows > 0])
     counts = _counts(chart, judged, rows, holds)
+    streams = {"stream_measures": sum(stream_runs(measures)[0]), "peak_nps": peak_nps(measures, chart.timing)}
     seconds = music_length_s or chart.music_length_s or measure_end(chart, judged)
     konami, konami_elements = konami_radar(chart, rows, holds)
     stepmania, stepmania_elements = stepmania_radar(judged, seconds)
     return GrooveRadar(
         konami=np.array([konami[axis] for axis in RADAR_AXES]),
         stepmania=np.array([stepmania[axis] for axis in RADAR_AXES]),
-        elements={**konami_elements, **stepmania_elements, **counts},
+        elements={**konami_elements, **stepmania_elements, **counts, **streams},
+        breakdown=breakdown(measures),
     )
 
 
@@ -60,16 +64,15 @@ def shown(value: float, family: str, sign: str = "") -> str:
 def _counts(chart: Chart, judged: Notes, rows: Rows, holds: Holds) -> dict[str, float]:
     """Return the counters of a chart; `steps` are konami's (a jump is one), `jumps` and `hands` are rows.
 
-    The last two are of rows with an arrow: measures of stream, and the most rows per second of a measure.
-
     A hand is a row on which at least three panels are used: by arrows, and by holds that began earlier and still run.
     As in the engine (`CalculateRadarValues`) any note makes a row: one with nothing but mines under three held panels
     is a hand. Fakes are StepMania's: fake notes, and all notes in warps and fake segments.
     """
     notes = chart.notes.select(chart.notes.kind != NoteKind.TAIL)
     counted = chart.timing.judged(notes.beats)
-    beats, place = np.unique(notes.beats[counted], return_inverse=True)
-    arrows = np.bincount(place, is_arrow(notes.select(counted)), minlength=len(beats))
+    counting = notes.select(counted)
+    first = row_starts(counting)
+    beats, arrows = counting.beats[first], np.add.reduceat(is_arrow(counting).astype(np.int64), first)
     running = np.searchsorted(np.sort(holds.head), beats) - np.searchsorted(np.sort(holds.tail), beats)
     fakes = ((notes.kind == NoteKind.FAKE) | ~counted) & (notes.kind != NoteKind.KEYSOUND)
     return {
@@ -83,6 +86,4 @@ def _counts(chart: Chart, judged: Notes, rows: Rows, holds: Holds) -> dict[str, 
         "lifts": int((judged.kind == NoteKind.LIFT).sum()),
         "fakes": int(fakes.sum()),
         "shock_rows": int(rows.shock.sum()),
-        "stream_measures": sum(stream_runs(rows.beats[rows.arrows > 0])[0]),
-        "peak_nps": peak_nps(rows.beats[rows.arrows > 0], chart.timing),
     }

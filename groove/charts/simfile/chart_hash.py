@@ -12,26 +12,23 @@ import re
 
 from groove.charts.simfile.timing import leading_number
 
-_BLANK = re.compile(r"[^\S\n]+")
+_COMMA = re.compile("^,$", re.MULTILINE)
+_BLANKS = " \t\f\v"
 
 
 def groovestats_hash(notes: str, bpms: str) -> str:
     """Return the hash of a chart with the text `notes` of its ``#NOTES`` and `bpms` of its ``#BPMS``."""
-    lines: list[str] = []
-    measure: list[str] = []
-    for line in [*filter(None, _BLANK.sub("", notes).split("\n")), None]:
-        if line in (",", None):
-            lines += _shortest(measure) + ([","] if line else [])
-            measure = []
-        else:
-            measure.append(str(line))
+    for blank in _BLANKS:
+        notes = notes.replace(blank, "")
+    measures = (filter(None, measure.split("\n")) for measure in _COMMA.split(notes))
+    lines = [line for measure in measures for line in (",", *_shortest([*measure]))][1:]
     return hashlib.sha1(("\n".join(lines) + _rounded(bpms)).encode()).hexdigest()[:16]
 
 
-def _shortest(measure: list[str]) -> list[str]:
-    while measure and len(measure) % 2 == 0 and not any(line.strip("0") for line in measure[1::2]):
-        measure = measure[::2]
-    return measure
+def _shortest(lines: list[str]) -> list[str]:
+    while lines and len(lines) % 2 == 0 and not "".join(lines[1::2]).strip("0"):
+        lines = lines[::2]
+    return lines
 
 
 def _rounded(bpms: str) -> str:

@@ -31,7 +31,6 @@ _TIMING = ("BPMS", "STOPS", "DELAYS", "WARPS", "FAKES")
 _OWN_TIMING = (*_TIMING, "TIMESIGNATURES", "TICKCOUNTS", "COMBOS", "SPEEDS", "SCROLLS", "LABELS")
 """Tags of a chart, any of which with content gives it a timing of its own."""
 _COMMENT = re.compile("//.*")
-_FIRST_SIGN = re.compile(r"(?m)(^|(?<!\\):)[ \t]*#")
 
 
 @dataclass
@@ -52,7 +51,9 @@ class Simfile:
         A chart without an offset of its own has the song's.
         """
         own = (
-            self.ssc and self.version >= SPLIT_TIMING_VERSION and any(chart.get(tag, "").strip(", \t\n") for tag in _OWN_TIMING)
+            self.ssc
+            and self.version >= SPLIT_TIMING_VERSION
+            and any(chart.get(tag, "").strip(", \t\n") for tag in _OWN_TIMING)
         )
         return {"OFFSET": self.song.get("OFFSET", ""), **chart} if own else self.song
 
@@ -89,8 +90,12 @@ def parse(text: str) -> Iterator[tuple[str, list[str]]]:
     A ``#`` that is the first character of its line or value but for space ends a tag whose ``;`` is missing; the parser
     knows that of lines without the space only. The line break at the end keeps a last backslash from escaping nothing.
     """
-    text = _FIRST_SIGN.sub(r"\1\n#", _COMMENT.sub("", text)) + "\n"
-    for tag in parse_msd(string=text, ignore_stray_text=True):
+    before = _COMMENT.sub("", text).split("#")
+    for place, part in enumerate(before[:-1]):
+        line = part.rstrip(" \t")
+        if line.endswith("\n") or (line.endswith(":") and not line.endswith("\\:")) or not (line or place):
+            before[place] = line + "\n"
+    for tag in parse_msd(string="#".join(before) + "\n", ignore_stray_text=True):
         yield tag.key.upper(), list(tag.components[1:])
 
 

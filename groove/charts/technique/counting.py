@@ -147,10 +147,10 @@ def _crossovers(feet: NDArray[np.int8]) -> int:
 
 def _streams(rows: StepRows) -> dict[str, int]:
     """Return the counts of measures."""
-    measures, _ = measures_of(rows.beats)
-    streams, breaks = stream_runs(rows.beats)
+    measures = measures_of(rows.beats)
+    streams, breaks = stream_runs(measures)
     return {
-        "measures": int(np.ptp(measures)) + 1 if len(measures) else 0,
+        "measures": int(np.ptp(measures.number)) + 1 if len(rows) else 0,
         "stream_measures": sum(streams),
         "longest_stream": max(streams, default=0),
         "break_measures": sum(breaks),
