@@ -50,11 +50,8 @@ class Simfile:
 
         A chart without an offset of its own has the song's.
         """
-        own = (
-            self.ssc
-            and self.version >= SPLIT_TIMING_VERSION
-            and any(chart.get(tag, "").strip(", \t\n") for tag in _OWN_TIMING)
-        )
+        split = self.ssc and self.version >= SPLIT_TIMING_VERSION
+        own = split and any(chart.get(tag, "").strip(", \t\n") for tag in _OWN_TIMING)
         return {"OFFSET": self.song.get("OFFSET", ""), **chart} if own else self.song
 
     @property
