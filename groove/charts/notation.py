@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import Timing
-from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, SHORTEST_S, starts
+from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, SHORTEST_S, run_lengths
 
 _TAGS_MEAN = """XO crossovers, FS footswitches, SS sideswitches, BR brackets, DS doublesteps, JA jacks, JU jumps,
 SJ side jumps, BU bursts, RH rhythms, KS kickstep, BT bracket taps, BXF brackets and crossovers and footswitches,
@@ -41,17 +41,20 @@ class Measures(NamedTuple):
     number: NDArray[np.int64]  # (M,) from 0
     rows: NDArray[np.int64]  # (M,) rows in it
 
+    @property
+    def stream(self) -> NDArray[np.int64]:
+        """Return the numbers of those that are stream."""
+        return self.number[self.rows >= STREAM_ROWS]
+
 
 def measures_of(beats: NDArray[np.float64]) -> Measures:
     """Return the measures that hold any of the rows at `beats` (R,), sorted."""
-    measure = np.floor(beats / BEATS_PER_MEASURE + EPSILON).astype(np.int64)
-    first = starts(measure)
-    return Measures(measure[first], np.diff(np.append(first, len(measure))))
+    return Measures(*run_lengths(np.floor(beats / BEATS_PER_MEASURE + EPSILON).astype(np.int64)))
 
 
 def stream_runs(measures: Measures) -> tuple[list[int], list[int]]:
     """Return the lengths in measures of the streams, and of the breaks between them."""
-    stream = measures.number[measures.rows >= STREAM_ROWS]
+    stream = measures.stream
     first = np.flatnonzero(np.diff(stream, prepend=-2) != 1)
     lengths = np.diff(first, append=len(stream))
     ends = stream[first] + lengths

@@ -86,6 +86,12 @@ def starts(*keys: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.flatnonzero(new)
 
 
+def run_lengths(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the different values of sorted `values` (K,), and how often each is there: a quick `np.unique`."""
+    first = starts(values)
+    return values[first], np.diff(np.append(first, len(values)))
+
+
 def hold_pairs(notes: Notes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the indices of every hold or roll head and of its tail, (H,) each, sorted by head (holds are balanced)."""
     head = np.flatnonzero((notes.kind == NoteKind.HOLD_HEAD) | (notes.kind == NoteKind.ROLL_HEAD))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import PANELS, Chart, NoteKind, Notes
-from groove.charts.notation import breakdown, measures_of, peak_nps, stream_runs
+from groove.charts.notation import breakdown, measures_of, peak_nps
 from groove.charts.radar.konami import konami_radar
 from groove.charts.radar.stepmania import measure_end, stepmania_radar
 from groove.charts.rows import Holds, Rows, chart_holds, chart_rows, is_arrow, judged_notes, row_starts
@@ -44,7 +44,7 @@ def groove_radar(chart: Chart, music_length_s: float | None = None) -> GrooveRad
     holds = chart_holds(judged)
     measures = measures_of(rows.beats[rows.arrows > 0])
     counts = _counts(chart, judged, rows, holds)
-    streams = {"stream_measures": sum(stream_runs(measures)[0]), "peak_nps": peak_nps(measures, chart.timing)}
+    streams = {"stream_measures": len(measures.stream), "peak_nps": peak_nps(measures, chart.timing)}
     seconds = music_length_s or chart.music_length_s or measure_end(chart, judged)
     konami, konami_elements = konami_radar(chart, rows, holds)
     stepmania, stepmania_elements = stepmania_radar(judged, seconds)
@@ -69,12 +69,12 @@ def _counts(chart: Chart, judged: Notes, rows: Rows, holds: Holds) -> dict[str, 
     is a hand. Fakes are StepMania's: fake notes, and all notes in warps and fake segments.
     """
     notes = chart.notes.select(chart.notes.kind != NoteKind.TAIL)
-    counted = chart.timing.judged(notes.beats)
-    counting = notes.select(counted)
-    first = row_starts(counting)
-    beats, arrows = counting.beats[first], np.add.reduceat(is_arrow(counting).astype(np.int64), first)
+    in_play = chart.timing.judged(notes.beats)
+    counted = notes.select(in_play)
+    first = row_starts(counted)
+    beats, arrows = counted.beats[first], np.add.reduceat(is_arrow(counted).astype(np.int64), first)
     running = np.searchsorted(np.sort(holds.head), beats) - np.searchsorted(np.sort(holds.tail), beats)
-    fakes = ((notes.kind == NoteKind.FAKE) | ~counted) & (notes.kind != NoteKind.KEYSOUND)
+    fakes = ((notes.kind == NoteKind.FAKE) | ~in_play) & (notes.kind != NoteKind.KEYSOUND)
     return {
         "steps": int((rows.arrows > 0).sum()),
         "arrows": int(rows.arrows.sum()),

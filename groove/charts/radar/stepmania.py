@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from groove.charts.chart import ROWS_PER_BEAT, Chart, NoteKind, Notes
-from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, SHORTEST_S, is_arrow, starts
+from groove.charts.rows import BEATS_PER_MEASURE, EPSILON, SHORTEST_S, is_arrow, run_lengths
 
 VOLTAGE_BEATS = 8
 """Width of the window; both its ends count."""
@@ -29,15 +29,13 @@ def stepmania_radar(judged: Notes, seconds: float) -> tuple[dict[str, float], di
     counts rows in warps and fake segments there; here no axis does. Builds before 5.1 count hold heads twice in stream.
     """
     tick = np.round(judged.beats * ROWS_PER_BEAT).astype(np.int64)
-    of_arrows = tick[is_arrow(judged)]
-    first = starts(of_arrows)
-    rows, arrows = of_arrows[first], np.diff(np.append(first, len(of_arrows)))
+    rows, arrows = run_lengths(tick[is_arrow(judged)])
     holds = int((judged.kind == NoteKind.HOLD_HEAD).sum())
     arrows_until = np.append(0, np.cumsum(arrows))
     window_end = np.searchsorted(rows, rows + VOLTAGE_BEATS * ROWS_PER_BEAT, side="right")
     peak = int((arrows_until[window_end] - arrows_until[:-1]).max(initial=0))
-    heads = tick[judged.kind != NoteKind.TAIL]
-    fine_rows = int((heads[starts(heads)] % (ROWS_PER_BEAT // 2) != 0).sum())
+    all_rows, _ = run_lengths(tick[judged.kind != NoteKind.TAIL])
+    fine_rows = int((all_rows % (ROWS_PER_BEAT // 2) != 0).sum())
     last_beat = float(judged.beats.max(initial=0.0))
     values = dict.fromkeys(("stream", "voltage", "air", "freeze", "chaos"), 0.0)
     if seconds >= SHORTEST_S and len(rows):

@@ -20,8 +20,8 @@ def groovestats_hash(notes: str, bpms: str) -> str:
     """Return the hash of a chart with the text `notes` of its ``#NOTES`` and `bpms` of its ``#BPMS``."""
     for blank in _BLANKS:
         notes = notes.replace(blank, "")
-    measures = (filter(None, measure.split("\n")) for measure in _COMMA.split(notes))
-    lines = [line for measure in measures for line in (",", *_shortest([*measure]))][1:]
+    measures = [_shortest([*filter(None, measure.split("\n"))]) for measure in _COMMA.split(notes)]
+    lines = [line for measure in measures for line in (",", *measure)][1:]
     return hashlib.sha1(("\n".join(lines) + _rounded(bpms)).encode()).hexdigest()[:16]
 
 
