@@ -1,7 +1,7 @@
 """``python -m groove.report runs=DIR``: judge finished runs again from their files, and compare them.
 
 Rewrites ``verdict.json`` and ``training_curves.png`` in every run folder below `runs`, and writes ``comparison.csv``,
-``comparison.md``, ``comparison.png`` and ``plane.png`` into `out`.
+``comparison.md``, ``comparison.png``, ``plane.png`` and ``dial.png`` into `out`.
 A run that cannot be read is listed with its reason and does not stop the others. A run that has not reached its
 last epoch gets a figure and no ``verdict.json``, whose presence says that a run is finished.
 """
@@ -18,7 +18,7 @@ from groove.cli.entry import run_main
 from groove.config.schema import ReportConfig
 from groove.errors import RunError
 from groove.runs.folder import Run, find_runs, load_run
-from groove.runs.layout import COMPARISON_FIGURE, COMPARISON_MARKDOWN, CURVES_FILE, PLANE_FIGURE
+from groove.runs.layout import COMPARISON_FIGURE, COMPARISON_MARKDOWN, CURVES_FILE, DIAL_FIGURE, PLANE_FIGURE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,7 +103,7 @@ def show(console: Console, runs: Sequence[Run], out: Path) -> None:
         console.print(comparison_table(frame, console.width))
     write_figures(frame, out)
     path = write_comparison(frame, out)
-    beside = f"{COMPARISON_MARKDOWN}, {COMPARISON_FIGURE} and {PLANE_FIGURE} beside it"
+    beside = f"{COMPARISON_MARKDOWN}, {COMPARISON_FIGURE}, {PLANE_FIGURE} and {DIAL_FIGURE} beside it"
     console.print(f"comparison: {path} ({beside})", markup=False, soft_wrap=True)
 
 

@@ -10,6 +10,8 @@ SHARED_MODULES = ("audio_encoder", "chart_encoder", "fusion_module", "backbone",
 HEAD_OF = {"classification": "classifier_head", "contrastive": "projection_head"}
 """The head that each loss alone trains."""
 LOSSES = tuple(HEAD_OF)
+DRIFT = "drift"
+"""A third loss, which holds the pooled features where they were at epoch 0: the dial of plasticity."""
 HEADS = tuple(HEAD_OF.values())
 OPTIONAL_MODULES = ("radar_mlp",)
 """What a model may lack; naming it in `train_only` is then no mistake."""
@@ -19,9 +21,11 @@ FRESH_MODULES = ("projection_head",)
 
 
 def reached_by(loss: str, radar_in_projection: bool) -> set[str]:
-    """Return the modules that the gradient of `loss` reaches: what both losses share, and its own head.
+    """Return the modules that the gradient of `loss` reaches: what all losses share, and its own head if it has one.
 
     `radar_mlp` feeds the classifier, and the projection head only in the ablation `model.radar_in_projection`.
     """
+    if loss == DRIFT:
+        return set(SHARED_MODULES)
     radar_too = loss == "classification" or radar_in_projection
     return {*SHARED_MODULES, HEAD_OF[loss], *(OPTIONAL_MODULES if radar_too else ())}

@@ -141,7 +141,7 @@ class TripletsConfig(Settings):
     positive_percentile: Percentile = 15.0
     negative_percentile: Percentile = 85.0
     same_difficulty_only: bool = True
-    per_anchor: int = Field(4, ge=1, le=1000)
+    per_anchor: int = Field(16, ge=1, le=1000)
 
     def _mistakes(self) -> Iterator[str]:
         positive, negative = self.positive_percentile, self.negative_percentile
@@ -170,8 +170,8 @@ class DataConfig(Settings):
     split_seed: int = 0
     val_fraction: float = Field(0.2, gt=0, lt=1)
     fold: int = Field(0, ge=0)
-    batch_size: int = Field(128, ge=3)
-    passes_per_epoch: int = Field(1, ge=1, le=10_000)
+    batch_size: int = Field(64, ge=3)
+    min_steps: int = Field(12, ge=1, le=1_000_000)
     triplets: TripletsConfig = TripletsConfig()
     augment: AugmentConfig = AugmentConfig()
     generated: GeneratedConfig = GeneratedConfig()
@@ -222,7 +222,7 @@ class LossConfig(Settings):
     target: str = Field("groove.model.losses.AdaptiveTripletLoss", alias="_target_")
     triplet_margin: Weight = 2.0
     margin_scale: Weight | None = None
-    normalize: bool = False
+    radius: float | None = Field(None, gt=0, le=1e6)
     pooled_weight: Weight = 0.0
     temperature: float | None = Field(None, gt=0, le=1e6)
     bandwidth: float | None = Field(None, gt=0, le=1e6)
@@ -233,15 +233,16 @@ class LossConfig(Settings):
 class MiningConfig(Settings):
     """How negatives are chosen in embedding space among those that the radar allows."""
 
-    target: str = Field("groove.model.mining.RandomMiner", alias="_target_")
+    target: str = Field("groove.model.mining.HardMiner", alias="_target_")
 
 
 class OptimizerConfig(Settings):
     """AdamW and the learning-rate schedule of one fit."""
 
-    lr: Rate = 1e-4
+    lr: Rate = 1e-3
     weight_decay: float = Field(0.01, ge=0, le=100)
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine"] = "cosine"
+    ramp: float = Field(0.15, ge=0, le=1)
     label_smoothing: Share = 0.0
     class_weights: bool = False
 
@@ -254,6 +255,7 @@ class WeightsConfig(Settings):
 
     classification: Weight = 0.0
     contrastive: Weight = 0.0
+    drift: Weight = 0.0
 
 
 class PhaseConfig(Settings):
@@ -274,11 +276,11 @@ class PhaseConfig(Settings):
                 if not any(module.startswith(name) for module in MODULES):
                     yield f"{key} names '{name}': {did_you_mean(name, MODULES)}"
         if not (self.weights.classification or self.weights.contrastive):
-            yield "weights must have at least one above 0"
+            yield "weights must have classification or contrastive above 0"
 
 
 class ExperimentConfig(Settings):
-    """Phases and the verdict they are judged by; `warmup_epochs` and `classification_weight` are for phases to use."""
+    """Phases and the verdict they are judged by; `warmup_epochs` and the two weights are for phases to use."""
 
     name: str
     verdict: VerdictKind
@@ -286,6 +288,7 @@ class ExperimentConfig(Settings):
     epochs: Epochs = 20
     warmup_epochs: int = Field(0, ge=0)
     classification_weight: Weight | None = None
+    drift_weight: Weight = 0.0
     phases: list[PhaseConfig] = Field(min_length=1)
 
     def _mistakes(self) -> Iterator[str]:
@@ -294,10 +297,11 @@ class ExperimentConfig(Settings):
         if given.count(None) > 1 or (rest < 1 if None in given else rest):
             text = "null, in one phase only, means the remaining epochs, at least 1"
             yield f"phases: epochs {given} do not add up to experiment.epochs={self.epochs} ({text})"
-        weights = [phase.weights.classification for phase in self.phases]
+        weights = [phase.weights for phase in self.phases]
         named = (
             ("warmup_epochs", self.warmup_epochs, given),
-            ("classification_weight", self.classification_weight, weights),
+            ("classification_weight", self.classification_weight, [w.classification for w in weights]),
+            ("drift_weight", self.drift_weight, [w.drift for w in weights]),
         )
         for key, value, used in named:  # a value that no phase uses would change nothing, in silence
             if value and value not in used:

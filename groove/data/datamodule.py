@@ -110,7 +110,7 @@ class GrooveDataModule(L.LightningDataModule):
         """Return this epoch's batches (made anew each epoch: `reload_dataloaders_every_n_epochs=1`)."""
         trainer, data = self.trainer, self.data
         assert trainer is not None
-        order = (data.batch_size, self.seed, trainer.current_epoch, data.passes_per_epoch)
+        order = (data.batch_size, self.seed, trainer.current_epoch, data.min_steps)
         sampler = EpochSampler(len(self.train), *order, trainer.global_rank, trainer.world_size)
         return _loader(self.dataset(self.train, augment=True), sampler)
 

@@ -156,16 +156,17 @@ class ChartDataset(Dataset[ChartBatch]):
 
 @dataclass(frozen=True)
 class EpochSampler:
-    """Batches of one epoch: each chart once per pass, in an order that is a function of (seed, epoch).
+    """Batches of one epoch: as many passes as have `min_steps` batches, each chart once per pass.
 
-    Under DDP `batch_size` is that of one rank: a batch is shared by all ranks, and each loads its part of it.
+    A small library is passed several times, each in an order of its own, a function of seed, epoch and pass. Under DDP
+    `batch_size` is that of one rank: a batch is shared by all ranks, and each loads its part of it.
     """
 
     charts: int
     batch_size: int
     seed: int
     epoch: int
-    passes: int = 1
+    min_steps: int = 1
     rank: int = 0
     world_size: int = 1
 
@@ -173,12 +174,15 @@ class EpochSampler:
         wanted = round(self.charts / (self.batch_size * self.world_size))
         return max(1, min(wanted, self.charts // self.world_size))  # no rank without a chart
 
+    def _passes(self) -> int:
+        return -(-self.min_steps // self._batches_per_pass())
+
     def __len__(self) -> int:
-        return self.passes * self._batches_per_pass()
+        return self._batches_per_pass() * self._passes()
 
     def __iter__(self):
         """Yield one `BatchRequest` per batch; batches of a pass differ by at most one chart in size."""
-        for p in range(self.passes):
+        for p in range(self._passes()):
             order = np.random.default_rng((self.seed, self.epoch, p)).permutation(self.charts)
             for b, part in enumerate(np.array_split(order, self._batches_per_pass())):
                 yield BatchRequest(part.tolist(), (self.seed, self.epoch, p, b, 0), self.rank, self.world_size)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-OUTLIER_Z = 6.0
-"""Charts further than this from the median, in scaled units of any axis, are listed (never dropped)."""
+BOUND = 6.0
+"""Where scaled values end, on both sides: one chart with a chaos of 21,283 is else most of all distances."""
 _NORMAL_SPREAD = 2.563
 """Distance between the 10th and 90th percentile of a normal distribution of unit deviation."""
 
@@ -36,12 +36,15 @@ class RadarScaler:
         return cls(center, np.where(scale > 1e-9, scale, 1.0))
 
     def __call__(self, radar: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return `radar` (N, R) in scaled units."""
-        return (radar - self.center) / self.scale
+        """Return `radar` (N, R) in scaled units, bounded at `BOUND`."""
+        return np.clip(self._unbounded(radar), -BOUND, BOUND)
 
     def outliers(self, radar: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Return the indices of charts with an axis beyond `OUTLIER_Z`."""
-        return np.flatnonzero((np.abs(self(radar)) > OUTLIER_Z).any(axis=1))
+        """Return the indices of charts with an axis beyond `BOUND`."""
+        return np.flatnonzero((np.abs(self._unbounded(radar)) > BOUND).any(axis=1))
+
+    def _unbounded(self, radar: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (radar - self.center) / self.scale
 
     def state(self) -> dict[str, list[float]]:
         """Return plain lists, for a checkpoint."""

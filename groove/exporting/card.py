@@ -16,6 +16,7 @@ import pandas as pd
 
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import plain
+from groove.data.scaler import BOUND
 from groove.embedding.embedded import EMBEDDINGS_FILE, load
 from groove.embedding.trained import FORMAT, TrainedModel, read_card
 from groove.errors import RunError
@@ -71,7 +72,9 @@ def _inputs(trained: TrainedModel) -> dict[str, Any]:
         "audio": list(AUDIO_FEATURES),
         "audio_note": "not standardised (the model does that); zeros, and has_audio 0, where there is no audio",
         "lengths": "frames before the padding (int64); what comes after them changes nothing",
-        "radar": "scaled: (value - center) / scale" if trained.model.radar_mlp is not None else "not read",
+        "radar": f"scaled: (value - center) / scale, within {-BOUND:g} and {BOUND:g}"
+        if trained.model.radar_mlp is not None
+        else "not read",
         "max_frames": trained.model.max_frames,
         "features": trained.settings.features.model_dump(),
     }

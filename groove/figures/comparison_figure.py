@@ -1,4 +1,4 @@
-"""``comparison.png`` and ``plane.png``: several runs side by side, a point per run, mean and spread of each group."""
+"""``comparison.png``, ``plane.png``, ``dial.png``: runs side by side, a point per run, mean and spread of a group."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from groove.figures.style import GREY, new_figure, save, verbatim
 from groove.runs.comparison import Group, groups_of
-from groove.runs.layout import COMPARISON_FIGURE, PLANE_FIGURE
+from groove.runs.layout import COMPARISON_FIGURE, DIAL_FIGURE, PLANE_FIGURE
 from groove.runs.verdict.thresholds import HEALTHY_ABOVE, MOVING_ABOVE, RIGID_ABOVE
 
 if TYPE_CHECKING:
@@ -28,6 +28,13 @@ COMPARED: tuple[tuple[str, tuple[str, ...], dict[float, str]], ...] = (
     ("held-out triplet margin", ("margin_before", "margin_after"), {0.0: ""}),
     ("held-out retrieval gain", GAINS, {0.0: ""}),
 )
+DIAL: tuple[tuple[str, str, str | None], ...] = (
+    ("held-out retrieval gain, pooled", "gain_pooled_after", None),
+    ("held-out retrieval gain, projection", "gain_projection_after", None),
+    ("own head: accuracy less epoch 0, points", "accuracy_final", "accuracy_epoch0"),
+    ("linear probe: accuracy less epoch 0, points", "probe_final", "probe_epoch0"),
+)
+LEAST_DRIFT = 1e-3  # what did not move at all has a place on the logarithmic axis
 START: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 7, "fillstyle": "none"}
 END: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 9}
 RUN: dict[str, Any] = {"linestyle": "", "marker": ".", "markersize": 8}
@@ -35,10 +42,11 @@ MARKS = {"epoch 0, mean of the runs": START, "end, mean of the runs": END, "end,
 
 
 def write_figures(frame: pd.DataFrame, folder: Path) -> None:
-    """Draw a `comparison_frame` into ``comparison.png`` and ``plane.png`` of `folder`, atomically."""
+    """Draw a `comparison_frame` into the three files of `folder`, atomically."""
     groups = groups_of(frame)
     save(comparison_figure(groups), folder / COMPARISON_FIGURE)
     save(plane_figure(groups), folder / PLANE_FIGURE)
+    save(dial_figure(groups), folder / DIAL_FIGURE)
 
 
 def comparison_figure(groups: list[Group]) -> Figure:
@@ -89,6 +97,54 @@ def plane_figure(groups: list[Group]) -> Figure:
             right.plot([], [], color=GREY, label=text, **mark)
         right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
     return figure
+
+
+def dial_figure(groups: list[Group]) -> Figure:
+    """Return gains and lost accuracy against drift: a line per experiment through its groups, a small point per run.
+
+    Where the groups of an experiment differ in one setting, each point bears its value: how far that dial was turned.
+    """
+    figure = new_figure(
+        18.0, 6.5, "what plasticity buys and costs: drift from epoch 0 on x, mean of each group of runs"
+    )
+    experiments = dict.fromkeys(group.rows["experiment"].iloc[0] for group in groups)
+    for axes, (title, end, start) in zip(figure.subplots(1, len(DIAL)), DIAL, strict=True):
+        axes.set_title(title, fontsize=11)
+        axes.set_xscale("log")
+        for number, experiment in enumerate(experiments):
+            lines = [group for group in groups if group.rows["experiment"].iloc[0] == experiment]
+            ends = [_drifts(group.rows, end, start) for group in lines]
+            means = [(points.mean(), group) for points, group in zip(ends, lines, strict=True) if len(points)]
+            means.sort(key=lambda pair: pair[0]["drift"])
+            color = f"C{number % 10}"
+            for points in ends:
+                axes.plot(points["drift"], points["value"], color=color, alpha=0.6, **RUN)
+            axes.plot(
+                *_columns([mean for mean, _ in means]), "o-", color=color, markersize=7, label=verbatim(experiment)
+            )
+            for mean, group in means:
+                if len(group.settings) == 1 and len(lines) > 1:
+                    text = verbatim(group.settings[0].partition("=")[2])
+                    axes.annotate(text, tuple(mean), (4, 5), textcoords="offset points", fontsize=LABEL_POINTS)
+        top = axes.get_xaxis_transform()
+        for edge, name in ((RIGID_ABOVE, "rigid"), (MOVING_ABOVE, "moving"), (HEALTHY_ABOVE, "healthy")):
+            axes.axvline(1 - edge, color=GREY, linewidth=1, linestyle="--")
+            axes.text(1 - edge, 0.01, f"{name} ", transform=top, ha="right", va="bottom", fontsize=8, color=GREY)
+        axes.set_xlabel("drift: 1 - cosine of the pooled features with epoch 0")
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(loc="best", fontsize=8)
+    return figure
+
+
+def _drifts(rows: pd.DataFrame, end: str, start: str | None) -> pd.DataFrame:
+    """Return drift and value of each run: what stands in `end`, or the points by which it exceeds `start`."""
+    value = rows[end] if start is None else 100 * (rows[end] - rows[start])
+    drift = (1 - rows["pooled_cosine"]).clip(lower=LEAST_DRIFT)
+    return pd.DataFrame({"drift": drift, "value": value}).astype(float).dropna()
+
+
+def _columns(means: list[pd.Series]) -> tuple[list[float], list[float]]:
+    return [mean["drift"] for mean in means], [mean["value"] for mean in means]
 
 
 def _arrow(axes: Axes, rows: pd.DataFrame, layer: str, color: str, name: str) -> None:

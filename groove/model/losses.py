@@ -21,11 +21,19 @@ _NOWHERE = -1e4
 
 
 class ContrastiveTargets(NamedTuple):
-    """What a loss is told about a batch: triplets of its indices (M, 3), scaled radar (B, R), class label (B,)."""
+    """What a loss is told about a batch.
+
+    Attributes:
+        triplets: (M, 3) of its indices.
+        radar: (B, R) scaled radar.
+        label: (B,) class index.
+        unit: (R,) a scaled unit of each axis, as a share of the full axis (`FULL_AXIS`).
+    """
 
     triplets: Tensor
     radar: Tensor
     label: Tensor
+    unit: Tensor
 
 
 class ContrastiveOutput(NamedTuple):
@@ -51,13 +59,13 @@ class ContrastiveLoss:
     """What all losses share: normalisation, triplet measurements, and a term on the pooled features.
 
     Attributes:
-        normalize: whether to work on the unit sphere, where distances reach up to 2.
+        radius: of the sphere on which vectors are placed, whatever their length; distances then reach up to 2 radii.
         pooled_weight: weight of the same loss on the pooled features, beside 1 on the embedding; 0 in the source.
         uses_triplets: whether the objective depends on the triplets, so on the miner (of a loss of your own: assumed).
         uses_margin: whether it asks for a margin between a triplet's distances.
     """
 
-    normalize: bool = field(default=False, kw_only=True)
+    radius: float | None = field(default=None, kw_only=True)
     pooled_weight: float = field(default=0.0, kw_only=True)
     uses_triplets = True
     uses_margin = False
@@ -80,7 +88,7 @@ class ContrastiveLoss:
         return torch.zeros(len(targets.triplets), device=targets.radar.device)
 
     def _placed(self, embedding: Tensor) -> Tensor:
-        return functional.normalize(embedding, dim=1) if self.normalize else embedding
+        return embedding if self.radius is None else self.radius * functional.normalize(embedding, dim=1)
 
     @torch.no_grad()
     def _measured(self, embedding: Tensor, targets: ContrastiveTargets) -> list[Tensor]:
@@ -114,7 +122,8 @@ def _compared_pairs(label: Tensor) -> Tensor:
 class AdaptiveTripletLoss(ContrastiveLoss):
     """``max(0, d(a, p) - d(a, n) + margin)`` with ``margin = triplet_margin + margin_scale * ||radar_a - radar_n||``.
 
-    The mean is over all triplets, satisfied ones included. With ``margin_scale=0`` it is the plain triplet loss.
+    The radar distance of the margin is in full axes: stream 10 against 90 is .8. The mean is over all triplets,
+    satisfied ones included. With ``margin_scale=0`` it is the plain triplet loss.
     Source: the source document; the triplet loss is FaceNet's (Schroff et al., CVPR 2015).
     """
 
@@ -132,7 +141,7 @@ class AdaptiveTripletLoss(ContrastiveLoss):
     def margins(self, targets: ContrastiveTargets) -> Tensor:
         """Return the adaptive margin of each triplet (M,)."""
         anchor, negative = (targets.radar[targets.triplets[:, role]] for role in (0, 2))
-        return self.triplet_margin + self.margin_scale * (anchor - negative).norm(dim=1)
+        return self.triplet_margin + self.margin_scale * ((anchor - negative) * targets.unit).norm(dim=1)
 
 
 @dataclass
@@ -196,7 +205,7 @@ class YAwareInfoNCELoss(ContrastiveLoss):
 
     temperature: float = 0.1
     bandwidth: float = 1.0
-    normalize: bool = field(default=True, init=False)
+    radius: float | None = field(default=1.0, init=False)
     uses_triplets = False
 
     def objective(self, embedding: Tensor, targets: ContrastiveTargets) -> Tensor:
@@ -218,8 +227,8 @@ class RadarRegressionLoss(ContrastiveLoss):
     uses_triplets = False
 
     def objective(self, embedding: Tensor, targets: ContrastiveTargets) -> Tensor:
-        """Return the mean smooth L1 distance to the scaled radar, outliers clipped as at six units."""
-        return functional.smooth_l1_loss(embedding[:, : targets.radar.shape[1]], targets.radar.clamp(-6.0, 6.0))
+        """Return the mean smooth L1 distance to the scaled radar."""
+        return functional.smooth_l1_loss(embedding[:, : targets.radar.shape[1]], targets.radar)
 
 
 @dataclass

@@ -19,17 +19,19 @@ import pandas as pd
 from groove.io.files import write_bytes
 from groove.runs.folder import Run
 from groove.runs.layout import COMPARISON_FILE, COMPARISON_MARKDOWN, CURVES_FILE
-from groove.runs.metric_columns import ACCURACY, COSINE, JOINT_ACCURACY, MARGIN, POSITIVE, gain
+from groove.runs.metric_columns import ACCURACY, COSINE, JOINT_ACCURACY, KNN, MARGIN, POSITIVE, PROBE, gain
 from groove.runs.verdict.verdict import judge
 
 BASELINE = "baseline"
 CHANCE = ["seed", "split_seed", "fold"]  # entries of run.json that runs of one group may differ in
-PAIRED = ["accuracy_final", "gain_pooled_after", "gain_projection_after"]
+PAIRED = ["accuracy_final", "probe_final", "gain_pooled_after", "gain_projection_after"]
+FRESH = {"probe": PROBE, "knn": KNN}  # classifiers fitted on the pooled features of the held-out charts
 TREES = ["random_forest", "boosted_trees"]  # without a network, on the charts of the same run (run.json's references)
 JOINT = ["joint_accuracy_final", *(f"{name}_joint" for name in TREES)]  # by joint prediction per simfile
 WHEN = ("epoch0", "lowest", "final")
 NUMBERS = [
-    *(*(f"accuracy_{when}" for when in WHEN), *TREES, *JOINT),
+    *(*(f"accuracy_{when}" for when in WHEN), *(f"{name}_{when}" for name in FRESH for when in ("epoch0", "final"))),
+    *(*TREES, *JOINT),
     *("pooled_cosine", "margin_before", "margin_after", "positive_fraction"),
     *("gain_pooled_before", "gain_pooled_after", "gain_projection_before", "gain_projection_after"),
     "indicators_passed",
@@ -64,6 +66,8 @@ def _row(run: Run) -> dict[str, Any]:
         "accuracy_epoch0": run.at(ACCURACY, 0),
         "accuracy_lowest": pd.Series(run.column(ACCURACY)[1:]).min(),
         "accuracy_final": run.final(ACCURACY),
+        **{f"{name}_epoch0": run.at(column, 0) for name, column in FRESH.items()},
+        **{f"{name}_final": run.final(column) for name, column in FRESH.items()},
         **{name: info.references.get(name) for name in TREES},
         "joint_accuracy_final": run.final(JOINT_ACCURACY),
         **{f"{name}_joint": info.references_joint.get(name) for name in TREES},
@@ -175,19 +179,32 @@ def markdown(frame: pd.DataFrame) -> str:
     """Return the comparison as a Markdown table, one line per group of runs."""
     differences = baseline_differences(frame)
     plain = [*TREES, *JOINT, "pooled_cosine"]
-    names = ["experiment", "runs", "accuracy at epoch 0", "lowest", "final", *plain, "gain, pooled", "gain, projection"]
-    names += ["accuracy - baseline", "gain pooled - baseline"]
+    names = [
+        "experiment",
+        "runs",
+        "accuracy at epoch 0",
+        "lowest",
+        "final",
+        *FRESH,
+        *plain,
+        "gain, pooled",
+        "gain, projection",
+    ]
+    names += ["accuracy - baseline", "probe - baseline", "gain pooled - baseline", "gain projection - baseline"]
     lines = [[name.replace("_", " ") for name in names], ["---"] * len(names)]
     for group in groups_of(frame):
         rows, cells = group.rows, [group.label.replace("|", "\\|"), str(len(group.rows))]
-        cells += [mean_spread(rows[name]) for name in (*(f"accuracy_{when}" for when in WHEN), *plain)]
-        cells += [
-            " → ".join(mean_spread(rows[f"gain_{layer}_{when}"]) for when in ("before", "after"))
-            for layer in ("pooled", "projection")
-        ]
-        for values in (differences.loc[rows.index, name] for name in PAIRED[:2]):
+        cells += [mean_spread(rows[f"accuracy_{when}"]) for when in WHEN]
+        cells += [_from_to(rows, f"{name}_epoch0", f"{name}_final") for name in FRESH]
+        cells += [mean_spread(rows[name]) for name in plain]
+        cells += [_from_to(rows, f"gain_{layer}_before", f"gain_{layer}_after") for layer in ("pooled", "projection")]
+        for values in (differences.loc[rows.index, name] for name in PAIRED):
             pairs = int(values.count())
             partial = "" if pairs in (0, len(values)) else f" ({pairs} pair{'s' * (pairs > 1)})"
             cells.append(mean_spread(values, sign="+") + partial)
         lines.append(cells)
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _from_to(rows: pd.DataFrame, before: str, after: str) -> str:
+    return " → ".join(mean_spread(rows[name]) for name in (before, after))

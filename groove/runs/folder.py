@@ -113,6 +113,12 @@ class Run:
         """Return the settings of the command line that decide a result and do not stand in ``run.json``."""
         return settings_of(self.folder, self.info.processes)
 
+    @property
+    def blind_gain(self) -> float | None:
+        """Return the retrieval gain of the trained network without any input, if it was measured."""
+        found = (self.retrieval.get("blind") or {}).get("gain")
+        return None if found is None else float(found)
+
     def phase_at(self, epoch: int) -> RecordedPhase | None:
         """Return the phase of `epoch`; none trains at epoch 0."""
         return next((phase for phase in self.info.phases if epoch in phase.epochs), None)

@@ -26,7 +26,7 @@ BEFORE_NONFINITE = "before_nonfinite.ckpt"  # the weights before the step whose 
 
 # What groove.report writes of several runs, and groove.export of a model
 COMPARISON_FILE, COMPARISON_MARKDOWN = "comparison.csv", "comparison.md"
-COMPARISON_FIGURE, PLANE_FIGURE = "comparison.png", "plane.png"
+COMPARISON_FIGURE, PLANE_FIGURE, DIAL_FIGURE = "comparison.png", "plane.png", "dial.png"
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
 
 

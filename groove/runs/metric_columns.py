@@ -6,12 +6,13 @@ steps (epoch 0: on the fixed gradient batch). Epoch 0 is before the first step.
 
 from __future__ import annotations
 
-from groove.config.modules import LOSSES
+from groove.config.modules import DRIFT, LOSSES
 
 EPOCH, PHASE = "epoch", "phase"
 
 TRAIN_LOSS = "train/loss"
 TRAIN_CLASSIFICATION_LOSS, TRAIN_CONTRASTIVE_LOSS = (f"train/{loss}_loss" for loss in LOSSES)
+TRAIN_DRIFT_LOSS = f"train/{DRIFT}_loss"
 TRAIN_ACCURACY = "train/accuracy"
 TRAIN_ACTIVE_FRACTION = "train/active_fraction"
 TRAIN_MARGIN = "train/margin"

@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional
 
+from groove.config.modules import DRIFT
 from groove.data.dataset import ChartBatch
 from groove.model.fusion import LateFusionClassifier
 from groove.runs import metric_columns as columns
@@ -53,6 +54,7 @@ def objective_gradients(module: GrooveModule, batch: ChartBatch) -> dict[str, fl
         named = [(n, p) for n, p in module.model.named_parameters() if p.requires_grad]
         parameters = [p for _, p in named]
         losses = {"classification": classification, "contrastive": contrastive.loss}
+        losses |= {DRIFT: module.drift_loss(output.pooled, batch)} if module.loss_weights.get(DRIFT) else {}
         gradients = {name: _gradients(loss, parameters) for name, loss in losses.items()}
     row: dict[str, float] = {}
     for module_name in dict.fromkeys(name.split(".")[0] for name, _ in named):
@@ -60,10 +62,10 @@ def objective_gradients(module: GrooveModule, batch: ChartBatch) -> dict[str, fl
         flat = {loss: torch.cat([g[i].flatten() for i in chosen]) for loss, g in gradients.items()}
         norms = {loss: float(vector.norm()) for loss, vector in flat.items()}
         row |= {columns.objective_gradient(loss, module_name): norm for loss, norm in norms.items() if norm > 0}
-        if all(norm > 0 for norm in norms.values()):
+        if norms["classification"] > 0 and norms["contrastive"] > 0:
             cosine = functional.cosine_similarity(flat["classification"], flat["contrastive"], dim=0)
             row[columns.gradient_cosine(module_name)] = float(cosine)
-        total = sum(weight * flat[loss] for loss, weight in module.loss_weights.items())
+        total = sum(weight * flat[loss] for loss, weight in module.loss_weights.items() if weight)
         row[columns.gradient(module_name)] = float(torch.as_tensor(total).norm())
     return row
 

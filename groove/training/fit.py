@@ -119,7 +119,7 @@ class Fit:
         self.phases = resolve_phases(cfg.experiment, model)
         weights = class_weights(data) if cfg.optimizer.class_weights else None
         self.module = GrooveModule(model, cfg, data.classes, data.scaler.state(), weights)
-        scheduler = PhaseScheduler(self.phases, cfg.optimizer.schedule)
+        scheduler = PhaseScheduler(self.phases, cfg.optimizer)
         self.monitor = DiagnosticsMonitor(folder, data, scheduler, cfg.diagnostics.gradient_charts)
         self.guard = FiniteGuard(folder / CHECKPOINTS, lambda: self.monitor.step_norms[-1])
         self.module.hparams["data"] = data_identity(data)

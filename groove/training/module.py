@@ -18,9 +18,12 @@ import lightning as L
 import torch
 from hydra.utils import get_class, instantiate
 from torch import Tensor, distributed, nn
+from torch.nn import functional
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
+from groove.charts.radar.groove_radar import FULL_AXIS
+from groove.config.modules import DRIFT
 from groove.config.schema import LossConfig, TrainConfig, plain
 from groove.data.dataset import ChartBatch
 from groove.errors import ConfigError, GrooveError, one_line
@@ -29,7 +32,7 @@ from groove.model.losses import ContrastiveLoss, ContrastiveOutput, ContrastiveT
 from groove.runs import metric_columns as columns
 from groove.training.finite import nonfinite
 
-PER_CHART = (columns.TRAIN_LOSS, columns.TRAIN_CLASSIFICATION_LOSS, columns.TRAIN_NORM)
+PER_CHART = (columns.TRAIN_LOSS, columns.TRAIN_CLASSIFICATION_LOSS, columns.TRAIN_DRIFT_LOSS, columns.TRAIN_NORM)
 PER_TRIPLET = (columns.TRAIN_CONTRASTIVE_LOSS, columns.TRAIN_ACTIVE_FRACTION, columns.TRAIN_MARGIN)
 """Numbers of a batch whose mean over an epoch weighs a batch by its charts, and by its triplets."""
 
@@ -65,6 +68,7 @@ class GrooveModule(L.LightningModule):
 
     Attributes:
         loss_weights: weight of each loss, set by `PhaseScheduler` at every epoch start.
+        pooled_at_0: pooled features (N, D) of the training charts at epoch 0, where a phase weighs their drift.
         train_means: the numbers of the epoch's training batches, by column.
     """
 
@@ -83,6 +87,9 @@ class GrooveModule(L.LightningModule):
         self.base_lr, self.smoothing = cfg.optimizer.lr, cfg.optimizer.label_smoothing
         self.loss_weights: dict[str, float] = {}
         self.register_buffer("class_weights", class_weights, persistent=False)
+        unit = torch.tensor(scaler["scale"], dtype=torch.float32) / FULL_AXIS[cfg.data.radar]
+        self.register_buffer("radar_unit", unit, persistent=False)
+        self.register_buffer("pooled_at_0", None, persistent=False)
         names = (*PER_CHART, *PER_TRIPLET)
         # not "disable", which drops the weights too (torchmetrics 1.x); NaN itself stops the run elsewhere
         self.train_means = nn.ModuleDict({name: MeanMetric(nan_strategy="ignore") for name in names})
@@ -110,7 +117,7 @@ class GrooveModule(L.LightningModule):
     def objectives(self, output: ModelOutput, batch: ChartBatch, triplets: Tensor) -> tuple[Tensor, ContrastiveOutput]:
         """Return the classification loss and the contrastive loss of one encoded batch, unweighted."""
         weights: Any = self.class_weights
-        targets = ContrastiveTargets(triplets, batch.radar, batch.label)
+        targets = self.targets(triplets, batch.radar, batch.label)
         with full_precision(output.pooled):
             classification = self.model.classifier_head.loss(output.logits, batch.label, weights, self.smoothing)
             contrastive = self.contrastive_loss(output.embedding, targets)
@@ -119,20 +126,36 @@ class GrooveModule(L.LightningModule):
                 contrastive = contrastive._replace(loss=contrastive.loss + weight * pooled)
         return classification, contrastive
 
-    def weighted(self, classification: Tensor, contrastive: Tensor) -> Tensor:
+    def targets(self, triplets: Tensor, radar: Tensor, label: Tensor) -> ContrastiveTargets:
+        """Return what the contrastive loss is told of charts with these triplets (M, 3), scaled radars and classes."""
+        unit: Any = self.radar_unit
+        return ContrastiveTargets(triplets, radar, label, unit.to(radar.device))
+
+    def drift_loss(self, pooled: Tensor, batch: ChartBatch) -> Tensor:
+        """Return 1 - the mean cosine of `pooled` (B, D) with the same charts' at epoch 0; 0 before the first step."""
+        reference: Any = self.pooled_at_0
+        if reference is None:
+            return pooled.sum() * 0.0
+        with full_precision(pooled):
+            return 1.0 - functional.cosine_similarity(pooled.float(), reference[batch.index], dim=1).mean()
+
+    def weighted(self, classification: Tensor, contrastive: Tensor, drift: Tensor) -> Tensor:
         """Return the weighted sum; a loss of weight 0 contributes no gradient at all."""
-        terms = {"classification": classification, "contrastive": contrastive}
+        terms = {"classification": classification, "contrastive": contrastive, DRIFT: drift}
         active = [weight * terms[name] for name, weight in self.loss_weights.items() if weight > 0]
         return torch.stack(active).sum()
 
     def numbers(self, output: ModelOutput, batch: ChartBatch, triplets: Tensor) -> dict[str, Tensor]:
         """Return the `PER_CHART` numbers of one encoded batch, and the `PER_TRIPLET` ones where it has triplets."""
         classification, contrastive = self.objectives(output, batch, triplets)
+        drift = self.drift_loss(output.pooled, batch)
         row = {
-            columns.TRAIN_LOSS: self.weighted(classification, contrastive.loss),
+            columns.TRAIN_LOSS: self.weighted(classification, contrastive.loss, drift),
             columns.TRAIN_CLASSIFICATION_LOSS: classification,
             columns.TRAIN_NORM: output.embedding.detach().norm(dim=1).mean(),
         }
+        if self.pooled_at_0 is not None:
+            row[columns.TRAIN_DRIFT_LOSS] = drift
         if len(batch.triplets):
             row |= {
                 columns.TRAIN_CONTRASTIVE_LOSS: contrastive.loss,

@@ -7,6 +7,7 @@ ones and writes the same rows.
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from pathlib import Path
@@ -20,11 +21,12 @@ from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 from torch import Tensor
 
+from groove.config.modules import DRIFT
 from groove.data.datamodule import GrooveDataModule
 from groove.data.dataset import BatchRequest, ChartBatch
+from groove.embedding.encode import encode
 from groove.io.files import write_csv
 from groove.model.fusion import ModelOutput
-from groove.model.losses import ContrastiveTargets
 from groove.retrieval.metrics import retrieval_gain
 from groove.runs import metric_columns as columns
 from groove.runs.layout import METRICS_FILE
@@ -138,7 +140,7 @@ class DiagnosticsMonitor(L.Callback):
         triplets, labels = torch.from_numpy(self.data.val_triplets), self.data.val.labels
         if len(triplets) == 0:
             return row
-        targets = ContrastiveTargets(triplets, torch.from_numpy(labels.radar).float(), torch.from_numpy(labels.label))
+        targets = module.targets(triplets, torch.from_numpy(labels.radar).float(), torch.from_numpy(labels.label))
         result = module.contrastive_loss(embedding, targets)
         return row | {
             columns.CONTRASTIVE_LOSS: float(result.loss),
@@ -161,9 +163,14 @@ class DiagnosticsMonitor(L.Callback):
             columns.TRAIN_ACCURACY: float(right.float().mean())
         }
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock."""
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Start the clock; where a phase weighs the drift, encode the training charts with the weights of epoch 0."""
         self._start = (time.monotonic(), len(self.rows))
+        if any(phase.weights.get(DRIFT) for phase in self.scheduler.phases):
+            at_0 = copy.deepcopy(pl_module.model)
+            at_0.load_state_dict(self.initial, strict=False)  # the parameters; buffers do not change
+            pooled = encode(at_0, self.data.train, self.data.store)["pooled"]
+            pl_module.pooled_at_0 = torch.from_numpy(pooled).to(pl_module.device)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Join what the steps and the held-out charts gave into one row."""

@@ -15,8 +15,8 @@ from typing import Any
 
 import lightning as L
 
-from groove.config.modules import OPTIONAL_MODULES, reached_by
-from groove.config.schema import ExperimentConfig
+from groove.config.modules import LOSSES, OPTIONAL_MODULES, reached_by
+from groove.config.schema import ExperimentConfig, OptimizerConfig
 from groove.errors import ConfigError
 from groove.model.fusion import LateFusionClassifier
 from groove.runs.folder import RecordedPhase
@@ -24,8 +24,6 @@ from groove.runs.folder import RecordedPhase
 log = logging.getLogger(__name__)
 
 _TITLES = {"finetune": "Fine-tune"}
-_LR_WARMUP = 0.05
-"""Share of a cosine schedule during which the learning rate rises to its peak."""
 
 
 def resolve_phases(experiment: ExperimentConfig, model: LateFusionClassifier) -> list[RecordedPhase]:
@@ -43,7 +41,7 @@ def resolve_phases(experiment: ExperimentConfig, model: LateFusionClassifier) ->
             present = [name for name in phase.train_only if name not in OPTIONAL_MODULES or name in model.module_names]
             trained = model.matching(present, f"{where}: train_only")
             frozen = [module for module in model.module_names if module not in trained]
-        weights = phase.weights.model_dump()
+        weights = {loss: weight for loss, weight in phase.weights.model_dump().items() if weight or loss in LOSSES}
         trained = [module for module in model.module_names if module not in frozen]
         reached = [reached_by(loss, model.radar_in_projection) for loss, weight in weights.items() if weight]
         if not trained:
@@ -70,19 +68,19 @@ def phase_at(phases: Sequence[RecordedPhase], epoch: int) -> RecordedPhase:
     return next((phase for phase in phases if epoch <= phase.last_epoch), phases[-1])
 
 
-def lr_schedule(schedule: str, progress: float) -> float:
+def lr_schedule(optimizer: OptimizerConfig, progress: float) -> float:
     """Return the factor on the learning rate at `progress` (0 to 1) of the fit, ``constant`` or ``cosine``."""
-    if schedule == "constant":
+    if optimizer.schedule == "constant":
         return 1.0
-    rise = min(1.0, (progress + 1e-3) / _LR_WARMUP)
+    rise = min(1.0, (progress + 1e-3) / optimizer.ramp) if optimizer.ramp else 1.0
     return rise * 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
 
 
 class PhaseScheduler(L.Callback):
     """Applies the phase of the current epoch; a pure function of the epoch, without state."""
 
-    def __init__(self, phases: Sequence[RecordedPhase], schedule: str = "constant") -> None:
-        self.phases, self.schedule = list(phases), schedule
+    def __init__(self, phases: Sequence[RecordedPhase], optimizer: OptimizerConfig) -> None:
+        self.phases, self.optimizer = list(phases), optimizer
 
     def apply(self, module: Any, epoch: int) -> RecordedPhase:
         """Freeze and weigh as the phase of the 1-based `epoch` says; return it."""
@@ -107,7 +105,7 @@ class PhaseScheduler(L.Callback):
         """Set each parameter group's learning rate: base x schedule x the phase's factor of its module."""
         phase = phase_at(self.phases, trainer.current_epoch + 1)
         done = trainer.current_epoch + batch_idx / max(1, trainer.num_training_batches)
-        factor = lr_schedule(self.schedule, done / self.phases[-1].last_epoch)
+        factor = lr_schedule(self.optimizer, done / self.phases[-1].last_epoch)
         for group in trainer.optimizers[0].param_groups:
             group["lr"] = pl_module.base_lr * factor * phase.lr_factor.get(group["name"], 1.0)
 

@@ -16,6 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from groove.config.schema import NO_EFFECT, TrainConfig, checked, flat, plain
 from groove.data.datamodule import GrooveDataModule
+from groove.data.scaler import BOUND
 from groove.errors import GrooveError
 from groove.features.preparation import prepared
 from groove.io.processes import alone
@@ -107,7 +108,7 @@ def load_data(cfg: TrainConfig) -> GrooveDataModule:
     outliers = data.scaler.outliers(data.train.radar)
     if len(outliers):
         named = ", ".join(data.train.chart_id[i] for i in outliers[:5]) + (", ..." if len(outliers) > 5 else "")
-        log.info(f"{len(outliers)} training charts have an extreme radar (kept): {named}")
+        log.info(f"{len(outliers)} training charts have an extreme radar (kept, bounded at {BOUND:g} units): {named}")
     return data
 
 
@@ -142,7 +143,7 @@ def pretraining_config(cfg: TrainConfig) -> TrainConfig:
     own = cfg.pretrain.model_dump(exclude={"root"})
     overrides = ["experiment=pretrain", *(f"pretrain.{key}={value}" for key, value in own.items())]
     base = checked(compose(config_name="train", overrides=overrides), TrainConfig)
-    batches = {"batch_size": base.data.batch_size, "passes_per_epoch": base.data.passes_per_epoch}
+    batches = {name: getattr(base.data, name) for name in ("batch_size", "min_steps")}
     return cfg.changed(
         data=cfg.data.changed(triplets=base.data.triplets, **batches),
         model=cfg.model.changed(projection_dim=base.model.projection_dim),  # a fine-tuning's is new

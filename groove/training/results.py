@@ -22,6 +22,7 @@ from groove.features.catalogue import content_fingerprint
 from groove.figures.training_curves import training_curves, write_figure
 from groove.io.files import write_json
 from groove.model.fusion import LateFusionClassifier
+from groove.retrieval.blind import DRAWS, blind_gain
 from groove.retrieval.metrics import retrieval_metrics
 from groove.runs import metric_columns as columns
 from groove.runs.folder import Run, load_run
@@ -62,13 +63,11 @@ def report(fit: Fit, untrained: LateFusionClassifier) -> None:
 def _write_retrieval(fit: Fit, held_out: Vectors, untrained: LateFusionClassifier) -> None:
     """Write ``retrieval.json``: held-out retrieval within a difficulty and across; what is undefined is null."""
     val, store = fit.data.val, fit.data.store
-    blind = encode(fit.module.model, val, store, blinded)["projection"]
-    noise = 1e-5 * np.random.default_rng(0).standard_normal(blind.shape)  # equal ones have random neighbours
+    blind = blind_gain(encode(fit.module.model, val, store, blinded)["projection"].astype(float), val.labels)
     spaces = {name: x.astype(float) for name, x in held_out.items()}
     spaces |= {f"epoch0_{name}": fit.monitor.reference[name].double().numpy() for name in held_out}
     spaces |= {
         "untrained_pooled": encode(untrained, val, store)["pooled"].astype(float),
-        "blind_projection": blind + noise,
         "raw_features": raw_features(val, store),
         "radar": val.labels.radar,
     }
@@ -76,6 +75,7 @@ def _write_retrieval(fit: Fit, held_out: Vectors, untrained: LateFusionClassifie
         "split": "val",
         "charts": len(val),
         "within_difficulty": {name: retrieval_metrics(x, val.labels) for name, x in spaces.items()},
+        "blind": {"gain": blind.value, "gain_low": blind.low, "gain_high": blind.high, "draws": DRAWS},
         "across_difficulties": {name: retrieval_metrics(x, val.labels, within=False) for name, x in spaces.items()},
     }
     write_json(fit.folder / RETRIEVAL_FILE, json.loads(json.dumps(content), parse_constant=lambda nan: None))

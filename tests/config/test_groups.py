@@ -18,6 +18,7 @@ RECIPE_OPTIMIZER = {
     "optimizer.lr": 2e-3,
     "optimizer.weight_decay": 0.1,
     "optimizer.schedule": "cosine",
+    "optimizer.ramp": 0.05,
     "optimizer.label_smoothing": 0.05,
 }
 RANK_N_CONTRAST = {
@@ -35,21 +36,20 @@ PRETRAIN_OPTIMIZER = {
     "optimizer.lr": 1e-3,
     "optimizer.weight_decay": 0.1,
     "optimizer.schedule": "cosine",
+    "optimizer.ramp": 0.05,
     "optimizer.label_smoothing": 0.05,
 }
 DIFFERS: dict[str, dict[str, Any]] = {
-    "a": {},
-    "b": {},
-    "lpft": {},
+    **{name: {} for name in ("a", "b", "lpft")},
     "baseline": OLD,
-    "rigid": {**OLD, "model.radar_mlp": True, "model.radar_in_projection": True},
-    "c": {**RANK_N_CONTRAST, **RECIPE_OPTIMIZER, "data.batch_size": 64},
-    "scratch": {**RANK_N_CONTRAST, **RECIPE_OPTIMIZER, "data.batch_size": 64},
-    "classification": {**RECIPE_OPTIMIZER, "data.batch_size": 64},
+    **{name: OLD for name in ("rigid_frozen", "rigid_rate", "rigid_weight")},
+    "rigid_leak": {**OLD, "model.radar_mlp": True, "model.radar_in_projection": True, "loss.pooled_weight": 0.0},
+    "c": {**RANK_N_CONTRAST, **RECIPE_OPTIMIZER},
+    "scratch": {**RANK_N_CONTRAST, **RECIPE_OPTIMIZER},
+    "classification": RECIPE_OPTIMIZER,
     "regression": {
         "loss._target_": "groove.model.losses.RadarRegressionLoss",
         **RECIPE_OPTIMIZER,
-        "data.batch_size": 64,
         "model.projection_dim": 5,
     },
     "pretrain": {**PRETRAIN_OPTIMIZER, "data.batch_size": 32},

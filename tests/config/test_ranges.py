@@ -141,7 +141,7 @@ def test_the_words_are_those_of_the_code():
         (["features.audio.n_mels=1024", "features.audio.n_fft=1024"], "n_mels must be <= 512 (half"),
         (["experiment=regression", "model.projection_dim=4"], "model.projection_dim must be >= 5"),
         (["experiment.warmup_epochs=20"], "do not add up to experiment.epochs=20"),
-        (["experiment.phases.0.weights={classification: 0, contrastive: 0}"], "weights must have at least one above 0"),
+        (["experiment.phases.0.weights={classification: 0, contrastive: 0}"], "classification or contrastive above 0"),
         (["data.classes.Hard=[Hrad]"], "or 'Edit', got 'Hrad'; did you mean 'Hard'?"),
         (["data.classes.Hard=[Hard,Easy]"], "data.classes must name each slot once, got 'Easy' twice"),
         (["features.audio.sample_rate=192000", "features.audio.n_fft=512"], "features.audio.n_fft must be >= 960"),
@@ -200,7 +200,13 @@ def test_what_needs_torch_is_checked_before_any_song_is_read_too(overrides, mess
 
 
 LOWEST = (
-    *("data.batch_size=3", "data.triplets.per_anchor=1", "data.passes_per_epoch=1", "data.split_seed=-1", "seed=0"),
+    *(
+        "data.batch_size=3",
+        "data.triplets.per_anchor=1",
+        "data.min_steps=1",
+        "data.split_seed=-1",
+        "seed=0",
+    ),
     *("model.audio_dim=1", "model.chart_dim=1", "model.fusion_dim=1", "model.backbone_blocks=1", "model.dropout=0"),
     *("model.projection_dim=1", "model.classifier_hidden=1", "model.max_frames=1", "loss.triplet_margin=0"),
     *("++loss.margin_scale=0", "++loss.pooled_weight=0", "optimizer.weight_decay=0", "optimizer.label_smoothing=0"),

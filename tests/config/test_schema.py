@@ -66,12 +66,17 @@ def test_prepare_composes_and_passes_the_schema():
     assert checked(composed(config_name="prepare"), PrepareConfig).features.frames_per_beat == 4
 
 
-def test_what_both_experiments_share_is_the_seeds():
-    """The source document's batch of 128 gives too few steps on a small library: docs/design.md."""
-    for name in ("a", "b"):
+def test_what_both_experiments_share():
+    """The source's numbers and the free choices, the same for the baseline beside them but for the drift's weight."""
+    for name, drift_weight in (("a", 1.5), ("b", 2.0), ("baseline", 0.75)):
         cfg = train_config(f"experiment={name}")
-        assert (cfg.optimizer.lr, cfg.optimizer.weight_decay) == (1e-4, 0.01)
-        assert (cfg.trainer.gradient_clip_val, cfg.data.batch_size, cfg.experiment.epochs) == (1.0, 128, 20)
+        assert (cfg.optimizer.lr, cfg.optimizer.weight_decay, cfg.optimizer.schedule) == (1e-3, 0.01, "cosine")
+        assert (cfg.trainer.gradient_clip_val, cfg.experiment.epochs, cfg.experiment.drift_weight) == (
+            1.0,
+            20,
+            drift_weight,
+        )
+        assert (cfg.data.batch_size, cfg.data.min_steps, cfg.loss.radius, cfg.loss.pooled_weight) == (64, 12, 8.0, 1.0)
 
 
 def test_the_defaults_of_the_schema_are_those_of_the_files():
@@ -91,13 +96,17 @@ def test_the_defaults_of_the_schema_are_those_of_the_files():
         assert len(compared) > 1 and not [line for line in compared if line]
 
 
+OF_A = ("experiment.", "loss.margin_scale", "loss.radius", "loss.pooled_weight")
+"""Settings of the default experiment and of its loss, which others do not have."""
+
+
 def differences(schema: type[Settings], found: dict[str, Any], prefix: str = "") -> Iterator[str]:
     """Yield for each default of `schema` how `found` differs from it, "" where it does not."""
     for name, field in schema.model_fields.items():
         key, kind = prefix + (field.alias or name), field.annotation
         if isinstance(kind, type) and issubclass(kind, Settings):
             yield from differences(kind, found, f"{key}.")
-        elif key in found and not field.is_required() and not key.startswith(("experiment.", "loss.margin_scale")):
+        elif key in found and not field.is_required() and not key.startswith(OF_A):
             default = field.get_default(call_default_factory=True, validated_data={})
             yield "" if found[key] == default else f"{key}: {found[key]} in the files, {default} in the schema"
 

@@ -102,14 +102,14 @@ def flat(sampler: EpochSampler) -> list[int]:
 
 
 @pytest.mark.parametrize(("charts", "size"), [(1, 8), (7, 8), (50, 8), (64, 8), (51, 50), (3, 1)])
-@pytest.mark.parametrize("passes", [1, 3])
-def test_an_epoch_visits_each_chart_once_per_pass(charts, size, passes):
-    sampler = EpochSampler(charts, size, 0, 0, passes)
-    batches = list(sampler)
-    assert len(batches) == len(sampler) and len(batches) % passes == 0
-    per_pass = len(batches) // passes
-    for p in range(passes):
-        part = batches[p * per_pass : (p + 1) * per_pass]
+@pytest.mark.parametrize("min_steps", [1, 10, 11])
+def test_an_epoch_is_whole_passes_of_at_least_so_many_steps(charts, size, min_steps):
+    batches = list(EpochSampler(charts, size, 0, 0, min_steps))
+    per_pass = len(EpochSampler(charts, size, 0, 0))
+    assert len(batches) == len(EpochSampler(charts, size, 0, 0, min_steps))
+    assert len(batches) % per_pass == 0 and min_steps <= len(batches) < min_steps + per_pass
+    for start in range(0, len(batches), per_pass):
+        part = batches[start : start + per_pass]
         assert sorted(i for request in part for i in request.indices) == list(range(charts))
         sizes = [len(request.indices) for request in part]
         assert max(sizes) - min(sizes) <= 1 and max(sizes) <= 1.5 * size
@@ -119,16 +119,16 @@ def test_an_epoch_visits_each_chart_once_per_pass(charts, size, passes):
 def test_the_order_is_a_function_of_seed_epoch_and_pass():
     assert flat(EpochSampler(40, 8, 1, 2)) == flat(EpochSampler(40, 8, 1, 2))
     orders = [flat(EpochSampler(40, 8, *key)) for key in ((1, 2), (1, 3), (2, 2))]
-    two = flat(EpochSampler(40, 8, 1, 2, passes=2))
-    assert two[:40] == orders[0]
+    two = flat(EpochSampler(40, 8, 1, 2, min_steps=10))
+    assert two[:40] == orders[0] and len(two) == 80
     assert len({tuple(order) for order in [*orders, two[40:]]}) == 4
 
 
 @pytest.mark.parametrize("world_size", [2, 3, 4])
 @pytest.mark.parametrize("charts", [24, 25, 47])
 def test_ranks_share_the_batches_that_one_process_has_with_as_many_charts(charts, world_size):
-    ranks = [EpochSampler(charts, 4, 0, 5, 2, rank, world_size) for rank in range(world_size)]
-    single = [(request.indices, request.seed) for request in EpochSampler(charts, 4 * world_size, 0, 5, 2)]
+    ranks = [EpochSampler(charts, 4, 0, 5, 7, rank, world_size) for rank in range(world_size)]
+    single = [(request.indices, request.seed) for request in EpochSampler(charts, 4 * world_size, 0, 5, 7)]
     for rank, sampler in enumerate(ranks):
         assert [(request.indices, request.seed) for request in sampler] == single and len(sampler) == len(single)
         assert {request[2:] for request in sampler} == {(rank, world_size)}

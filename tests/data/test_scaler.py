@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groove.data.scaler import OUTLIER_Z, RadarScaler, radar_distances
+from groove.data.scaler import BOUND, RadarScaler, radar_distances
 
 
 def test_center_is_the_median_and_scale_the_10_to_90_range_of_a_normal_distribution():
@@ -44,10 +44,22 @@ def test_outliers_are_listed_by_index_on_either_side_and_any_axis():
     radar = np.random.default_rng(1).normal(size=(500, 5))
     scaler = RadarScaler.fit(radar)
     assert len(scaler.outliers(radar)) == 0
-    radar[17, 2] = scaler.center[2] + scaler.scale[2] * (OUTLIER_Z + 0.01)
-    radar[40, 0] = scaler.center[0] - scaler.scale[0] * (OUTLIER_Z + 0.01)
-    radar[41, 0] = scaler.center[0] - scaler.scale[0] * (OUTLIER_Z - 0.01)
+    radar[17, 2] = scaler.center[2] + scaler.scale[2] * (BOUND + 0.01)
+    radar[40, 0] = scaler.center[0] - scaler.scale[0] * (BOUND + 0.01)
+    radar[41, 0] = scaler.center[0] - scaler.scale[0] * (BOUND - 0.01)
     assert scaler.outliers(radar).tolist() == [17, 40]
+    assert scaler(radar).max() == BOUND and scaler(radar).min() == -BOUND
+
+
+def test_one_extreme_chart_is_not_most_of_all_distances():
+    radar = np.random.default_rng(1).normal(50, 20, size=(200, 5))
+    radar[0, 4] = 21283.0
+    scaler = RadarScaler.fit(radar)
+    share = []
+    for scaled in (scaler(radar), (radar - scaler.center) / scaler.scale):
+        squared = radar_distances(scaled, scaled) ** 2
+        share.append(2 * squared[0].sum() / squared.sum())
+    assert share[0] < 0.1 and share[1] > 0.99
 
 
 def test_state_is_plain_lists_from_which_the_scaler_comes_back():

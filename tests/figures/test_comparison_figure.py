@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from groove.figures.comparison_figure import comparison_figure, plane_figure, write_figures
+from groove.figures.comparison_figure import comparison_figure, dial_figure, plane_figure, write_figures
 from groove.runs.comparison import NUMBERS, Group, comparison_frame
 from groove.runs.folder import load_run
 from tests.runs.builders import good_a, good_b
@@ -77,7 +77,23 @@ def test_a_line_of_points_per_group_in_every_panel_and_a_bar_for_several():
     )
 
 
-def test_both_files_are_written(tmp_path: Path):
+def test_the_dial_has_a_line_per_experiment_in_order_of_drift_and_the_values_of_its_setting():
+    turned = [
+        group(f"a\n experiment.drift_weight={weight}", ROW | {"experiment": "a", "pooled_cosine": cosine})
+        for weight, cosine in ((1, 0.9), (10, 0.97), (0, 0.5))
+    ]
+    alone = group("b", ROW | {"experiment": "b", "pooled_cosine": 1.0}, ROW | {"experiment": "b"})
+    figure = dial_figure([*turned, alone])
+    gains, lost = figure.axes[0], figure.axes[2]
+    line, other = (next(one for one in gains.get_lines() if one.get_label() == name) for name in ("a", "b"))
+    assert line.get_xdata() == pytest.approx([0.03, 0.1, 0.5]) and line.get_ydata() == pytest.approx([0.9] * 3)
+    assert [text.get_text() for text in gains.texts][:3] == ["10", "1", "0"]
+    assert other.get_xdata() == pytest.approx([1e-3]), "the run without a cosine has no point"
+    (own,) = [one for one in lost.get_lines() if one.get_label() == "a"]
+    assert own.get_ydata() == pytest.approx([-31.0] * 3)
+
+
+def test_all_files_are_written(tmp_path: Path):
     frame = comparison_frame([load_run(good_a(tmp_path / "a")), load_run(good_b(tmp_path / "b"))])
     write_figures(frame, tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["comparison.png", "plane.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["comparison.png", "dial.png", "plane.png"]

@@ -22,26 +22,29 @@ from groove.model.losses import (
 from groove.training.module import make_loss
 from tests.batches import batch
 
+UNIT = torch.tensor([0.5, 0.25, 0.25, 1.0, 0.5])
+"""A scaled unit of each axis, in full axes."""
 NO_TRIPLETS = torch.zeros(0, 3, dtype=torch.long)
 
 
-def targets(triplets, radar, label=None) -> ContrastiveTargets:
-    return ContrastiveTargets(triplets, radar, torch.zeros(len(radar), dtype=torch.long) if label is None else label)
+def targets(triplets, radar, label=None, unit=UNIT) -> ContrastiveTargets:
+    label = torch.zeros(len(radar), dtype=torch.long) if label is None else label
+    return ContrastiveTargets(triplets, radar, label, unit)
 
 
 def length(values) -> float:
     return math.sqrt(sum(float(v) ** 2 for v in values))
 
 
-def slow(embedding, triplets, radar, base, scale, normalize) -> dict[str, float]:
+def slow(embedding, triplets, radar, base, scale, radius) -> dict[str, float]:
     rows = [[float(x) for x in row] for row in embedding]
-    if normalize:
-        rows = [[x / length(row) for x in row] for row in rows]
+    if radius:
+        rows = [[radius * x / length(row) for x in row] for row in rows]
     losses, margins, aps, ans = [], [], [], []
     for a, p, n in triplets.tolist():
         ap = length(x - y for x, y in zip(rows[a], rows[p], strict=True))
         an = length(x - y for x, y in zip(rows[a], rows[n], strict=True))
-        margin = base + scale * length(radar[a] - radar[n])
+        margin = base + scale * length((radar[a] - radar[n]) * UNIT)
         losses.append(max(0.0, ap - an + margin))
         margins.append(margin)
         aps.append(ap)
@@ -57,15 +60,15 @@ def slow(embedding, triplets, radar, base, scale, normalize) -> dict[str, float]
     }
 
 
-@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("radius", [None, 1.0, 8.0])
 @pytest.mark.parametrize(("base", "scale"), [(2.0, 1.0), (1.0, 0.5), (0.1, 0.0)])
-def test_the_loss_and_all_that_is_logged_against_a_loop(base, scale, normalize):
+def test_the_loss_and_all_that_is_logged_against_a_loop(base, scale, radius):
     data = batch([4] * 24, classes=2)
     torch.manual_seed(0)
     embedding = torch.randn(24, 6) * 3
     assert len(data.triplets) > 20
-    found = AdaptiveTripletLoss(base, scale, normalize=normalize)(embedding, targets(data.triplets, data.radar))
-    expected = slow(embedding, data.triplets, data.radar, base, scale, normalize)
+    found = AdaptiveTripletLoss(base, scale, radius=radius)(embedding, targets(data.triplets, data.radar))
+    expected = slow(embedding, data.triplets, data.radar, base, scale, radius)
     assert {name: float(value) for name, value in found._asdict().items()} == pytest.approx(expected, rel=1e-5)
     assert 0 < expected["positive_margin_fraction"] < 1
 
@@ -75,12 +78,12 @@ def test_by_hand():
     embedding = torch.tensor([[0.0, 0.0], [3.0, 4.0], [5.0, 12.0]])
     radar = torch.tensor([[0.0, 0.0], [9.0, 9.0], [0.0, 2.0]])
     loss = AdaptiveTripletLoss(1.0, 0.5)
-    far = loss(embedding, targets(torch.tensor([[0, 1, 2]]), radar))
+    far = loss(embedding, targets(torch.tensor([[0, 1, 2]]), radar, unit=torch.ones(2)))
     assert [round(float(x), 5) for x in far] == [0.0, 0.0, 2.0, 5.0, 13.0, 1.0]
     # positive and negative change places: radars 12.7279 apart, 13 - 5 + 1 + 6.36396
-    near = loss(embedding, targets(torch.tensor([[0, 2, 1]]), radar))
+    near = loss(embedding, targets(torch.tensor([[0, 2, 1]]), radar, unit=torch.ones(2)))
     assert [round(float(x), 4) for x in near] == [15.364, 1.0, 7.364, 13.0, 5.0, 0.0]
-    both = loss(embedding, targets(torch.tensor([[0, 1, 2], [0, 2, 1]]), radar))
+    both = loss(embedding, targets(torch.tensor([[0, 1, 2], [0, 2, 1]]), radar, unit=torch.ones(2)))
     assert float(both.loss) == pytest.approx(15.36396 / 2)  # satisfied triplets count
     assert float(both.active_fraction) == 0.5
 
@@ -88,23 +91,39 @@ def test_by_hand():
 def test_the_margin_formula():
     radar = torch.tensor([[0.0, 0.0], [1.0, 1.0], [3.0, 4.0]])
     triplets = torch.tensor([[0, 1, 2], [2, 1, 0], [0, 1, 0]])
-    assert AdaptiveTripletLoss(2.0, 1.0).margins(targets(triplets, radar)).tolist() == [7.0, 7.0, 2.0]
-    assert AdaptiveTripletLoss(1.0, 0.5).margins(targets(triplets, radar)).tolist() == [3.5, 3.5, 1.0]
+    assert AdaptiveTripletLoss(2.0, 1.0).margins(targets(triplets, radar, unit=torch.ones(2))).tolist() == [
+        7.0,
+        7.0,
+        2.0,
+    ]
+    assert AdaptiveTripletLoss(1.0, 0.5).margins(targets(triplets, radar, unit=torch.ones(2))).tolist() == [
+        3.5,
+        3.5,
+        1.0,
+    ]
 
 
-@pytest.mark.parametrize("normalize", [False, True])
-def test_no_triplet_gives_0_with_a_graph(normalize):
+def test_the_margin_counts_the_radar_in_full_axes():
+    """The source document's example: stream 10 against 90 is a distance of .8."""
+    radar = torch.tensor([[10.0, 50.0], [90.0, 50.0]])
+    scale = torch.tensor([20.0, 30.0])  # of the scaler
+    data = targets(torch.tensor([[0, 0, 1]]), radar / scale, unit=scale / 100)
+    assert AdaptiveTripletLoss(2.0, 1.0).margins(data).tolist() == pytest.approx([2.8])
+
+
+@pytest.mark.parametrize("radius", [None, 1.0, 8.0])
+def test_no_triplet_gives_0_with_a_graph(radius):
     embedding = torch.randn(3, 4, requires_grad=True)
-    out = AdaptiveTripletLoss(normalize=normalize)(embedding, targets(NO_TRIPLETS, torch.zeros(3, 5)))
+    out = AdaptiveTripletLoss(radius=radius)(embedding, targets(NO_TRIPLETS, torch.zeros(3, 5)))
     assert [float(value.detach()) for value in out] == [0.0] * 6
     out.loss.backward()
     assert embedding.grad is not None and not embedding.grad.any()
 
 
-@pytest.mark.parametrize("normalize", [False, True])
-def test_equal_embeddings_have_a_finite_gradient(normalize):
+@pytest.mark.parametrize("radius", [None, 1.0, 8.0])
+def test_equal_embeddings_have_a_finite_gradient(radius):
     embedding = torch.ones(3, 4).requires_grad_(True)
-    out = AdaptiveTripletLoss(normalize=normalize)(embedding, targets(torch.tensor([[0, 1, 2]]), torch.zeros(3, 5)))
+    out = AdaptiveTripletLoss(radius=radius)(embedding, targets(torch.tensor([[0, 1, 2]]), torch.zeros(3, 5)))
     assert float(out.loss.detach()) == pytest.approx(2.0, abs=1e-5)
     out.loss.backward()
     assert torch.isfinite(embedding.grad).all()
@@ -112,15 +131,13 @@ def test_equal_embeddings_have_a_finite_gradient(normalize):
 
 def test_an_embedding_of_0_stays_finite_when_normalised():
     embedding = torch.zeros(3, 4).requires_grad_(True)
-    AdaptiveTripletLoss(normalize=True)(
-        embedding, targets(torch.tensor([[0, 1, 2]]), torch.zeros(3, 5))
-    ).loss.backward()
+    AdaptiveTripletLoss(radius=1.0)(embedding, targets(torch.tensor([[0, 1, 2]]), torch.zeros(3, 5))).loss.backward()
     assert torch.isfinite(embedding.grad).all()
 
 
 def test_on_the_unit_sphere_no_distance_is_beyond_2():
     embedding = torch.tensor([[50.0, 0.0], [-50.0, 0.0], [0.0, 3.0]])
-    out = AdaptiveTripletLoss(normalize=True)(embedding, targets(torch.tensor([[0, 2, 1]]), torch.zeros(3, 5)))
+    out = AdaptiveTripletLoss(radius=1.0)(embedding, targets(torch.tensor([[0, 2, 1]]), torch.zeros(3, 5)))
     assert float(out.an_dist) == pytest.approx(2.0) and float(out.ap_dist) == pytest.approx(math.sqrt(2))
 
 
@@ -148,7 +165,7 @@ def test_triplet_distances_by_hand():
 
 CONTINUOUS = [
     RankNContrastLoss(),
-    RankNContrastLoss(0.5, normalize=True),
+    RankNContrastLoss(0.5, radius=1.0),
     LogRatioLoss(),
     YAwareInfoNCELoss(),
     YAwareInfoNCELoss(0.5, 2.0),
@@ -263,8 +280,8 @@ def test_they_measure_triplets_too():
 
 
 def test_radar_regression_reads_five_numbers():
-    radar = torch.tensor([[0.0, 1.0, 2.0, 3.0, 9.0]])
-    z = torch.tensor([[0.0, 1.0, 2.0, 3.0, 6.0, 77.0]])  # 9 is clipped to 6
+    radar = torch.tensor([[0.0, 1.0, 2.0, 3.0, 6.0]])
+    z = torch.tensor([[0.0, 1.0, 2.0, 3.0, 6.0, 77.0]])
     assert float(RadarRegressionLoss()(z, targets(NO_TRIPLETS, radar)).loss) == 0.0
 
 

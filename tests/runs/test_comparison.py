@@ -146,7 +146,7 @@ def test_what_was_not_measured_is_blank(tmp_path: Path) -> None:
     assert comparison_rows([run])[0]["margin_after"] is None
     path = write_comparison(comparison_frame([run]), tmp_path / "out")
     (row,) = csv.DictReader(path.open())
-    assert row["margin_after"] == "" and row["state"] == "disrupted"
+    assert row["margin_after"] == "" and row["state"] == "trained"
     both = shown(comparison_table([run, load_run(good_a(tmp_path / "a"))], 220))
     assert "triplet margin" in both and "-> -" in both
     assert "triplet margin" not in shown(comparison_table([run], 220)), "a column without a number is left out"
@@ -161,7 +161,7 @@ def with_settings(folder: Path, *settings: str) -> Path:
 @pytest.mark.parametrize(
     ("key", "width", "numbered"),
     [
-        ("loss.temperature", 120, True),
+        ("loss.temperature", 110, True),
         ("experiment.classification_weight", 120, True),
         ("loss.temperature", 140, False),
         ("experiment.classification_weight", 180, False),
@@ -179,7 +179,7 @@ def test_no_word_of_the_table_is_broken(tmp_path: Path, key: str, width: int, nu
     console.print(comparison_table([load_run(folder) for folder in folders], width))
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= width and "…" not in text
-    headers = {"accuracy", "positive", "healthy", "disrupted", "proj.", "verdict", "cosine", "boosted"}
+    headers = {"accuracy", "positive", "healthy", "reshaped", "proj.", "verdict", "cosine", "boosted"}
     assert headers | {f"{key}=0.1", f"{key}=0.5"} <= set(text.split()), text
     below = [line.split()[:3] for line in text.splitlines() if line.startswith("#")]
     assert below == ([["#1", "a", f"{key}=0.1"], ["#2", "a", f"{key}=0.5"]] if numbered else [])
@@ -219,7 +219,7 @@ def test_differences_are_paired_by_seed(tmp_path: Path) -> None:
     path = write_comparison(comparison_frame(loaded), tmp_path / "out")
     lines = path.with_name("comparison.md").read_text().splitlines()
     assert len(lines) == 4 and lines[2].startswith("| a | 3 |") and "| +0.070 ± 0.042 (2 pairs) |" in lines[2]
-    assert {len(line.split(" | ")) for line in (lines[0], *lines[2:])} == {15}
+    assert {len(line.split(" | ")) for line in (lines[0], *lines[2:])} == {19}
 
 
 def folds_of_pretrain(folder: Path, references: dict[int, dict[str, float]], **info: object) -> list[Run]:
@@ -257,8 +257,9 @@ def test_folds_are_one_group_with_the_trees_of_the_same_charts(tmp_path: Path) -
     lines = (
         write_comparison(comparison_frame(runs), tmp_path / "out").with_name("comparison.md").read_text().splitlines()
     )
-    assert "| final | random forest | boosted trees | joint accuracy final | random forest joint |" in lines[0]
-    assert "| 0.820 ± 0.016 | 0.810 ± 0.016 | 0.810 ± 0.000 | 0.920 ± 0.016 | 0.910 ± 0.016 |" in lines[2]
+    assert "| final | probe | knn | random forest | boosted trees | joint accuracy final | random" in lines[0]
+    assert "| 0.820 ± 0.016 | 0.500 ± 0.000 → 0.830 ± 0.000 |" in lines[2]
+    assert "| 0.810 ± 0.016 | 0.810 ± 0.000 | 0.920 ± 0.016 | 0.910 ± 0.016 |" in lines[2]
     assert len(lines) == 3
     text = shown(comparison_table(runs, 220))
     assert "random forest" in text and "0.810 ± 0.016" in text

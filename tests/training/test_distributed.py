@@ -22,7 +22,10 @@ from groove.training.distributed import Ranks, first_rank
 from tests.batches import train_config
 from tests.training_runs import TINY, composed, rows, run, write_library
 
-SETTINGS = ("experiment=a", "experiment.warmup_epochs=1", "model.dropout=0.0", "data.augment.row_dropout=0.1")
+SETTINGS = (
+    *("experiment=a", "experiment.warmup_epochs=1", "optimizer.schedule=constant"),
+    *("model.dropout=0.0", "data.augment.row_dropout=0.1"),
+)
 BATCH = 16
 
 
@@ -128,7 +131,7 @@ def sweep(work, songs) -> tuple[subprocess.CompletedProcess[str], Path]:
     folder = work / "sweep"
     settings = [*TINY, *SETTINGS, "trainer=ddp_cpu", f"data.batch_size={BATCH // 2}", f"data.songs={songs}"]
     settings += [f"pretrain.batch_size={BATCH // 2}", f"data.store={work / 'store'}", f"hydra.sweep.dir={folder}"]
-    settings += [f"pretrain.root={work / 'pretrained2'}", "experiment.epochs=2", "optimizer.lr=1e-4,1e-3"]
+    settings += [f"pretrain.root={work / 'pretrained2'}", "experiment.epochs=2", "optimizer.lr=1e-3,5e-4"]
     command = [sys.executable, "-m", "groove.train", "-m", *settings]
     return subprocess.run(command, capture_output=True, text=True, timeout=300), folder
 

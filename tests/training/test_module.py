@@ -25,16 +25,20 @@ def logged(module: GrooveModule, monkeypatch) -> dict[str, Metric]:
 
 
 def test_objectives_are_the_two_losses_by_hand():
+    """The contrastive one is that of the embedding and that of the pooled features, each on its sphere."""
     module, data = tiny_module("experiment=a"), batch(LENGTHS, classes=4)
     out = module(data)
     classification, contrastive = module.objectives(out, data, data.triplets)
     torch.testing.assert_close(classification, functional.cross_entropy(out.logits, data.label))
-    terms = []
-    for a, p, n in data.triplets.tolist():
-        gap = (out.embedding[a] - out.embedding[p]).norm() - (out.embedding[a] - out.embedding[n]).norm()
-        terms.append(torch.relu(gap + 2.0 + (data.radar[a] - data.radar[n]).norm()))
-    assert len(terms) > 0
-    torch.testing.assert_close(contrastive.loss, torch.stack(terms).mean())
+    losses = []
+    for vectors in (out.embedding, out.pooled):
+        placed, terms = 8.0 * functional.normalize(vectors, dim=1), []
+        for a, p, n in data.triplets.tolist():
+            gap = (placed[a] - placed[p]).norm() - (placed[a] - placed[n]).norm()
+            terms.append(torch.relu(gap + 2.0 + ((data.radar[a] - data.radar[n]) * module.radar_unit).norm()))
+        assert len(terms) > 0
+        losses.append(torch.stack(terms).mean())
+    torch.testing.assert_close(contrastive.loss, sum(losses))
 
 
 def test_class_weights_and_smoothing_enter_the_classification_loss():
@@ -48,7 +52,7 @@ def test_class_weights_and_smoothing_enter_the_classification_loss():
 
 @pytest.mark.parametrize(("weights", "expected"), [((0.3, 2.0), 0.3 * 5 + 2 * 7), ((0.0, 2.0), 14.0), ((0.8, 0), 4.0)])
 def test_the_weighted_sum_by_hand(weights, expected):
-    found = tiny_module(weights=weights).weighted(torch.tensor(5.0), torch.tensor(7.0))
+    found = tiny_module(weights=weights).weighted(torch.tensor(5.0), torch.tensor(7.0), torch.tensor(11.0))
     assert float(found) == pytest.approx(expected)
 
 
@@ -57,12 +61,39 @@ def test_a_silent_loss_contributes_nothing_at_all(silent):
     values = {
         "classification": torch.tensor(3.0, requires_grad=True),
         "contrastive": torch.tensor(4.0, requires_grad=True),
+        "drift": torch.tensor(5.0, requires_grad=True),
     }
     values[silent] = torch.tensor(float("nan"), requires_grad=True)
     module = tiny_module(weights=(0.0, 2.0) if silent == "classification" else (2.0, 0.0))
     loss = module.weighted(**values)
     loss.backward()
     assert torch.isfinite(loss) and values[silent].grad is None
+
+
+def test_the_drift_loss_by_hand():
+    module, data = tiny_module(), batch(LENGTHS)
+    pooled = module(data).pooled
+    assert float(module.drift_loss(pooled, data)) == 0.0, "before epoch 0 is known"
+    module.pooled_at_0 = torch.randn(40, pooled.shape[1], generator=torch.Generator().manual_seed(0))
+    data = dataclasses.replace(data, index=torch.arange(39, 39 - len(LENGTHS), -1))
+    terms = []
+    for row, chart in enumerate(data.index.tolist()):
+        then = module.pooled_at_0[chart]
+        terms.append(1 - pooled[row] @ then / (pooled[row].norm() * then.norm()))
+    torch.testing.assert_close(module.drift_loss(pooled, data), torch.stack(terms).mean())
+    module.pooled_at_0[data.index] = 3 * pooled.detach()
+    assert float(module.drift_loss(pooled, data).detach()) == pytest.approx(0.0, abs=1e-6), "a length is no drift"
+
+
+def test_the_drift_enters_the_sum_and_is_logged_where_it_is_weighed(monkeypatch):
+    module, data = tiny_module("experiment=a"), batch(LENGTHS)
+    module.pooled_at_0 = torch.randn(len(LENGTHS), module(data).pooled.shape[1])
+    seen = logged(module, monkeypatch)
+    before = module.training_step(data, 0)
+    drift = module.drift_loss(module(data).pooled, data)
+    module.loss_weights["drift"] = 1.5
+    torch.testing.assert_close(module.training_step(data, 0), before + 1.5 * drift)
+    assert float(seen["train/drift_loss"].compute()) == pytest.approx(float(drift.detach()))
 
 
 def test_a_training_step_is_the_weighted_sum_and_logs_both_objectives(monkeypatch):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from groove.config.schema import ExperimentConfig, TrainConfig, checked
+from groove.config.schema import ExperimentConfig, OptimizerConfig, TrainConfig, checked
 from groove.errors import ConfigError
 from groove.runs.folder import RecordedPhase
 from groove.training.phases import PhaseScheduler, lr_schedule, phase_at, resolve_phases
@@ -18,13 +18,16 @@ from tests.batches import composed, tiny_model, tiny_module, train_config
 ENCODERS = ["audio_encoder", "chart_encoder"]
 
 
+CONSTANT = OptimizerConfig(schedule="constant")
+
+
 def phases_of(*overrides: str, **model) -> list[RecordedPhase]:
     cfg = train_config(*overrides)
     return resolve_phases(cfg.experiment, tiny_model(**model))
 
 
 def phase(name: str = "one", epochs: int | None = None, weights=(1.0, 1.0), **lists) -> dict[str, Any]:
-    named = dict(zip(("classification", "contrastive"), weights, strict=True))
+    named = dict(zip(("classification", "contrastive", "drift"), weights, strict=False))
     return {"name": name, "epochs": epochs, "weights": named, **lists}
 
 
@@ -64,19 +67,19 @@ def test_a_warmup_that_leaves_no_epoch_is_an_error(warmup):
 def test_b_freezes_the_encoders_throughout():
     (only,) = phases_of("experiment=b")
     assert (only.first_epoch, only.last_epoch, only.frozen) == (1, 20, ENCODERS)
-    assert only.weights == {"classification": 0.8, "contrastive": 2.0}
+    assert only.weights == {"classification": 0.8, "contrastive": 2.0, "drift": 2.0}
 
 
 @pytest.mark.parametrize("radar_mlp", [False, True])
 def test_b_by_freeze_list_is_b_by_train_only_list(radar_mlp):
-    by_freeze = phase("finetune", weights=(0.8, 2.0), freeze=["audio_encoder", "chart_encoder"])
+    by_freeze = phase("finetune", weights=(0.8, 2.0, 2.0), freeze=["audio_encoder", "chart_encoder"])
     by_train = phases_of("experiment=b", radar_mlp=radar_mlp)
     assert resolved([by_freeze], 20, tiny_model(radar_mlp=radar_mlp)) == by_train
 
 
 def test_the_baseline_freezes_nothing_and_has_the_old_values():
     (only,) = phases_of("experiment=baseline")
-    assert only.frozen == [] and only.weights == {"classification": 0.8, "contrastive": 1.0}
+    assert only.frozen == [] and only.weights == {"classification": 0.8, "contrastive": 1.0, "drift": 0.75}
 
 
 def test_pretraining_is_the_classifier_alone():
@@ -138,7 +141,7 @@ def test_gradual_unfreezing_and_discriminative_rates_are_lists():
         ([phase("warm", lr_factor={"heads": 1.0})], "phases.0.lr_factor names 'heads': .*must be one of audio_encoder"),
         ([phase("warm", freeze=["radar_mlp"])], "freeze names 'radar_mlp'"),
         ([phase("warm", freeze=["pooling"], train_only=["backbone"])], "phases.0.freeze and train_only are both given"),
-        ([phase("warm", weights=(0.0, 0.0))], "phases.0.weights must have at least one above 0"),
+        ([phase("warm", weights=(0.0, 0.0))], "phases.0.weights must have classification or contrastive above 0"),
         ([phase("warm", weights=(-1.0, 1.0))], "phases.0.weights.classification must be >= 0, got -1"),
         ([phase("warm", freeze=["a", "b", "c", "f", "p"])], "phase 'warm' freezes every module"),
         ([phase("warm", train_only=["radar_mlp"])], "phase 'warm' freezes every module"),
@@ -197,17 +200,17 @@ def test_applying_an_epoch_does_not_depend_on_what_was_applied_before():
     expected = {}
     for epoch in range(7):
         fresh = tiny_module()
-        PhaseScheduler(phases).apply(fresh, epoch)
+        PhaseScheduler(phases, CONSTANT).apply(fresh, epoch)
         expected[epoch] = flags(fresh)
     assert expected[0] == expected[1] == expected[2] != expected[3] == expected[4] != expected[5] == expected[6]
-    module, scheduler = tiny_module(), PhaseScheduler(phases)
+    module, scheduler = tiny_module(), PhaseScheduler(phases, CONSTANT)
     for epoch in np.random.default_rng(0).integers(0, 7, 60):
         scheduler.apply(module, int(epoch))
         assert flags(module) == expected[epoch]
 
 
 def test_what_an_epoch_freezes_has_no_gradient_and_no_dropout():
-    module, scheduler = tiny_module(), PhaseScheduler(resolved(FOUR, 6, tiny_model()))
+    module, scheduler = tiny_module(), PhaseScheduler(resolved(FOUR, 6, tiny_model()), CONSTANT)
     for epoch, frozen in ((1, {"classifier_head"}), (3, {"audio_encoder", "backbone"}), (6, set())):
         scheduler.apply(module, epoch)
         model = module.model
@@ -216,14 +219,14 @@ def test_what_an_epoch_freezes_has_no_gradient_and_no_dropout():
 
 
 def test_the_scheduler_keeps_no_state():
-    scheduler = PhaseScheduler(resolved(FOUR, 6, tiny_model()))
+    scheduler = PhaseScheduler(resolved(FOUR, 6, tiny_model()), CONSTANT)
     before = dict(vars(scheduler))
     scheduler.apply(tiny_module(), 3)
     assert vars(scheduler) == before and scheduler.state_dict() == {}
 
 
 def run_epochs(phases: list[RecordedPhase], epochs: range, capsys) -> list[str]:
-    module, scheduler = tiny_module(), PhaseScheduler(phases)
+    module, scheduler = tiny_module(), PhaseScheduler(phases, CONSTANT)
     for epoch in epochs:
         scheduler.on_train_epoch_start(SimpleNamespace(current_epoch=epoch - 1), module)
     return capsys.readouterr().out.splitlines()
@@ -237,9 +240,10 @@ def test_the_messages_of_a_are_verbatim_and_count_parameters(capsys):
     assert lines == [
         "WARMUP PHASE: Freezing classifier_head",
         f"  epochs 1-5: {total - head:,} of {total:,} parameters trainable; "
-        "loss weights: classification 0, contrastive 2",
+        "loss weights: classification 0, contrastive 2, drift 1.5",
         "PHASE TRANSITION: Warmup → Fine-tune",
-        f"  epochs 6-20: {total:,} of {total:,} parameters trainable; loss weights: classification 0.3, contrastive 2",
+        f"  epochs 6-20: {total:,} of {total:,} parameters trainable; "
+        "loss weights: classification 0.3, contrastive 2, drift 1.5",
     ]
 
 
@@ -256,7 +260,7 @@ def test_without_a_warmup_there_is_no_transition(capsys):
 def test_everything_is_trainable_when_ddp_wraps_it():
     module = tiny_module()
     module.model.freeze(["backbone"])
-    PhaseScheduler(resolved(FOUR, 6, tiny_model())).setup(SimpleNamespace(), module, "fit")
+    PhaseScheduler(resolved(FOUR, 6, tiny_model()), CONSTANT).setup(SimpleNamespace(), module, "fit")
     assert all(p.requires_grad for p in module.model.parameters())
 
 
@@ -276,11 +280,16 @@ def test_everything_is_trainable_when_ddp_wraps_it():
     ],
 )
 def test_the_cosine_schedule(progress, value):
-    assert lr_schedule("cosine", progress) == pytest.approx(value, abs=1e-9)
+    assert lr_schedule(OptimizerConfig(ramp=0.05), progress) == pytest.approx(value, abs=1e-9)
+
+
+def test_without_a_ramp_the_rate_begins_at_its_peak():
+    assert lr_schedule(OptimizerConfig(ramp=0), 0.0) == 1.0
+    assert lr_schedule(OptimizerConfig(ramp=1), 0.499) == pytest.approx(0.5 * 0.5 * (1 + np.cos(0.499 * np.pi)))
 
 
 def test_the_constant_schedule_is_constant():
-    assert {lr_schedule("constant", progress) for progress in (0.0, 0.3, 1.0)} == {1.0}
+    assert {lr_schedule(CONSTANT, progress) for progress in (0.0, 0.3, 1.0)} == {1.0}
 
 
 def rates(scheduler: PhaseScheduler, epoch: int, batch: int, batches: int) -> dict[str, float]:
@@ -293,13 +302,13 @@ def rates(scheduler: PhaseScheduler, epoch: int, batch: int, batches: int) -> di
 
 def test_a_rate_is_base_times_schedule_times_the_factor_of_its_module():
     phases = resolved([phase(epochs=4), phase(lr_factor={"backbone": 0.1, "audio": 0.0})], 10, tiny_model())
-    assert set(rates(PhaseScheduler(phases), 4, 0, 8).values()) == {1e-4}
-    later = rates(PhaseScheduler(phases), 5, 0, 8)
-    assert later == pytest.approx(dict.fromkeys(later, 1e-4) | {"backbone": 1e-5, "audio_encoder": 0.0})
+    assert set(rates(PhaseScheduler(phases, CONSTANT), 4, 0, 8).values()) == {1e-3}
+    later = rates(PhaseScheduler(phases, CONSTANT), 5, 0, 8)
+    assert later == pytest.approx(dict.fromkeys(later, 1e-3) | {"backbone": 1e-4, "audio_encoder": 0.0})
     # epoch 5 of 10, batch 4 of 8: 4.5 / 10 of the fit
-    cosine = rates(PhaseScheduler(phases, "cosine"), 5, 4, 8)
+    cosine = rates(PhaseScheduler(phases, OptimizerConfig()), 5, 4, 8)
     factor = 0.5 * (1 + np.cos(0.45 * np.pi))
-    assert cosine["pooling"] == pytest.approx(1e-4 * factor) and cosine["backbone"] == pytest.approx(1e-5 * factor)
+    assert cosine["pooling"] == pytest.approx(1e-3 * factor) and cosine["backbone"] == pytest.approx(1e-4 * factor)
 
 
 def test_a_rate_of_0_leaves_a_module_where_it_is():
@@ -310,7 +319,7 @@ def test_a_rate_of_0_leaves_a_module_where_it_is():
     for p in module.parameters():
         p.grad = torch.ones_like(p)
     trainer = SimpleNamespace(current_epoch=0, num_training_batches=1, optimizers=[optimizer])
-    PhaseScheduler(phases).on_train_batch_start(trainer, module, None, 0)
+    PhaseScheduler(phases, CONSTANT).on_train_batch_start(trainer, module, None, 0)
     optimizer.step()
     for name, p in module.model.named_parameters():
         assert torch.equal(p, before[name]) == name.startswith("backbone")

@@ -15,7 +15,7 @@ from tests.batches import batch, train_config
 from tests.config.test_groups import EXPERIMENTS, LOSSES
 
 RANK = "RankNContrastLoss"
-ONLY = "only normalize, pooled_weight, temperature"
+ONLY = "only pooled_weight, radius, temperature"
 
 
 def lines(*overrides: str) -> list[str]:
@@ -49,11 +49,11 @@ def lines(*overrides: str) -> list[str]:
             ],
         ),
         (
-            ["experiment=c", "loss=y_aware", "loss.normalize=false"],
-            ["loss.normalize=false has no effect: YAwareInfoNCELoss fixes normalize"],
+            ["experiment=c", "loss=y_aware", "loss.radius=2"],
+            ["loss.radius=2 has no effect: YAwareInfoNCELoss fixes radius"],
         ),
         (["experiment=a", "mining=hard", "loss.triplet_margin=9", "loss.margin_scale=5"], []),
-        (["experiment=c", "loss.temperature=2", "loss.pooled_weight=0", "loss.normalize=true", "optimizer.lr=1"], []),
+        (["experiment=c", "loss.temperature=2", "loss.pooled_weight=0", "loss.radius=2", "optimizer.lr=1"], []),
         (["experiment=c", "loss=triplet", "mining=hard", "loss.margin_scale=5"], []),
         (["experiment=c", "loss=infonce", "mining=hard"], []),
         (["experiment=c", "loss.margin_scale=null", "~loss.triplet_margin"], []),
@@ -79,7 +79,7 @@ def test_the_miner_is_named_exactly_where_the_loss_does_not_depend_on_its_triple
 
     embedding = torch.randn(12, 8, generator=torch.Generator().manual_seed(0))
     of_half, of_all = (
-        objective(embedding, ContrastiveTargets(triplets, data.radar, data.label)).loss
+        objective(embedding, ContrastiveTargets(triplets, data.radar, data.label, torch.ones(5))).loss
         for triplets in (data.triplets[: len(data.triplets) // 2], data.triplets)
     )
     assert bool(lines(*overrides)) == torch.equal(of_half, of_all)

@@ -118,7 +118,7 @@ def test_a_start_may_stay_on_the_command_line_of_a_run_that_goes_on_in_its_folde
         ("data.batch_size=8", "data.batch_size=16, this run has 8"),
         ("model.dropout=0.5", "model.dropout=0.1, this run has 0.5"),
         ("trainer.gradient_clip_val=0.5", "trainer.gradient_clip_val=1.0, this run has 0.5"),
-        ("data.triplets.per_anchor=2", "data.triplets.per_anchor=4, this run has 2"),
+        ("data.triplets.per_anchor=2", "data.triplets.per_anchor=16, this run has 2"),
         ("seed=1", "seed=0, this run has 1"),
     ],
 )

@@ -20,6 +20,8 @@ from groove.charts.rows import Holds, Rows, chart_holds, chart_rows, is_arrow, j
 RADAR_AXES = ("stream", "voltage", "air", "freeze", "chaos")
 DIGITS = {"konami": 0, "stepmania": 2}
 """Decimals in which each family's values are shown: the arcade game shows percentages, StepMania shares of about 1."""
+FULL_AXIS = {"konami": 100.0, "stepmania": 1.0}
+"""The value that fills an axis, of which the source document's radar distances are counted: stream 10 to 90 is .8."""
 FAMILIES = tuple(DIGITS)
 
 

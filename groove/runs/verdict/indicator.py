@@ -32,7 +32,7 @@ class Indicator:
 
 @dataclass(frozen=True)
 class Cause:
-    """One of the claimed causes of rigidity, and whether the gradients of this run bear it out."""
+    """One cause of rigidity, and whether the numbers of this run bear it out."""
 
     name: str
     value: float | None
@@ -42,12 +42,18 @@ class Cause:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The judgement of one run; `state` is rigid, moving, healthy, disrupted, or unknown without a cosine."""
+    """The judgement of one run.
+
+    Attributes:
+        state: rigid, moving, healthy, reshaped or disrupted; trained of a pretraining, unknown without a cosine.
+        diagnosis: why a rigid run is rigid, and what to change; empty for others.
+    """
 
     experiment: str
     state: str
     passed: bool
     summary: str
+    diagnosis: str
     indicators: list[Indicator]
     causes: list[Cause]
 

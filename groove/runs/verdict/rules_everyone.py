@@ -14,7 +14,18 @@ import numpy as np
 from groove.config.modules import LOSSES
 from groove.runs import metric_columns as columns
 from groove.runs.folder import Run
-from groove.runs.metric_columns import ACCURACY, CONTRASTIVE_LOSS, COSINE, KNN, L2, MARGIN, NORM, POSITIVE, PROBE
+from groove.runs.metric_columns import (
+    ACCURACY,
+    CONTRASTIVE_LOSS,
+    COSINE,
+    KNN,
+    L2,
+    LOSS_MARGIN,
+    MARGIN,
+    NORM,
+    POSITIVE,
+    PROBE,
+)
 from groove.runs.verdict import measured, thresholds
 from groove.runs.verdict.indicator import Bound, Indicator, between, bound, judged, zero
 from groove.runs.verdict.measured import Measured, arrow, number
@@ -108,7 +119,7 @@ def pooled_cosine(run: Run) -> Indicator:
     if run.info.verdict not in ("b", "c"):  # which freeze the encoders already
         fewer = "train fewer epochs, or freeze the encoders (experiment=b)"
     hint = (
-        f"cosine {number(cosine.value)} is disrupted: what pretraining learned may be gone "
+        f"cosine {number(cosine.value)} is far from epoch 0: what pretraining learned may be gone "
         f"({stale_or_lost(run, run.last_epoch)}). Lower optimizer.lr or the contrastive weight, {fewer}"
     )
     if cosine.value > RIGID_ABOVE:
@@ -161,10 +172,15 @@ def projection_only(run: Run) -> Indicator:
 
 def margin_improvement(run: Run) -> Indicator:
     """The mean held-out triplet margin d(a,n) - d(a,p) rises toward the target."""
-    text, end, target = f" over epoch 0 ({arrow(run, MARGIN)})", run.final(MARGIN), run.info.triplet_margin
+    end, target, asked = run.final(MARGIN), run.info.triplet_margin, run.final(LOSS_MARGIN)
+    text = f" over epoch 0 ({arrow(run, MARGIN)})"
     if not math.isnan(end):
         text += f"; target {target:g} " + (f"is {number(target - end)} away" if target > end else "reached")
-    limit = bound(">", thresholds.MARGIN_IMPROVEMENT, text)
+    # the source's bound is a quarter of its margin; a smaller margin, on a sphere, asks for as much of its own
+    least = (
+        min(thresholds.MARGIN_IMPROVEMENT, asked / 4) if run.info.loss_uses_margin else thresholds.MARGIN_IMPROVEMENT
+    )
+    limit = bound(">", thresholds.MARGIN_IMPROVEMENT if math.isnan(least) else round(least, 4), text)
     hint = f"the margin went {arrow(run, MARGIN)}. {easy_triplets(run)}"
     return judged("triplet/margin_improvement", measured.change(run, MARGIN), limit, hint)
 
@@ -186,7 +202,7 @@ def embedding_norm_growth(run: Run) -> Indicator:
     hint = (
         f"embedding norms grew {number(growth.value)} x ({arrow(run, NORM)}), which widens every distance; the margin "
         f"per unit of norm went {number(start)} -> {number(end)}, so "
-        f"{'more than' if end > 1.01 * start else 'only'} the scale grew. loss.normalize=true takes the scale out"
+        f"{'more than' if end > 1.01 * start else 'only'} the scale grew. loss.radius=8 takes the scale out"
     )
     return judged("embedding/norm_growth", growth, bound("<=", thresholds.NORM_GROWTH, " x epoch 0"), hint)
 

@@ -151,18 +151,19 @@ def contrastive_steady(run: Run) -> Indicator:
     """The held-out contrastive loss falls steadily; the value is the share of epochs that go up by more than 1 %.
 
     Steadily = lower at the end than at epoch 0, and at most a third of the changes from one epoch to the next are
-    upward by more than 1 % of the earlier value.
+    upward by more than 1 % of the loss at epoch 0: one that is nearly gone may flicker.
     """
     values, most = run.column(CONTRASTIVE_LOSS), thresholds.UPWARD_SHARE
     share, missing = math.nan, run.why_missing(CONTRASTIVE_LOSS, run.epochs)
     if not run.last_epoch:
         missing = "no epoch was trained"
     elif not math.isnan(values.sum()):
-        ups = [after > before * (1 + thresholds.UPWARD_CHANGE) for before, after in itertools.pairwise(values)]
+        least = thresholds.UPWARD_CHANGE * values[0]
+        ups = [after - before > least for before, after in itertools.pairwise(values)]
         share = sum(ups) / len(ups)
     fell, went = values[-1] < values[0], arrow(run, CONTRASTIVE_LOSS)
     limit = Bound(
-        f"<= {most:.2f} of epochs up by > {thresholds.UPWARD_CHANGE:.0%}, and a fall ({went})",
+        f"<= {most:.2f} of epochs up by > {thresholds.UPWARD_CHANGE:.0%} of epoch 0, and a fall ({went})",
         lambda upward: fell and upward <= most,
     )
     text = f"{CONTRASTIVE_LOSS} {went}, {number(share)} of its changes went up"
@@ -223,9 +224,8 @@ def _frozen_epochs(run: Run) -> dict[str, range]:
 
 def blind(run: Run) -> Indicator:
     """The trained network, shown neither chart nor audio, finds neighbours no better than at random."""
-    within = run.retrieval.get("within_difficulty") or {}
-    found = (within.get("blind_projection") or {}).get("gain")
-    known = Measured(math.nan if found is None else float(found), "retrieval.json holds no blind_projection")
+    found = run.blind_gain
+    known = Measured(math.nan if found is None else found, "retrieval.json holds no gain of the blind network")
     hint = (
         f"a network that sees neither chart nor audio has a retrieval gain of {number(found)}: the label "
         "leaks into the embedding (model.radar_in_projection?), and no other number of this run is evidence"
@@ -239,8 +239,7 @@ def gain_reached(run: Run, layer: str) -> Indicator:
     hint = (
         f"{column} went {arrow(run, column)}, {number(round(least - run.final(column), 4))} short of {least:g} (single "
         f"runs scatter, spread of {thresholds.RECIPE_RUNS} runs {spread:g}): compare several seeds; if their mean is "
-        f"short too, train for more epochs, lower loss.temperature, or raise the {contrastive_weight(run)}; a library "
-        "of few songs may not reach it"
+        f"short too, train for more epochs, lower loss.temperature, or raise the {contrastive_weight(run)}"
     )
-    limit = bound(">=", least, f", meant for the mean of several runs (spread {spread:g})")
+    limit = bound(">=", least, f", meant for the mean of several runs (spread {spread:g} within one library)")
     return judged(f"recipe/gain_{layer}", measured.final(run, column), limit, hint)

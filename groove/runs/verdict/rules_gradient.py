@@ -1,6 +1,6 @@
 """Gradients: they reach the backbone, and the classifier head does not dwarf them (norms before clipping).
 
-Also the three causes of rigidity that the source document claims, checked on the fixed gradient batch.
+Also the causes of rigidity: those that we can show, and those that the source document claims.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from statistics import pstdev
 
 from groove.config.modules import LOSSES
 from groove.runs.folder import Run
-from groove.runs.metric_columns import BACKBONE, HEAD, gradient_cosine, objective_gradient
+from groove.runs.metric_columns import BACKBONE, HEAD, gradient_cosine, objective_gradient, weight_change
 from groove.runs.verdict import measured, thresholds
 from groove.runs.verdict.indicator import Cause, Indicator, advisory, between, bound, judged
 from groove.runs.verdict.measured import Measured, number
@@ -93,13 +93,62 @@ def _head_idle(run: Run, epoch: int) -> bool:
     return phase is not None and ("classifier_head" in phase.frozen or phase.weights.get("classification") == 0.0)
 
 
-# --- the claimed causes of rigidity --------------------------------------------------------------------------------
+# --- causes of rigidity --------------------------------------------------------------------------------------------
 
 
 def causes_of(run: Run) -> list[Cause]:
-    """Return which of the three causes the run bears out; a pretraining run, which starts from random, has none."""
-    rules = () if run.info.verdict == "pretrain" else (_classification_tiny, _contrastive_weak, _no_conflict)
+    """Return which causes of rigidity the run bears out: four that we can show, then the three of the source document.
+
+    The first that holds explains the later ones: what a leak solves leaves no gradient, what is frozen never changes.
+    The source's second cause is our fourth, so six are listed. A pretraining, which starts at random, has none.
+    """
+    if run.info.verdict == "pretrain":
+        return []
+    rules = (_label_leak, _frozen, _rate_tiny, _contrastive_weak, _classification_tiny, _no_conflict)
     return [rule(run) for rule in rules]
+
+
+def diagnosis(run: Run) -> str:
+    """Return why a rigid run is rigid, and what to change: the first cause that holds of those that can be shown."""
+    remedies = {
+        "label_leak": "the label leaks into the embedding, which needs no backbone: model.radar_in_projection=false",
+        "backbone_frozen": "the backbone is frozen: take it out of freeze, or name it in train_only",
+        "backbone_rate_tiny": "gradients reach the backbone and its weights stay: raise optimizer.lr, or its lr_factor",
+        "contrastive_gradient_too_weak": "classification drowns the contrastive loss: lower its weight, or freeze the "
+        "head and silence its loss for a while (experiment=a)",
+    }
+    for cause in causes_of(run):
+        if cause.holds and cause.name in remedies:
+            return f"{cause.name.replace('_', ' ')}: {remedies[cause.name]}"
+    return "none of the known causes holds: train longer, raise the contrastive weight, or lower the drift weight"
+
+
+def _frozen(run: Run) -> Cause:
+    epochs = run.epochs[1:]
+    trained = len(_trained(run, epochs))
+    holds = trained == 0 if epochs else None
+    return Cause("backbone_frozen", float(trained), holds, f"it is trained in {trained} of {len(epochs)} epochs")
+
+
+def _rate_tiny(run: Run) -> Cause:
+    """Tiny = the weights hardly changed although a gradient reached them."""
+    change, gradient = run.final(weight_change("backbone")), measured.mean(run, BACKBONE, run.epochs[1:]).value
+    if math.isnan(change) or math.isnan(gradient):
+        return Cause("backbone_rate_tiny", None, None, "the backbone has no gradient")
+    text = (
+        f"the backbone's weights changed by {number(change)} of their norm (tiny < {thresholds.TINY_CHANGE:g}), with a "
+        f"mean gradient norm of {number(gradient)}"
+    )
+    holds = change < thresholds.TINY_CHANGE and gradient >= thresholds.BACKBONE_RED_FLAG
+    return Cause("backbone_rate_tiny", change, holds, text)
+
+
+def _label_leak(run: Run) -> Cause:
+    found = run.blind_gain
+    if found is None:
+        return Cause("label_leak", None, None, "retrieval.json holds no gain of the blind network")
+    text = f"shown neither chart nor audio, the network has a retrieval gain of {number(found)}"
+    return Cause("label_leak", found, found > thresholds.BLIND_GAIN, text)
 
 
 def _classification_tiny(run: Run) -> Cause:

@@ -22,8 +22,8 @@ from groove.runs.verdict import rules_everyone as everyone
 from groove.runs.verdict import rules_experiments as experiments
 from groove.runs.verdict import rules_gradient as gradient
 from groove.runs.verdict.indicator import Indicator, Verdict, advisory
-from groove.runs.verdict.measured import number
-from groove.runs.verdict.thresholds import RECIPE_GAIN, state_of
+from groove.runs.verdict.measured import change, final_points, number
+from groove.runs.verdict.thresholds import RECIPE_GAIN, RECOVERY_POINTS, state_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,6 +54,7 @@ _OF_B: Rules = (
 )
 _OF_C: Rules = (
     partial(everyone.accuracy_kept, name="recipe/accuracy_kept", column=ACCURACY),
+    partial(everyone.accuracy_kept, name="recipe/probe_kept", column=PROBE),
     *(partial(experiments.gain_reached, layer=layer) for layer in LAYERS),
     experiments.blind,
 )
@@ -63,7 +64,7 @@ RULES: dict[str, tuple[Rules, Rules]] = {
     "b": ((*_OF_B, *_EVERYONE), (*_TRIPLETS, gradient.balance, *_INFORM)),
     "baseline": (_EVERYONE, (*_TRIPLETS, gradient.balance, *_INFORM)),
     "c": (
-        (*_OF_C, *_SOUND, everyone.contrastive_drop, *_GRADIENTS, *_RETRIEVAL),
+        (*_OF_C, *_SOUND, *_GRADIENTS, *_RETRIEVAL),  # its loss may rise while the neighbours get better
         (*_TRIPLETS, everyone.pooled_cosine, *_INFORM),
     ),
     "control": ((*_SOUND, *_GRADIENTS), (*_RETRIEVAL, *_TRIPLETS, everyone.pooled_cosine, *_INFORM)),
@@ -84,8 +85,23 @@ def judge(run: Run) -> Verdict:
     deciding, informing = RULES[run.info.verdict]
     indicators = [rule(run) for rule in deciding] + [advisory(rule(run)) for rule in informing]
     passed = all(indicator.passed is True for indicator in indicators if indicator.required)
-    verdict = Verdict(run.info.experiment, state_of(run.final(COSINE)), passed, "", indicators, gradient.causes_of(run))
+    state = _state(run)
+    why = gradient.diagnosis(run) if state == "rigid" else ""
+    verdict = Verdict(run.info.experiment, state, passed, "", why, indicators, gradient.causes_of(run))
     return replace(verdict, summary=_summary(run, verdict))
+
+
+def _state(run: Run) -> str:
+    """Return the state by the pooled cosine; who moved far, kept its accuracy and gained is reshaped, not disrupted.
+
+    A pretraining starts from random weights, so that there is nothing it could keep.
+    """
+    state = state_of(run.final(COSINE))
+    if run.info.verdict == "pretrain":
+        return "trained" if state != "unknown" else state
+    kept = all(final_points(run, column).value >= -RECOVERY_POINTS for column in (ACCURACY, PROBE))
+    useful = kept and change(run, gain("pooled")).value > 0
+    return "reshaped" if state == "disrupted" and useful else state
 
 
 def _summary(run: Run, verdict: Verdict) -> str:
@@ -95,10 +111,9 @@ def _summary(run: Run, verdict: Verdict) -> str:
         epoch = 1 + int(np.nanargmin(accuracy[1:]))
         lowest = f" -> lowest {number(accuracy[epoch])} at epoch {epoch}"
     if run.info.verdict == "pretrain":
-        meaning = ", from its random start"
+        meaning = " with its random start"
     elif run.info.verdict == "c":
-        far = ": it moved far" if verdict.state == "disrupted" else ""
-        meaning = f"{far}; judge it by accuracy and gain"
+        meaning = "; judge it by accuracy and gain"
         bounds = RECIPE_GAIN.items()
         gains = [f"{layer} {number(run.final(gain(layer)))} (bound >= {least:g})" for layer, least in bounds]
     parts = [
@@ -106,6 +121,7 @@ def _summary(run: Run, verdict: Verdict) -> str:
         f"L2 {number(run.final(L2))}{meaning})",
         f"accuracy {number(run.at(ACCURACY, 0))}{lowest} -> {number(run.final(ACCURACY))}",
         *([f"gain: {', '.join(gains)}"] if gains else []),
+        *([f"the cause is {verdict.diagnosis}"] if verdict.diagnosis else []),
         f"{verdict.passed_count} of {len(verdict.counted)} indicators pass",
     ]
     for word, passed in (("failed", False), ("undefined", None)):
@@ -125,18 +141,20 @@ def write_verdict(verdict: Verdict, folder: Path) -> Path:
 
 
 def verdict_table(verdict: Verdict) -> Table:
-    """Return the verdict as a table for 120 columns: what decides, then what informs, then the causes of rigidity.
+    """Return the verdict as a table for 120 columns, what a person has to read first on top.
 
-    Under every line that does not pass stands its hint; an advisory line that fails is a note.
+    First what decides and does not pass, each line with its hint, then notes: advisory lines that do not pass. The
+    causes of rigidity follow where the run is rigid. What passes is one line; all values are in ``verdict.json``.
     """
     from rich.box import SIMPLE
     from rich.table import Table
     from rich.text import Text
 
     outcome = "pass" if verdict.passed else "FAIL"
-    count = f"{verdict.passed_count} of {len(verdict.counted)} indicators pass"
-    title = Text(f"{verdict.experiment}: {verdict.state}, {outcome} ({count})")
-    table = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0))
+    passed = [line.name for line in verdict.indicators if line.passed]
+    title = Text(f"{verdict.experiment}: {verdict.state}, {outcome}\n{verdict.summary}")
+    caption = Text(f"{len(passed)} pass: {', '.join(passed)}; all values: {VERDICT_FILE}")
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left", box=SIMPLE)
     table.add_column("result")
     table.add_column("indicator", max_width=31)
     table.add_column("value", justify="right")
@@ -144,14 +162,13 @@ def verdict_table(verdict: Verdict) -> Table:
     for required in (True, False):
         failed = "[bold red]FAIL[/]" if required else "[yellow]note[/]"
         undefined = "[bold red]undefined[/]" if required else "[yellow]undefined[/]"
-        results = {True: "[green]pass[/]", False: failed, None: undefined}
         for line in verdict.indicators:
-            if line.required is required:
+            if line.required is required and not line.passed:
                 text = Text(line.bound).append(f"\n{line.hint}" if line.hint else "", style="yellow")
                 value = "-" if line.value is None else number(line.value)
-                table.add_row(results[line.passed], Text(line.name), value, text)
+                table.add_row(undefined if line.passed is None else failed, Text(line.name), value, text)
         table.add_section()
-    for cause in verdict.causes:
+    for cause in verdict.causes if verdict.state == "rigid" else ():
         held = {True: "holds", False: "no", None: "undefined"}[cause.holds]
         value = "-" if cause.value is None else number(cause.value)
         table.add_row(held, Text(f"cause: {cause.name.replace('_', ' ')}"), value, Text(cause.text))

@@ -252,8 +252,7 @@ def test_only_the_projection_head_moves(tmp_path: Path) -> None:
 
 
 def run_of(folder: Path, change=None, **retrieval) -> Run:
-    run = load_run(good_a(folder, change))
-    return replace(run, retrieval={"within_difficulty": retrieval} if retrieval else {})
+    return replace(load_run(good_a(folder, change)), retrieval=retrieval)
 
 
 @pytest.mark.parametrize(("end", "passed"), [(0.83, True), (0.792, True), (0.785, False)])
@@ -270,7 +269,7 @@ def test_gains(tmp_path, layer, end, passed):
 
 
 def test_a_blind_network_knows_nothing(tmp_path):
-    assert blind(run_of(tmp_path / "a", blind_projection={"gain": 0.02})).passed is True
-    leaking = blind(run_of(tmp_path / "b", blind_projection={"gain": 0.9}))
+    assert blind(run_of(tmp_path / "a", blind={"gain": 0.02})).passed is True
+    leaking = blind(run_of(tmp_path / "b", blind={"gain": 0.9}))
     assert leaking.passed is False and "leaks into the embedding" in leaking.hint
     assert blind(run_of(tmp_path / "c")).passed is None
