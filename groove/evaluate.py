@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from groove.embedding.embedded import EmbeddedLibrary
+    from groove.embedding.trained import TrainedModel
     from groove.retrieval.evaluation import Table
     from groove.retrieval.intervals import Interval
 
@@ -45,7 +46,8 @@ def run(cfg: EvaluateConfig) -> None:
     from groove.embedding.reference import compared_spaces
 
     spaces, mirrors = compared_spaces(trained, part, catalogue.store)
-    tables = radar_tables(spaces, part, cfg.draws) | beyond_tables(spaces, mirrors, part, cfg.draws)
+    tables = difficulty_table(trained, part, cfg.draws) | radar_tables(spaces, part, cfg.draws)
+    tables |= beyond_tables(spaces, mirrors, part, cfg.draws)
     if cfg.technique:
         tables |= technique_tables(spaces, part, songs, cfg.draws)
     width = max(120, shutil.get_terminal_size((160, 40)).columns)
@@ -67,6 +69,27 @@ def queries(library: EmbeddedLibrary) -> NDArray[np.intp]:
         f"{len(rows)} charts of {songs} songs that the run was not trained on: queries and candidates of each other"
     )
     return rows
+
+
+def difficulty_table(trained: TrainedModel, part: EmbeddedLibrary, draws: int) -> dict[str, Table]:
+    """Return how often the model's own head names the class of a chart, chart by chart; nothing of a head that counts.
+
+    Such a head reads the notes too, not only the pooled features that are kept.
+    """
+    import torch
+
+    from groove.retrieval.intervals import mean_intervals
+
+    model = trained.model
+    if model.classifier_head.counts:
+        log.info("accuracy left out: the head reads counts of the notes, which are not kept with the embeddings")
+        return {}
+    with torch.no_grad():
+        radar = torch.from_numpy(part.scaled_radar).float()
+        logits, _ = model.heads(torch.from_numpy(part.space("pooled")), radar)
+        right = model.classifier_head.predict(logits).numpy() == part.label
+    (found,) = mean_intervals([right.astype(np.float64)], part.song, draws)
+    return {"accuracy": {"own head": {"accuracy": found}}}
 
 
 def show(title: str, table: Table, width: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -44,6 +45,9 @@ def test_on_its_own_library_the_held_out_charts_are_asked(finished, tmp_path, ca
     for space in ("pooled", "projection", "epoch0_pooled", "raw_features", "radar"):
         for name in ("gain", "recall_at_5", "ndcg_at_5"):
             assert within[space][name]["value"] == pytest.approx(reported[space][name], abs=1e-3), (space, name)
+    *_, last = csv.DictReader((finished / "run" / "metrics.csv").open())
+    accuracy = found["tables"]["accuracy"]["own head"]["accuracy"]["value"]
+    assert accuracy == pytest.approx(float(last["val/accuracy"]))
     text = capsys.readouterr().out
     assert all(title in text for title in found["tables"]) and "technique counted in 32 of 32 charts" in text
 
