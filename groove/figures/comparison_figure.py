@@ -108,7 +108,10 @@ def dial_figure(groups: list[Group]) -> Figure:
         18.0, 6.5, "what plasticity buys and costs: drift from epoch 0 on x, mean of each group of runs"
     )
     experiments = dict.fromkeys(group.rows["experiment"].iloc[0] for group in groups)
-    for axes, (title, end, start) in zip(figure.subplots(1, len(DIAL)), DIAL, strict=True):
+    panels = figure.subplots(1, len(DIAL))
+    panels[1].sharey(panels[0])  # both gains
+    panels[3].sharey(panels[2])  # both accuracies
+    for axes, (title, end, start) in zip(panels, DIAL, strict=True):
         axes.set_title(title, fontsize=11)
         axes.set_xscale("log")
         for number, experiment in enumerate(experiments):
