@@ -57,10 +57,7 @@ def comparison_figure(groups: list[Group]) -> Figure:
     figure = new_figure(16.0, height)
     for axes, (title, keys, levels) in zip(figure.subplots(1, 4, sharey=True), COMPARED, strict=True):
         axes.set_title(title, fontsize=11)
-        for level, name in levels.items():
-            axes.axvline(level, color=GREY, linewidth=1, linestyle="--")
-            top = axes.get_xaxis_transform()
-            axes.text(level, 0.99, name, transform=top, ha="right", va="top", rotation=90, fontsize=8, color=GREY)
+        _levels(axes, levels)
         for number, key in enumerate(keys):
             axes.plot([], [], "o", color=f"C{number}", label=key)
             for position, group in enumerate(groups):
@@ -104,39 +101,45 @@ def dial_figure(groups: list[Group]) -> Figure:
 
     Where the groups of an experiment differ in one setting, each point bears its value: how far that dial was turned.
     """
-    figure = new_figure(
-        18.0, 6.5, "what plasticity buys and costs: drift from epoch 0 on x, mean of each group of runs"
-    )
-    experiments = dict.fromkeys(group.rows["experiment"].iloc[0] for group in groups)
+    figure = new_figure(18.0, 6.5, "what plasticity buys and costs: mean of each group of runs against its drift")
+    experiments: dict[str, list[Group]] = {}
+    for group in groups:
+        experiments.setdefault(group.rows["experiment"].iloc[0], []).append(group)
     panels = figure.subplots(1, len(DIAL))
     panels[1].sharey(panels[0])  # both gains
     panels[3].sharey(panels[2])  # both accuracies
     for axes, (title, end, start) in zip(panels, DIAL, strict=True):
         axes.set_title(title, fontsize=11)
         axes.set_xscale("log")
-        for number, experiment in enumerate(experiments):
-            lines = [group for group in groups if group.rows["experiment"].iloc[0] == experiment]
-            ends = [_drifts(group.rows, end, start) for group in lines]
-            means = [(points.mean(), group) for points, group in zip(ends, lines, strict=True) if len(points)]
-            means.sort(key=lambda pair: pair[0]["drift"])
-            color = f"C{number % 10}"
-            for points in ends:
-                axes.plot(points["drift"], points["value"], color=color, alpha=0.6, **RUN)
-            axes.plot(
-                *_columns([mean for mean, _ in means]), "o-", color=color, markersize=7, label=verbatim(experiment)
-            )
-            for mean, group in means:
-                if len(group.settings) == 1 and len(lines) > 1:
-                    text = verbatim(group.settings[0].partition("=")[2])
-                    axes.annotate(text, tuple(mean), (4, 5), textcoords="offset points", fontsize=LABEL_POINTS)
-        top = axes.get_xaxis_transform()
-        for edge, name in ((RIGID_ABOVE, "rigid"), (MOVING_ABOVE, "moving"), (HEALTHY_ABOVE, "healthy")):
-            axes.axvline(1 - edge, color=GREY, linewidth=1, linestyle="--")
-            axes.text(1 - edge, 0.01, f"{name} ", transform=top, ha="right", va="bottom", fontsize=8, color=GREY)
+        for number, (experiment, members) in enumerate(experiments.items()):
+            ends = [(group, _drifts(group.rows, end, start)) for group in members]
+            _dial_line(axes, [pair for pair in ends if len(pair[1])], f"C{number % 10}", experiment)
+        _levels(axes, {1 - edge: name.replace(">", "<") for edge, name in STATES.items()})
         axes.set_xlabel("drift: 1 - cosine of the pooled features with epoch 0")
         axes.grid(alpha=0.3)
     figure.axes[0].legend(loc="best", fontsize=8)
     return figure
+
+
+def _dial_line(axes: Axes, ends: list[tuple[Group, pd.DataFrame]], color: str, experiment: str) -> None:
+    """Draw where each group of an experiment ended (`_drifts` of it), and a line through their means."""
+    means = sorted(((*points.mean(), group) for group, points in ends), key=lambda mean: mean[0])
+    for _, points in ends:
+        axes.plot(points["drift"], points["value"], color=color, alpha=0.6, **RUN)
+    line = [mean[0] for mean in means], [mean[1] for mean in means]
+    axes.plot(*line, "o-", color=color, markersize=7, label=verbatim(experiment))
+    for *place, group in means:
+        if len(group.settings) == 1 and len(means) > 1:
+            value = verbatim(group.settings[0].partition("=")[2])
+            axes.annotate(value, tuple(place), (4, 5), textcoords="offset points", fontsize=LABEL_POINTS)
+
+
+def _levels(axes: Axes, levels: dict[float, str]) -> None:
+    """Draw a named vertical line at each of `levels`."""
+    for level, name in levels.items():
+        axes.axvline(level, color=GREY, linewidth=1, linestyle="--")
+        top = axes.get_xaxis_transform()
+        axes.text(level, 0.99, name, transform=top, ha="right", va="top", rotation=90, fontsize=8, color=GREY)
 
 
 def _drifts(rows: pd.DataFrame, end: str, start: str | None) -> pd.DataFrame:
@@ -144,10 +147,6 @@ def _drifts(rows: pd.DataFrame, end: str, start: str | None) -> pd.DataFrame:
     value = rows[end] if start is None else 100 * (rows[end] - rows[start])
     drift = (1 - rows["pooled_cosine"]).clip(lower=LEAST_DRIFT)
     return pd.DataFrame({"drift": drift, "value": value}).astype(float).dropna()
-
-
-def _columns(means: list[pd.Series]) -> tuple[list[float], list[float]]:
-    return [mean["drift"] for mean in means], [mean["value"] for mean in means]
 
 
 def _arrow(axes: Axes, rows: pd.DataFrame, layer: str, color: str, name: str) -> None:

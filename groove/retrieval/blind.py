@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 
 from groove.data.triplets import ChartLabels
 from groove.retrieval.intervals import Interval
-from groove.retrieval.metrics import NEIGHBORS
+from groove.retrieval.metrics import NEIGHBORS, radar_truth
 
 DRAWS = 100
 _MOST_CHARTS = 1024
@@ -31,13 +31,13 @@ def blind_gain(
     """
     rows = np.linspace(0, len(labels) - 1, min(len(labels), _MOST_CHARTS)).astype(int)
     part, x = labels.take(rows), vectors[rows]
-    candidate = (part.label[:, None] == part.label[None, :]) & (part.song[:, None] != part.song[None, :])
-    asks = candidate.sum(axis=1) > k
-    candidate, radar = candidate[asks], cdist(part.radar[asks], part.radar)
+    truth = radar_truth(part, within=True, k=k)
+    asks = truth.candidates > k
     if not asks.any():
         return Interval(float("nan"))
-    oracle = np.sort(np.where(candidate, radar, np.inf), axis=1)[:, :k].mean()
-    random = (np.where(candidate, radar, 0.0).sum(axis=1) / candidate.sum(axis=1)).mean()
+    radar = cdist(part.radar[asks], part.radar)
+    random, oracle = truth.random[asks].mean(), np.take_along_axis(radar, truth.nearest[asks], axis=1).mean()
+    candidate = (part.label[asks, None] == part.label[None, :]) & (part.song[asks, None] != part.song[None, :])
     equal = _EQUAL * float(np.linalg.norm(x, axis=1).mean()) or 1.0
     distance = np.where(candidate, np.floor(cdist(x[asks], x) / equal), np.inf)
     generator, found = np.random.default_rng(seed), []

@@ -179,17 +179,8 @@ def markdown(frame: pd.DataFrame) -> str:
     """Return the comparison as a Markdown table, one line per group of runs."""
     differences = baseline_differences(frame)
     plain = [*TREES, *JOINT, "pooled_cosine"]
-    names = [
-        "experiment",
-        "runs",
-        "accuracy at epoch 0",
-        "lowest",
-        "final",
-        *FRESH,
-        *plain,
-        "gain, pooled",
-        "gain, projection",
-    ]
+    names = ["experiment", "runs", "accuracy at epoch 0", "lowest", "final", *FRESH, *plain]
+    names += ["gain, pooled", "gain, projection"]
     names += ["accuracy - baseline", "probe - baseline", "gain pooled - baseline", "gain projection - baseline"]
     lines = [[name.replace("_", " ") for name in names], ["---"] * len(names)]
     for group in groups_of(frame):

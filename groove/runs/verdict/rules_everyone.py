@@ -172,15 +172,13 @@ def projection_only(run: Run) -> Indicator:
 
 def margin_improvement(run: Run) -> Indicator:
     """The mean held-out triplet margin d(a,n) - d(a,p) rises toward the target."""
-    end, target, asked = run.final(MARGIN), run.info.triplet_margin, run.final(LOSS_MARGIN)
+    end, target, least = run.final(MARGIN), run.info.triplet_margin, thresholds.MARGIN_IMPROVEMENT
     text = f" over epoch 0 ({arrow(run, MARGIN)})"
     if not math.isnan(end):
         text += f"; target {target:g} " + (f"is {number(target - end)} away" if target > end else "reached")
-    # the source's bound is a quarter of its margin; a smaller margin, on a sphere, asks for as much of its own
-    least = (
-        min(thresholds.MARGIN_IMPROVEMENT, asked / 4) if run.info.loss_uses_margin else thresholds.MARGIN_IMPROVEMENT
-    )
-    limit = bound(">", thresholds.MARGIN_IMPROVEMENT if math.isnan(least) else round(least, 4), text)
+    if run.info.loss_uses_margin and (asked := run.final(LOSS_MARGIN)) < 4 * least:
+        least = round(asked / 4, 4)  # the source's bound is a quarter of its margin; a smaller one asks for as much
+    limit = bound(">", least, text)
     hint = f"the margin went {arrow(run, MARGIN)}. {easy_triplets(run)}"
     return judged("triplet/margin_improvement", measured.change(run, MARGIN), limit, hint)
 

@@ -95,6 +95,15 @@ def _head_idle(run: Run, epoch: int) -> bool:
 
 # --- causes of rigidity --------------------------------------------------------------------------------------------
 
+_REMEDIES = {
+    "label_leak": "the label leaks into the embedding, which needs no backbone: model.radar_in_projection=false",
+    "backbone_frozen": "the backbone is frozen: take it out of freeze, or name it in train_only",
+    "backbone_rate_tiny": "gradients reach the backbone and its weights stay: raise optimizer.lr, or its lr_factor",
+    "contrastive_gradient_too_weak": "classification drowns the contrastive loss: lower its weight, or freeze the head "
+    "and silence its loss for a while (experiment=a)",
+}
+"""What to change, of the causes that can be shown."""
+
 
 def causes_of(run: Run) -> list[Cause]:
     """Return which causes of rigidity the run bears out: four that we can show, then the three of the source document.
@@ -108,18 +117,11 @@ def causes_of(run: Run) -> list[Cause]:
     return [rule(run) for rule in rules]
 
 
-def diagnosis(run: Run) -> str:
-    """Return why a rigid run is rigid, and what to change: the first cause that holds of those that can be shown."""
-    remedies = {
-        "label_leak": "the label leaks into the embedding, which needs no backbone: model.radar_in_projection=false",
-        "backbone_frozen": "the backbone is frozen: take it out of freeze, or name it in train_only",
-        "backbone_rate_tiny": "gradients reach the backbone and its weights stay: raise optimizer.lr, or its lr_factor",
-        "contrastive_gradient_too_weak": "classification drowns the contrastive loss: lower its weight, or freeze the "
-        "head and silence its loss for a while (experiment=a)",
-    }
-    for cause in causes_of(run):
-        if cause.holds and cause.name in remedies:
-            return f"{cause.name.replace('_', ' ')}: {remedies[cause.name]}"
+def diagnosis(causes: Iterable[Cause]) -> str:
+    """Return why a rigid run is rigid, and what to change: the first of its `causes` that holds and can be shown."""
+    for cause in causes:
+        if cause.holds and cause.name in _REMEDIES:
+            return f"{cause.name.replace('_', ' ')}: {_REMEDIES[cause.name]}"
     return "none of the known causes holds: train longer, raise the contrastive weight, or lower the drift weight"
 
 

@@ -85,9 +85,9 @@ def judge(run: Run) -> Verdict:
     deciding, informing = RULES[run.info.verdict]
     indicators = [rule(run) for rule in deciding] + [advisory(rule(run)) for rule in informing]
     passed = all(indicator.passed is True for indicator in indicators if indicator.required)
-    state = _state(run)
-    why = gradient.diagnosis(run) if state == "rigid" else ""
-    verdict = Verdict(run.info.experiment, state, passed, "", why, indicators, gradient.causes_of(run))
+    state, causes = _state(run), gradient.causes_of(run)
+    why = gradient.diagnosis(causes) if state == "rigid" else ""
+    verdict = Verdict(run.info.experiment, state, passed, "", why, indicators, causes)
     return replace(verdict, summary=_summary(run, verdict))
 
 
