@@ -171,7 +171,7 @@ class DataConfig(Settings):
     val_fraction: float = Field(0.2, gt=0, lt=1)
     fold: int = Field(0, ge=0)
     batch_size: int = Field(64, ge=3)
-    min_steps: int = Field(12, ge=1, le=1_000_000)
+    min_steps: int = Field(8, ge=1, le=1_000_000)
     triplets: TripletsConfig = TripletsConfig()
     augment: AugmentConfig = AugmentConfig()
     generated: GeneratedConfig = GeneratedConfig()

@@ -76,7 +76,7 @@ def test_what_both_experiments_share():
             20,
             drift_weight,
         )
-        assert (cfg.data.batch_size, cfg.data.min_steps, cfg.loss.radius, cfg.loss.pooled_weight) == (64, 12, 8.0, 1.0)
+        assert (cfg.data.batch_size, cfg.data.min_steps, cfg.loss.radius, cfg.loss.pooled_weight) == (64, 8, 8.0, 1.0)
 
 
 def test_the_defaults_of_the_schema_are_those_of_the_files():
