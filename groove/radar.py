@@ -108,7 +108,7 @@ def _print_summary(library: Library, report: LibraryReport) -> None:
         print(f"  and {len(copies) - WORST} more: see the column identity")
     without = np.count_nonzero(~report.has_audio)
     print(f"{without} charts without audio or #MUSICLENGTH: their stepmania radar ends with the last measure")
-    print(f"{len(library.left_out)} left out:")
+    print(f"{len(library.left_out)} left out:" if library.left_out else "nothing left out")
     for reason, count in report.left_out.items():
         print(f"  {count:6d}  {reason}")
 

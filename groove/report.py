@@ -95,9 +95,9 @@ def show(console: Console, runs: Sequence[Run], out: Path) -> None:
     frame = comparison_frame(runs)
     if len(runs) == 1:
         verdict = judge(runs[0])
+        console.print(verdict.summary, markup=False)
         for table in (verdict_table(verdict), *retrieval_tables(runs[0])):
             console.print(table)
-        console.print(verdict.summary, markup=False)
         console.print(f"figure: {runs[0].folder / CURVES_FILE}", markup=False, soft_wrap=True)
     else:
         console.print(comparison_table(frame, console.width))

@@ -14,11 +14,14 @@ import pyarrow as pa
 import torch
 from hydra import compose, initialize_config_dir
 
+from groove.charts.flow import PROFILE
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import CONF_DIR, TrainConfig, checked
 from groove.data.dataset import ChartBatch, ChartTable
+from groove.data.part_labels import PART_LABELS
 from groove.data.triplets import ChartLabels, PairRule, draw_triplets
 from groove.features.audio import AUDIO_FEATURES
+from groove.features.catalogue import TECHNIQUE_COLUMNS
 from groove.features.frames import CHART_FEATURES
 from groove.model.fusion import LateFusionClassifier
 from groove.training.module import GrooveModule
@@ -37,6 +40,8 @@ TINY = {
     "head": "classification",
     "radar_mlp": False,
     "radar_in_projection": False,
+    "body": False,
+    "parts": {"radar": 1.0},
 }
 
 
@@ -46,8 +51,14 @@ def labels(n: int, classes: int = 1, songs: int | None = None, seed: int = 0) ->
     return ChartLabels(radar, np.arange(n) % classes, np.arange(n) % (songs or n))
 
 
+def part_values(n: int, seed: int = 0) -> np.ndarray:
+    """Return random labels (n, L) of the embedding's other parts."""
+    last = max(columns.stop for columns in PART_LABELS.values())
+    return np.random.default_rng(seed).normal(size=(n, last)).astype(np.float32)
+
+
 def frames(length: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return random chart (T, 20) and audio (T, 23) frames with plausible ranges."""
+    """Return random chart (T, 35) and audio (T, 23) frames with plausible ranges."""
     generator = np.random.default_rng(seed)
     chart = generator.poisson(0.4, size=(length, len(CHART_FEATURES))).astype(np.float32)
     chart[:, CHART_FEATURES.index("seconds")] = generator.uniform(0.08, 0.2, length)
@@ -82,7 +93,9 @@ def batch(
         lengths=torch.tensor(lengths),
         own=torch.arange(n),
         label=torch.from_numpy(facts.label),
+        song=torch.from_numpy(facts.song),
         radar=torch.from_numpy(facts.radar.astype(np.float32)),
+        parts=torch.from_numpy(part_values(n, seed)),
         index=torch.arange(n),
         triplets=torch.from_numpy(draw_triplets(positive, negative, 2, np.random.default_rng(seed))),
         positive=torch.from_numpy(positive),
@@ -108,7 +121,8 @@ def table(store: Path, lengths: Sequence[int], facts: ChartLabels, silent: Seque
     """Return a table of charts whose arrays lie in `store`; the unscaled radar is 10 x the scaled one."""
     chart_paths, audio_paths = write_arrays(store, lengths, silent)
     names = [f"chart {i}" for i in range(len(lengths))]
-    return ChartTable(names, chart_paths, audio_paths, np.asarray(lengths), 10 * facts.radar, facts)
+    parts = part_values(len(lengths))
+    return ChartTable(names, chart_paths, audio_paths, np.asarray(lengths), 10 * facts.radar, facts, parts)
 
 
 def catalogue(store: Path, songs: int = 12, slots: Sequence[str] = SLOTS, length: int = 10, seed: int = 0) -> pa.Table:
@@ -125,7 +139,11 @@ def catalogue(store: Path, songs: int = 12, slots: Sequence[str] = SLOTS, length
         "identity": [f"identity {i // len(slots)}" for i in range(n)],
         "simfile": [f"Pack/Song{i // len(slots):02d}" for i in range(n)],
         "steps_type": ["dance-single"] * n,
+        "bpm": generator.uniform(90, 200, n),
+        "length_s": generator.uniform(80, 130, n),
+        "profile": generator.uniform(0, 8, (n, PROFILE)).tolist(),
     }
+    columns |= {name: generator.integers(0, 99, n) for name in TECHNIQUE_COLUMNS}
     for family, scale in (("konami", 30.0), ("stepmania", 0.3)):
         columns |= {f"{family}_{axis}": scale * generator.normal(size=n) for axis in RADAR_AXES}
     return pa.table(columns)

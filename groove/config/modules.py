@@ -16,6 +16,8 @@ HEADS = tuple(HEAD_OF.values())
 OPTIONAL_MODULES = ("radar_mlp",)
 """What a model may lack; naming it in `train_only` is then no mistake."""
 MODULES = (*SHARED_MODULES, *HEADS, *OPTIONAL_MODULES)
+PARTS = ("radar", "feet", "flow", "song")
+"""The parts that an embedding may have; the first one is in every embedding."""
 FRESH_MODULES = ("projection_head",)
 """What a fine-tuning starts anew: a classifier's checkpoint holds an untrained projection head."""
 

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from groove.charts.chart import DIFFICULTIES, PANELS
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.messages import explain, line_of
-from groove.config.modules import MODULES
+from groove.config.modules import MODULES, PARTS
 from groove.errors import ConfigError, did_you_mean
 
 CONF_DIR = next(path for parent in Path(__file__).resolve().parents if (path := parent / "conf").is_dir())
@@ -90,7 +90,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Percentile = Annotated[float, Field(gt=0, lt=100)]
 Family = Literal["konami", "stepmania"]
 Space = Literal["projection", "pooled"]
-VerdictKind = Literal["a", "b", "c", "baseline", "pretrain", "control"]
+VerdictKind = Literal["a", "b", "c", "feel", "baseline", "pretrain", "control"]
 What = Literal["embeddings", "radar", "model", "onnx"]
 ListOfWhat = Annotated[list[What], Field(min_length=1), BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]
 Slot = Annotated[str, one_of(DIFFICULTIES)]
@@ -154,6 +154,7 @@ class AugmentConfig(Settings):
 
     mirror: bool = True
     audio_mask: float = Field(0.0, ge=0, le=1)
+    audio_hidden: float = Field(0.0, ge=0, le=1)
     row_dropout: float = Field(0.0, ge=0, le=1)
 
 
@@ -203,12 +204,23 @@ class ModelConfig(Settings):
     backbone_blocks: int = Field(ge=1, le=100)
     projection_dim: Width
     classifier_hidden: Width
-    pooling: Literal["mean_max", "attention", "statistics"]
+    pooling: Literal["mean_max", "attention", "statistics", "profile"]
     head: Literal["classification", "ordinal", "counted"] = "classification"
     dropout: Share = 0.1
     max_frames: int | None = Field(None, ge=1)
     radar_mlp: bool = False
     radar_in_projection: bool = False
+    body: bool = False
+    parts: dict[str, Weight] = Field({"radar": 1.0}, min_length=1)
+
+    def _mistakes(self) -> Iterator[str]:
+        for name, weight in self.parts.items():
+            if name not in PARTS:
+                yield f"parts names '{name}': {did_you_mean(name, PARTS)}"
+            elif not weight:
+                yield f"parts.{name} must be above 0; ~model.parts.{name} leaves the part out"
+        if next(iter(self.parts)) != PARTS[0]:
+            yield f"parts must begin with {PARTS[0]}, got {', '.join(self.parts)}"
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Training-only augmentation of chart and audio frames.
 
-A mirror swaps panels and leaves the radar unchanged: left-right swaps panels 0 and 3, up-down swaps 1 and 2. Row
+A mirror swaps panels and leaves the radar unchanged: left-right swaps panels 0 and 3 and the feet, up-down swaps 1 and
+2; both turn the hips the other way, and what the feet do is taken to stay what it is. Row
 dropout takes notes away, so that the radar is only nearly that of the chart: a small share is meant.
 Dimension letters: T frames, F features.
 """
@@ -16,17 +17,20 @@ from groove.config.schema import AugmentConfig
 from groove.features.frames import CHART_FEATURES
 
 PANEL_FEATURES = ("attacks", "holds", "hold_beats")
+_TURNED, _STEPS = ("turned_left", "turned_right"), ("left_steps", "right_steps")
 LEFT_RIGHT, UP_DOWN = (3, 1, 2, 0), (0, 2, 1, 3)
 _NOTES = np.array([not name.startswith(("seconds", "holds_")) for name in CHART_FEATURES])
 """What row dropout takes: not the time that passes, nor holds that go on."""
 
 
 def mirror_columns(names: tuple[str, ...], panels: tuple[int, ...]) -> NDArray[np.intp]:
-    """Return the column order that moves every per-panel feature of `names` to the panel given by `panels`."""
+    """Return the column order that moves every feature of `names` to where the mirror `panels` puts it."""
     order = np.arange(len(names))
     for feature in PANEL_FEATURES:
         for panel, source in enumerate(panels):
             order[names.index(f"{feature}_{panel}")] = names.index(f"{feature}_{source}")
+    for one, other in (_TURNED, _STEPS) if panels == LEFT_RIGHT else (_TURNED,):
+        order[[names.index(one), names.index(other)]] = names.index(other), names.index(one)
     return order
 
 
@@ -34,7 +38,7 @@ _MIRRORS = tuple(mirror_columns(CHART_FEATURES, panels) for panels in (LEFT_RIGH
 
 
 class Augmentation(NamedTuple):
-    """What is done to one chart: columns in another order, frames emptied, a span of silent audio (or nothing).
+    """What is done to one chart: columns in another order, frames emptied, a span of silent audio, all of it hidden.
 
     Drawn apart from applied: a process that loads a part of a batch draws for all of it, as a single one would.
     """
@@ -42,11 +46,12 @@ class Augmentation(NamedTuple):
     columns: NDArray[np.intp] | None = None
     dropped: NDArray[np.bool_] | None = None
     silent: slice | None = None
+    deaf: bool = False
 
     @classmethod
     def draw(cls, settings: AugmentConfig, frames: int, generator: np.random.Generator) -> Augmentation:
         """Return what to do to a chart of `frames` frames, a pure function of `generator`."""
-        columns, dropped, silent = None, None, None
+        columns, dropped, silent, deaf = None, None, None, False
         if settings.mirror:
             for order in _MIRRORS:
                 if generator.random() < 0.5:
@@ -57,7 +62,9 @@ class Augmentation(NamedTuple):
             length = int(generator.uniform(0, settings.audio_mask) * frames)
             start = int(generator.integers(0, frames - length + 1))
             silent = slice(start, start + length)
-        return cls(columns, dropped, silent)
+        if settings.audio_hidden > 0:
+            deaf = bool(generator.random() < settings.audio_hidden)
+        return cls(columns, dropped, silent, deaf)
 
     def apply(
         self, chart: NDArray[np.float32], audio: NDArray[np.float32]
@@ -67,7 +74,9 @@ class Augmentation(NamedTuple):
             chart = chart[:, self.columns]
         if self.dropped is not None:
             chart = np.where(self.dropped[:, None] & _NOTES, np.float32(0), chart)
-        if self.silent is not None:
+        if self.deaf:
+            audio = np.zeros_like(audio)
+        elif self.silent is not None:
             audio = audio.copy()
             audio[self.silent] = 0
         return chart, audio

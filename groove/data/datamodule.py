@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import DataConfig
 from groove.data.dataset import ChartBatch, ChartDataset, ChartTable, EpochSampler, InOrderSampler
+from groove.data.part_labels import part_labels
 from groove.data.scaler import RadarScaler
 from groove.data.slots import SimfileSlots
 from groove.data.splits import held_out
@@ -40,14 +41,23 @@ class GrooveDataModule(L.LightningDataModule):
         pair_counts: per split and class, the number of charts and of those that are no `anchors` of the rule.
     """
 
-    def __init__(self, catalogue: pa.Table, store: Path, data: DataConfig, max_frames: int | None, seed: int) -> None:
-        """Split `catalogue` as `data` says.
+    def __init__(
+        self,
+        catalogue: pa.Table,
+        store: Path,
+        data: DataConfig,
+        max_frames: int | None,
+        seed: int,
+        songs_together: bool = False,
+    ) -> None:
+        """Split `catalogue` as `data` says; `songs_together`: batches of whole songs, for what a song's charts share.
 
         Raises:
             LibraryError: if a split has no chart of any class.
         """
         super().__init__()
         self.data, self.store, self.max_frames, self.seed = data, store, max_frames, seed
+        self.songs_together = songs_together
         self.classes = list(data.classes)
         table = chart_table(catalogue, data)
         held = held_out(catalogue["identity"].to_pylist(), data.val_fraction, data.split_seed, data.fold)
@@ -60,7 +70,7 @@ class GrooveDataModule(L.LightningDataModule):
             )
         self.scaler = RadarScaler.fit(table.radar[train])
         labels = replace(table.labels, radar=self.scaler(table.radar))
-        self.catalogue, self.charts = catalogue, replace(table, labels=labels)
+        self.catalogue, self.charts = catalogue, replace(table, labels=labels, parts=part_labels(catalogue, train))
         self.train, self.val = self.charts.take(train), self.charts.take(val)
         self.tables = {"train": self.train, "val": self.val}
         self.split = np.where(trainable, np.where(held, "val", "train"), "unseen").tolist()
@@ -111,7 +121,8 @@ class GrooveDataModule(L.LightningDataModule):
         trainer, data = self.trainer, self.data
         assert trainer is not None
         order = (data.batch_size, self.seed, trainer.current_epoch, data.min_steps)
-        sampler = EpochSampler(len(self.train), *order, trainer.global_rank, trainer.world_size)
+        songs = self.train.labels.song if self.songs_together else None
+        sampler = EpochSampler(len(self.train), *order, trainer.global_rank, trainer.world_size, songs)
         return _loader(self.dataset(self.train, augment=True), sampler)
 
     def val_dataloader(self) -> DataLoader[ChartBatch]:
@@ -133,11 +144,12 @@ def _loader(dataset: ChartDataset, sampler: Any) -> DataLoader[ChartBatch]:
 
 
 def chart_table(catalogue: pa.Table, data: DataConfig) -> ChartTable:
-    """Return `catalogue` as a `ChartTable` with the classes of `data` (else -1) and unscaled radars of its family."""
+    """Return `catalogue` as a `ChartTable` with the classes of `data` (else -1), unscaled radars, and no `parts`."""
     radar = np.stack([catalogue[f"{data.radar}_{axis}"].to_numpy() for axis in RADAR_AXES], axis=1).astype(np.float64)
     _, song = np.unique(catalogue["identity"].to_pylist(), return_inverse=True)
     label_of = {slot: index for index, slots in enumerate(data.classes.values()) for slot in slots}
     label = np.array([label_of.get(slot, -1) for slot in catalogue["difficulty"].to_pylist()], dtype=np.int64)
     name, chart, audio = (catalogue[column].to_pylist() for column in ("chart_id", "chart_path", "audio_path"))
     labels = ChartLabels(radar, label, song.astype(np.int64))
-    return ChartTable(name, chart, audio, catalogue["frames"].to_numpy(), radar, labels)
+    parts = np.zeros((len(radar), 0), dtype=np.float32)
+    return ChartTable(name, chart, audio, catalogue["frames"].to_numpy(), radar, labels, parts)

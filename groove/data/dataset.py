@@ -32,7 +32,7 @@ class ChartTable:
     """The catalogue's columns that training needs, one entry per chart (N).
 
     The paths are of arrays in the store, an empty one of audio that is missing; `frames` (N,) are lengths, `radar`
-    (N, R) unscaled values of the chosen family, `labels` hold the scaled ones.
+    (N, R) unscaled values of the chosen family, `labels` hold the scaled ones, `parts` (N, L) are `part_labels`.
     """
 
     chart_id: list[str]
@@ -41,6 +41,7 @@ class ChartTable:
     frames: NDArray[np.int64]
     radar: NDArray[np.float64]
     labels: ChartLabels
+    parts: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.chart_id)
@@ -48,7 +49,8 @@ class ChartTable:
     def take(self, index: NDArray[np.intp]) -> ChartTable:
         """Return the rows at `index`."""
         name, chart, audio = ([x[i] for i in index] for x in (self.chart_id, self.chart_path, self.audio_path))
-        return ChartTable(name, chart, audio, self.frames[index], self.radar[index], self.labels.take(index))
+        radar, parts = self.radar[index], self.parts[index]
+        return ChartTable(name, chart, audio, self.frames[index], radar, self.labels.take(index), parts)
 
 
 class BatchRequest(NamedTuple):
@@ -76,7 +78,9 @@ class ChartBatch:
         lengths: (b,) frames before the padding.
         own: (b,) rows of the batch that the frames are of.
         label: (B,) class index, -1 where the slot belongs to no class.
+        song: (B,) a number per song.
         radar: (B, R) scaled radar: the label of the contrastive task, never an input of the embedding.
+        parts: (B, L) labels of the embedding's other parts (`groove.data.part_labels`), never an input either.
         index: (B,) row of the split's table.
         triplets: (M, 3) anchor, positive, negative.
         positive, negative: (B, B) the pairs that `triplets` was drawn from; miners look for harder negatives there.
@@ -88,7 +92,9 @@ class ChartBatch:
     lengths: Tensor
     own: Tensor
     label: Tensor
+    song: Tensor
     radar: Tensor
+    parts: Tensor
     index: Tensor
     triplets: Tensor
     positive: Tensor
@@ -133,11 +139,13 @@ class ChartDataset(Dataset[ChartBatch]):
         return ChartBatch(
             chart=pad_sequence(chart, batch_first=True),
             audio=pad_sequence(audio, batch_first=True),
-            has_audio=torch.tensor([float(bool(self.table.audio_path[i])) for i in index[own]]),
+            has_audio=torch.tensor([float(bool(self.table.audio_path[index[k]]) and not drawn[k].deaf) for k in own]),
             lengths=torch.tensor([len(x) for x in chart]),
             own=torch.from_numpy(own),
             label=torch.from_numpy(labels.label),
+            song=torch.from_numpy(labels.song),
             radar=torch.from_numpy(labels.radar.astype(np.float32)),
+            parts=torch.from_numpy(self.table.parts[index]),
             index=torch.from_numpy(index.astype(np.int64)),
             triplets=torch.from_numpy(triplets),
             positive=torch.from_numpy(positive),
@@ -159,7 +167,8 @@ class EpochSampler:
     """Batches of one epoch: as many passes as have `min_steps` batches, each chart once per pass.
 
     A small library is passed several times, each in an order of its own, a function of seed, epoch and pass. Under DDP
-    `batch_size` is that of one rank: a batch is shared by all ranks, and each loads its part of it.
+    `batch_size` is that of one rank: a batch is shared by all ranks, and each loads its part of it. With `songs` (N,),
+    a number per song, the charts of a song follow each other, so that most come into one batch.
     """
 
     charts: int
@@ -169,6 +178,7 @@ class EpochSampler:
     min_steps: int = 1
     rank: int = 0
     world_size: int = 1
+    songs: NDArray[np.int64] | None = None
 
     def _batches_per_pass(self) -> int:
         wanted = round(self.charts / (self.batch_size * self.world_size))
@@ -183,7 +193,11 @@ class EpochSampler:
     def __iter__(self):
         """Yield one `BatchRequest` per batch; batches of a pass differ by at most one chart in size."""
         for p in range(self._passes()):
-            order = np.random.default_rng((self.seed, self.epoch, p)).permutation(self.charts)
+            generator = np.random.default_rng((self.seed, self.epoch, p))
+            order = generator.permutation(self.charts)
+            if self.songs is not None:
+                drawn = generator.permutation(self.songs.max() + 1)
+                order = order[np.argsort(drawn[self.songs[order]], kind="stable")]
             for b, part in enumerate(np.array_split(order, self._batches_per_pass())):
                 yield BatchRequest(part.tolist(), (self.seed, self.epoch, p, b, 0), self.rank, self.world_size)
 

@@ -76,6 +76,28 @@ def blinded(batch: ChartBatch) -> ChartBatch:
     )
 
 
+def deafened(batch: ChartBatch) -> ChartBatch:
+    """Return `batch` without its audio, as if none of it were there."""
+    return replace(batch, audio=torch.zeros_like(batch.audio), has_audio=torch.zeros_like(batch.has_audio))
+
+
+def swapped(batch: ChartBatch) -> ChartBatch:
+    """Return `batch` with the audio of another song in the place of each chart's own, where there is another.
+
+    Charts go round by songs: the k-th chart with audio gets that of the first one after it that is of another song. It
+    starts where the chart does and ends with the shorter of the two.
+    """
+    heard = torch.nonzero(batch.has_audio > 0)[:, 0].tolist()
+    audio, own = batch.audio.clone(), batch.song[batch.own]
+    for place, chart in enumerate(heard):
+        later = [other for other in heard[place + 1 :] + heard[:place] if own[other] != own[chart]]
+        if later:
+            length = int(batch.lengths[chart])
+            audio[chart] = 0
+            audio[chart, :length] = batch.audio[later[0], :length]
+    return replace(batch, audio=audio)
+
+
 def mirrored(batch: ChartBatch) -> ChartBatch:
     """Return `batch` with left and right swapped in every chart."""
     order = torch.from_numpy(mirror_columns(CHART_FEATURES, LEFT_RIGHT))

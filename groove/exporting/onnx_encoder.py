@@ -71,7 +71,7 @@ class FrameInput(nn.Module):
     def forward(
         self, chart: Tensor, audio: Tensor, has_audio: Tensor, lengths: Tensor, radar: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return pooled (B, 2 D), embedding (B, E) and logits for frames (B, T, 20) and (B, T, 23) of any T."""
+        """Return pooled (B, 2 D), embedding (B, E) and logits for frames (B, T, 35) and (B, T, 23) of any T."""
         stride = self.model.frames_per_beat
         frames = (chart.shape[1] + stride - 1) // stride * stride
         chart, audio = (functional.pad(x, (0, 0, 0, stride - 1))[:, :frames] for x in (chart, audio))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,16 +19,20 @@ from groove.charts.display import WORDS
 from groove.charts.library.index import RADAR_COLUMNS
 from groove.charts.library.scan import Library
 from groove.charts.library.walk import LeftOut
+from groove.charts.technique.counting import Technique
 from groove.errors import LibraryError
 from groove.features.store import FeatureStore
 from groove.io.files import csv_bytes, write_if_changed
 
 _TEXTS = ("simfile", "pack", "title", "artist", "steps_type", "difficulty", "description", *WORDS)
-_OF_RECORDS = ("has_audio", "audio_reason", "frames", "merged_rows")
+_OF_RECORDS = ("has_audio", "audio_reason", "frames", "merged_rows", "profile")
+TECHNIQUE_COLUMNS = tuple(f"technique_{field.name}" for field in fields(Technique))
+"""Counts of what the feet do; empty for pads other than dance-single's."""
 _COLUMNS = (
     *("chart_id", "simfile", "index", "pack", "title", "artist", "steps_type", "difficulty", "meter", "description"),
     *WORDS,
-    *("identity", *_OF_RECORDS, "length_s", "bpm", "content", "key", "chart_path", "audio_path", *RADAR_COLUMNS),
+    *("identity", *_OF_RECORDS, "length_s", "bpm", "content", "key", "chart_path", "audio_path"),
+    *("profile", *TECHNIQUE_COLUMNS, *RADAR_COLUMNS),
 )  # the elements of the radars follow
 
 
@@ -94,6 +98,10 @@ def catalogue_table(library: Library, rows: Sequence[Row], store: FeatureStore) 
         "chart_path": [store.path(row.key, row.entry["chart"]) for row in rows],
         "audio_path": [store.path(row.key, row.entry["audio"]) if row.entry["audio"] else "" for row in rows],
     }
+    counts = [row.entry["technique"] or {} for row in rows]
+    for name in TECHNIQUE_COLUMNS:
+        columns[name] = pa.array([count.get(name.removeprefix("technique_")) for count in counts], pa.int64())
+    columns["profile"] = pa.array(columns["profile"], pa.list_(pa.float64()))
     return pa.table({name: columns[name] for name in (*_COLUMNS, *library.elements)})
 
 

@@ -3,7 +3,8 @@
 Frame k covers the beats ``[k / frames_per_beat, (k + 1) / frames_per_beat)``, from beat 0 to the frame of the last
 note. Everything is counted, so rows finer than a frame add up rather than vanish; `merged_rows` says how many do. Only
 judged notes enter (`groove.charts.rows.judged_notes`): what lies in a warp or a fake segment is not played. The second
-pad of ``dance-double`` is folded onto the first. Dimension letters: N notes, H holds, T frames, F = 20 features.
+pad of ``dance-double`` is folded onto the first, and its feet are unknown (0). Dimension letters: N notes, H holds, T
+frames, F = 35 features.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 
 from groove.charts.chart import Chart, NoteKind, Notes, Timing
 from groove.charts.rows import hold_pairs, is_arrow, judged_notes
+from groove.charts.technique.body import BODY_FEATURES, Footing, body_features, footing_of
 from groove.errors import SimfileError
 
 PADS = 4
 MAX_FRAMES = 1_000_000  # at 4 frames a beat more than a day of music: only a broken beat number reaches it
 FLOAT16_MAX = float(np.finfo(np.float16).max)
-CHART_FEATURES = (
+NOTE_FEATURES = (
     *(f"attacks_{panel}" for panel in range(PADS)),  # taps, hold and roll heads, lifts that start in the frame
     *(f"holds_{panel}" for panel in range(PADS)),  # fraction of the frame during which a hold or roll body is active
     *(f"hold_beats_{panel}" for panel in range(PADS)),  # length in beats of the holds and rolls whose head is here
@@ -31,10 +33,14 @@ CHART_FEATURES = (
     "quantisation_finer",
     "seconds",  # duration of the frame, stops inside it included
 )
+CHART_FEATURES = (*NOTE_FEATURES, *BODY_FEATURES)
+"""The notes, then what a player's body does with them, summed over the rows of the frame (`technique/body.py`)."""
+_SAME_FRAME = 1e-6
+"""Far below any row in beats, far above the rounding of a beat."""
 
 
-def chart_frames(chart: Chart, frames_per_beat: int) -> NDArray[np.float16]:
-    """Return the features `CHART_FEATURES` of `chart`, shape (T, 20).
+def chart_frames(chart: Chart, frames_per_beat: int, footing: Footing | None = None) -> NDArray[np.float16]:
+    """Return the features `CHART_FEATURES` of `chart`, shape (T, 35); `footing` is that of the chart, if it is known.
 
     A `SimfileError` is raised if no note counts, or if the grid would have over `MAX_FRAMES` frames.
     """
@@ -52,8 +58,18 @@ def chart_frames(chart: Chart, frames_per_beat: int) -> NDArray[np.float16]:
         np.bincount(_frame(mines, frames_per_beat), minlength=length),
         _row_features(attacks, frames_per_beat, length),
         np.diff(frame_times(chart.timing, length, frames_per_beat)),
+        _body(chart, frames_per_beat, length, footing or footing_of(chart)),
     )
     return finite_float16(np.column_stack(columns))
+
+
+def _body(chart: Chart, frames_per_beat: int, length: int, footing: Footing) -> NDArray[np.float64]:
+    """Return `BODY_FEATURES` per frame, (T, 15); the feet also step on notes in warps, which are not judged."""
+    frame = np.floor(footing.rows.beats * frames_per_beat + _SAME_FRAME).astype(np.int64)
+    counts = chart.timing.judged(footing.rows.beats) & (frame >= 0) & (frame < length)
+    per_frame = np.zeros((length, len(BODY_FEATURES)))
+    np.add.at(per_frame, frame[counts], body_features(*footing)[counts])
+    return per_frame
 
 
 def frame_times(timing: Timing, length: int, frames_per_beat: int) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.chart import Chart, Timing
+from groove.charts.flow import density_profile
 from groove.charts.library.identity import content_digest, notes_digest, timing_digest
+from groove.charts.technique.body import footing_of
+from groove.charts.technique.counting import STEPS_TYPE, technique_of
 from groove.config.schema import AudioConfig, FeaturesConfig
 from groove.errors import AudioError, SimfileError, one_line
 from groove.features.audio import AUDIO_FEATURES, align, song_features
@@ -89,8 +92,9 @@ def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[En
     entries = []
     groups: dict[tuple[AudioSource, str], list[tuple[Chart, Entry]]] = {}
     for chart, source in zip(task.read(), task.audio, strict=True):
+        footing = footing_of(chart)
         try:
-            frames = chart_frames(chart, settings.frames_per_beat)
+            frames = chart_frames(chart, settings.frames_per_beat, footing)
         except SimfileError as error:
             entries.append({"index": chart.index, "left_out": str(error)})
             continue
@@ -102,6 +106,8 @@ def compute_record(task: SimfileTask, settings: FeaturesConfig) -> tuple[list[En
             "audio_reason": songs[source].reason,
             "frames": len(frames),
             "merged_rows": merged_rows(chart, settings.frames_per_beat),
+            "technique": asdict(technique_of(*footing)) if chart.steps_type == STEPS_TYPE else None,
+            "profile": np.round(density_profile(chart), 4).tolist(),
         }
         entries.append(entry)
         arrays[entry["chart"]] = frames

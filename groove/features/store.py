@@ -1,7 +1,7 @@
 """The feature store: one folder per simfile, named by what it was computed from, written once.
 
     <store>/<key[:2]>/<key>/record.json      one entry per chart: numbers, and the names of its arrays
-                            chart_<index>.npy  (T, 20) float16
+                            chart_<index>.npy  (T, 35) float16
                             audio_<n>.npy      (T, 23) float16, shared by the charts with one timing and audio
 
 A folder is written under `.part/` and renamed when it is complete; what has its final name is never written again.
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from groove.config.schema import FeaturesConfig
 from groove.errors import LibraryError
 
-FEATURE_VERSION = 4  # to be raised with every change to the numbers of `frames`, `audio` or `record`
+FEATURE_VERSION = 5  # to be raised with every change to the numbers of `frames`, `audio`, `record` or technique
 STALE_S = 3600.0
 _RECORD = "record.json"
 _PARTS = ".part"

@@ -43,7 +43,7 @@ would learn next to nothing in the few hundred steps of a pretraining without it
 
 
 def chart_counts(chart: Tensor, lengths: Tensor, frames_per_beat: int) -> Tensor:
-    """Return `COUNTS` (B, K) of charts (B, T, 20) of `lengths` (B,) frames, in float32.
+    """Return `COUNTS` (B, K) of charts (B, T, 35) of `lengths` (B,) frames, in float32.
 
     Rates are per second of the chart, densities are rows per second of passages that begin on a beat with a row.
     """

@@ -18,18 +18,20 @@ SECONDS = CHART_FEATURES.index("seconds")
 MIN_SECONDS = 0.02
 """What no beat or frame counts as shorter than, where something is divided by its length."""
 _HOLD_BEATS = [i for i, name in enumerate(CHART_FEATURES) if name.startswith("hold_beats_")]
-_RATED = [i for i, name in enumerate(CHART_FEATURES) if not name.startswith(("holds_", "hold_beats_", "seconds"))]
+_NO_RATE = ("holds_", "hold_beats_", "seconds", "rest")
+_RATED = [i for i, name in enumerate(CHART_FEATURES) if not name.startswith(_NO_RATE)]
 _RATE_SCALE = 0.125
 """Attacks per second are divided by 8, a fast stream, so that rates are of order 1 like the counts."""
 
 
 def chart_inputs(chart: Tensor) -> Tensor:
-    """Return frames (B, T, F) with rates per second appended, (B, T, F + rated features).
+    """Return frames (B, T, F), all features or those of the notes, with rates appended, (B, T, F + rated features).
 
     The same notes at twice the tempo are a different feel: counts per frame do not show it, rates do. Hold lengths and
     seconds are compressed by a logarithm.
     """
-    rates = chart[..., _RATED] / chart[..., SECONDS : SECONDS + 1].clamp(min=MIN_SECONDS) * _RATE_SCALE
+    rated = [i for i in _RATED if i < chart.shape[-1]]
+    rates = chart[..., rated] / chart[..., SECONDS : SECONDS + 1].clamp(min=MIN_SECONDS) * _RATE_SCALE
     counts = chart.clone()
     compressed = [*_HOLD_BEATS, SECONDS]
     counts[..., compressed] = chart[..., compressed].clamp(min=0).log1p()

@@ -2,7 +2,7 @@
 
 ::
 
-    chart (B,T,20) --> chart_encoder --.
+    chart (B,T,35) --> chart_encoder --.
                                         >-- fusion_module --> backbone --> pooling --> classifier_head --> logits
     audio (B,T,23) --> audio_encoder --'    (B,D,P)           (B,D,P)     (B,2D) \
                                                                                   '--> projection_head --> embedding
@@ -16,7 +16,7 @@ is the ablation that shows it). Dimension letters: B charts, T frames, P beats, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,16 +29,16 @@ from groove.config.modules import FRESH_MODULES, MODULES
 from groove.data.dataset import ChartBatch
 from groove.errors import CheckpointError, ConfigError, did_you_mean, one_line
 from groove.features.audio import AUDIO_FEATURES
-from groove.features.frames import CHART_FEATURES
+from groove.features.frames import CHART_FEATURES, NOTE_FEATURES
 from groove.model.chart_counts import chart_counts
 from groove.model.encoders import SECONDS, Backbone, BeatConv, FrameEncoder, chart_inputs, position_mask, sums_per_beat
-from groove.model.heads import HEADS
-from groove.model.pooling import POOLINGS, masked_mean
+from groove.model.heads import HEADS, CountedHead
+from groove.model.parts import Parts
+from groove.model.pooling import POOLINGS, ProfilePooling, masked_mean
 from groove.model.weights import LoadReport, load_weights, read_checkpoint
 
 RADAR_DIM = len(RADAR_AXES)
 _RADAR_FEATURES = 16
-_CHART_INPUTS = chart_inputs(torch.zeros(1, 1, len(CHART_FEATURES))).shape[-1]
 _CHUNK = 16
 """Charts encoded together; a batch is encoded in chunks of similar length, which halves the padding."""
 
@@ -90,6 +90,8 @@ class LateFusionClassifier(nn.Module):
         max_frames: int | None,
         radar_mlp: bool,
         radar_in_projection: bool,
+        body: bool,
+        parts: Mapping[str, float],
         frames_per_beat: int,
     ) -> None:
         """Build the network for `classes` difficulty classes, of the sizes of a `ModelConfig`, which checks them."""
@@ -97,17 +99,20 @@ class LateFusionClassifier(nn.Module):
         self.max_frames = max_frames  # where the dataset cuts longer charts
         self.frames_per_beat = frames_per_beat  # the stride of the encoders: one position is one beat
         self.radar_in_projection = radar_in_projection
+        self.chart_features = len(CHART_FEATURES if body else NOTE_FEATURES)
+        inputs = chart_inputs(torch.zeros(1, 1, self.chart_features)).shape[-1]
+        self.parts = Parts(dict(parts), projection_dim)
         self.audio_encoder = FrameEncoder(len(AUDIO_FEATURES) + 1, audio_dim, frames_per_beat, dropout)
-        self.chart_encoder = FrameEncoder(_CHART_INPUTS, chart_dim, frames_per_beat, dropout)
+        self.chart_encoder = FrameEncoder(inputs, chart_dim, frames_per_beat, dropout)
         self.fusion_module = FusionModule(audio_dim + chart_dim, fusion_dim)
         self.backbone = Backbone(fusion_dim, backbone_blocks, dropout)
-        self.pooling = POOLINGS[pooling](fusion_dim, _CHART_INPUTS, dropout)
+        self.pooling = POOLINGS[pooling](fusion_dim, inputs, dropout)
         radar = _RADAR_FEATURES if radar_mlp or radar_in_projection else 0
         self.radar_mlp = nn.Sequential(nn.Linear(RADAR_DIM, radar), nn.GELU()) if radar else None
         read = self.pooling.out_dim + radar + HEADS[head].counts
         self.classifier_head = HEADS[head](read, classifier_hidden, classes, dropout)
         projected = self.pooling.out_dim + (radar if radar_in_projection else 0)
-        layers = (nn.Linear(projected, fusion_dim), nn.GELU(), nn.Linear(fusion_dim, projection_dim))
+        layers = (nn.Linear(projected, fusion_dim), nn.GELU(), nn.Linear(fusion_dim, self.parts.dim))
         self.projection_head = nn.Sequential(*layers)
 
     @property
@@ -148,7 +153,7 @@ class LateFusionClassifier(nn.Module):
     def encode_frames(self, chart: Tensor, audio: Tensor, has_audio: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         """Return ``pooled`` (B, 2 D), ``counts`` (B, K) where the head counts, and the layers' means (B, D) by name.
 
-        `chart` (B, T, 20) and `audio` (B, T, 23), `has_audio` (B,) and `lengths` (B,) are as in a `ChartBatch`, with T
+        `chart` (B, T, 35) and `audio` (B, T, 23), `has_audio` (B,) and `lengths` (B,) are as in a `ChartBatch`, with T
         a multiple of `frames_per_beat`.
         """
         stride, frames = self.frames_per_beat, chart.shape[1]
@@ -156,12 +161,10 @@ class LateFusionClassifier(nn.Module):
         beat_mask = position_mask(-(-lengths // stride), frames // stride)
         audio_in = torch.cat([audio, has_audio[:, None, None].expand(*audio.shape[:2], 1)], dim=-1)
         audio_out = self.audio_encoder(audio_in, frame_mask, beat_mask)
-        inputs = chart_inputs(chart)
+        inputs, per_beat, seconds = self.chart_sums(chart, frame_mask)
         chart_out = self.chart_encoder(inputs, frame_mask, beat_mask)
         fused = self.fusion_module(audio_out, chart_out)
         shared = self.backbone(fused, beat_mask)
-        per_beat = sums_per_beat(inputs * frame_mask[..., None], stride)
-        seconds = sums_per_beat((chart[..., SECONDS] * frame_mask)[..., None], stride)[:, 0]
         with full_precision(shared):
             encoded = {"pooled": self.pooling(shared.float(), beat_mask, per_beat, seconds)}
             if self.classifier_head.counts:
@@ -171,6 +174,38 @@ class LateFusionClassifier(nn.Module):
         layers = {"audio_encoder": audio_out, "chart_encoder": chart_out, "fusion_module": fused, "backbone": shared}
         return encoded | {name: masked_mean(x.float(), beat_mask) for name, x in layers.items()}
 
+    def chart_sums(self, chart: Tensor, frame_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the chart encoder's inputs (B, T, I), their sums per beat (B, I, P), and the beats' seconds (B, P)."""
+        inputs = chart_inputs(chart[..., : self.chart_features])
+        seconds = (chart[..., SECONDS] * frame_mask)[..., None]
+        stride = self.frames_per_beat
+        return inputs, sums_per_beat(inputs * frame_mask[..., None], stride), sums_per_beat(seconds, stride)[:, 0]
+
+    @property
+    def counts(self) -> bool:
+        """Return whether head or pooling count what `fit_counts` has to scale."""
+        return isinstance(self.classifier_head, CountedHead) or isinstance(self.pooling, ProfilePooling)
+
+    @torch.no_grad()
+    def fit_counts(self, batches: Iterable[ChartBatch]) -> None:
+        """Scale what head and pooling count by the charts of `batches`, where they count anything."""
+        pooling, head, stride = self.pooling, self.classifier_head, self.frames_per_beat
+        ranked, scaled = [], []
+        for batch in batches:
+            lengths = batch.lengths
+            frames = -(-int(lengths.max()) // stride) * stride
+            chart, mask = _to_length(batch.chart, frames), position_mask(lengths, frames)
+            if isinstance(pooling, ProfilePooling):
+                _, per_beat, seconds = self.chart_sums(chart, mask)
+                beats = position_mask(-(-lengths // stride), frames // stride)
+                scaled.append(pooling.unscaled(per_beat, beats, seconds))
+            if isinstance(head, CountedHead):
+                ranked.append(chart_counts(chart, lengths, stride))
+        if isinstance(pooling, ProfilePooling):
+            pooling.fit(torch.cat(scaled))
+        if isinstance(head, CountedHead):
+            head.ranks.fit(torch.cat(ranked))
+
     def heads(self, pooled: Tensor, radar: Tensor | None, counts: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return logits and embedding (B, E) of `pooled` (B, 2 D); only radar_mlp reads `radar` (B, 5)."""
         class_input = projection_input = pooled
@@ -179,7 +214,7 @@ class LateFusionClassifier(nn.Module):
             projection_input = class_input if self.radar_in_projection else pooled
         if counts is not None:
             class_input = torch.cat([class_input, counts], dim=1)
-        return self.classifier_head(class_input), self.projection_head(projection_input)
+        return self.classifier_head(class_input), self.parts(self.projection_head(projection_input))
 
     def set_audio_statistics(self, mean: Tensor, std: Tensor) -> None:
         """Standardise audio with `mean` and `std` (F,) of the training split; the flag column stays as it is."""

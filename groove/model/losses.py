@@ -75,9 +75,9 @@ class ContrastiveLoss:
         embedding = self._placed(embedding)
         return ContrastiveOutput(self.objective(embedding, targets), *self._measured(embedding, targets))
 
-    def of_pooled(self, pooled: Tensor, targets: ContrastiveTargets) -> Tensor:
-        """Return the loss of `pooled` (B, D) alone."""
-        return self.objective(self._placed(pooled), targets)
+    def placed_objective(self, vectors: Tensor, targets: ContrastiveTargets) -> Tensor:
+        """Return the objective of `vectors` (B, D) alone: pooled features, or a part of the embedding."""
+        return self.objective(self._placed(vectors), targets)
 
     def objective(self, embedding: Tensor, targets: ContrastiveTargets) -> Tensor:
         """Return the scalar loss; 0 with a gradient of 0 where nothing can be compared."""

@@ -9,8 +9,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from groove.model.encoders import sums_ahead
+from groove.charts.flow import PROFILE
+from groove.features.frames import CHART_FEATURES
+from groove.model.encoders import MIN_SECONDS, sums_ahead
 
+_ROWS = CHART_FEATURES.index("rows")
+_BOUND = 6.0
+"""Where what is counted ends, on both sides, in deviations."""
+_EQUAL = 1e-6
 _MEASURE, _PHRASE = 4, 16
 """Lengths in beats, powers of 2, of the passages whose densest one is a statistic."""
 
@@ -64,7 +70,7 @@ class StatisticsPooling(nn.Module):
     def __init__(self, dim: int, inputs: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.out_dim = 2 * dim
-        count = 6 * (dim + inputs)
+        count = 6 * dim + self.counted_dim(inputs)
         self.norm = nn.LayerNorm(count)
         self.mix = nn.Linear(count, self.out_dim)
         self.blocks = nn.ModuleList(_Perceptron(self.out_dim, dropout) for _ in range(2))
@@ -72,12 +78,64 @@ class StatisticsPooling(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor, inputs: Tensor, seconds: Tensor) -> Tensor:
         """Pool `x` (B, D, P) and `inputs` (B, I, P) where `mask` (B, P) is 1; `seconds` (B, P) are lengths of beats."""
-        own = statistics(inputs, mask, seconds)
-        own = own.sign() * own.abs().log1p()  # counts have no upper end
-        pooled = self.mix(self.norm(torch.cat([statistics(x, mask, seconds), own], dim=1)))
+        counted = self.counted(inputs, mask, seconds)
+        pooled = self.mix(self.norm(torch.cat([statistics(x, mask, seconds), counted], dim=1)))
         for block in self.blocks:
             pooled = block(pooled)
         return self.out_norm(pooled)
+
+    def counted_dim(self, inputs: int) -> int:
+        """Return how many numbers `counted` gives of so many inputs."""
+        return 6 * inputs
+
+    def counted(self, inputs: Tensor, mask: Tensor, seconds: Tensor) -> Tensor:
+        """Return what is counted of the chart itself, (B, K)."""
+        own = statistics(inputs, mask, seconds)
+        return own.sign() * own.abs().log1p()  # counts have no upper end
+
+
+class ProfilePooling(StatisticsPooling):
+    """The statistics, and what they do not know: tempo, length, and when the chart is dense.
+
+    Averages forget the order of passages; the profile keeps it: rows per second in 32 equal parts of the time from
+    beat 0 to the last note, as shares of their mean. All that is counted is in deviations of the training charts
+    (`fit`): a crossover in a hundred steps is a small number and a large difference.
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    def __init__(self, dim: int, inputs: int, dropout: float = 0.0) -> None:
+        super().__init__(dim, inputs, dropout)
+        self.register_buffer("center", torch.zeros(self.counted_dim(inputs)))
+        self.register_buffer("scale", torch.ones(self.counted_dim(inputs)))
+
+    @torch.no_grad()
+    def fit(self, counted: Tensor) -> None:
+        """Scale by `counted` (N, K) of the training charts, as `unscaled` gives it."""
+        self.center.copy_(counted.mean(dim=0))
+        std = counted.std(dim=0, correction=0)
+        self.scale.copy_(torch.where(std > _EQUAL, std, torch.ones_like(std)))
+
+    def counted_dim(self, inputs: int) -> int:
+        """Return how many numbers `counted` gives of so many inputs."""
+        return super().counted_dim(inputs) + 2 + PROFILE
+
+    def counted(self, inputs: Tensor, mask: Tensor, seconds: Tensor) -> Tensor:
+        """Return the statistics, tempo and length, and the profile, scaled, (B, K)."""
+        return ((self.unscaled(inputs, mask, seconds) - self.center) / self.scale).clamp(-_BOUND, _BOUND)
+
+    def unscaled(self, inputs: Tensor, mask: Tensor, seconds: Tensor) -> Tensor:
+        """Return the same before it is scaled."""
+        own = super().counted(inputs, mask, seconds)
+        seconds = seconds * mask
+        total, beats = seconds.sum(dim=1, keepdim=True).clamp(min=MIN_SECONDS), mask.sum(dim=1, keepdim=True)
+        tempo_and_length = torch.cat([60 * beats / total, total], dim=1).log()
+        middle = (seconds.cumsum(dim=1) - seconds / 2) / total * PROFILE
+        within = middle.floor().clamp(0, PROFILE - 1)[..., None] == torch.arange(PROFILE, device=mask.device)
+        rows = torch.einsum("bp,bpk->bk", inputs[:, _ROWS] * mask, within.to(inputs.dtype))
+        shares = rows / rows.mean(dim=1, keepdim=True).clamp(min=1e-6)
+        return torch.cat([own, tempo_and_length, shares.clamp(min=0).sqrt()], dim=1)
 
 
 def statistics(x: Tensor, mask: Tensor, seconds: Tensor) -> Tensor:
@@ -109,4 +167,5 @@ POOLINGS: dict[str, type[MeanMaxPooling | AttentionPooling | StatisticsPooling]]
     "mean_max": MeanMaxPooling,
     "attention": AttentionPooling,
     "statistics": StatisticsPooling,
+    "profile": ProfilePooling,
 }

@@ -25,9 +25,7 @@ from groove.errors import ConfigError, GrooveError, NonFiniteLossError, one_line
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.store import finite_array
 from groove.io.files import write_json
-from groove.model.chart_counts import chart_counts
 from groove.model.fusion import LateFusionClassifier
-from groove.model.heads import CountedHead
 from groove.runs.folder import RunInfo
 from groove.runs.layout import CHECKPOINTS, EPOCH_0, INFO_FILE, TENSORBOARD
 from groove.training.checkpoints import AtomicCheckpointIO, EventLogger, checkpoint_callbacks
@@ -89,11 +87,9 @@ def starting_models(
     """
     untrained = build_model(cfg, len(data.classes))  # seeds torch: a new projection head of the other depends on it
     untrained.set_audio_statistics(*audio_statistics(data))
-    if isinstance(untrained.classifier_head, CountedHead):
+    if untrained.counts:
         chosen = np.unique(np.linspace(0, len(data.train) - 1, min(len(data.train), _COUNT_SAMPLE)).astype(int))
-        batches = data.evaluation_loader(data.train.take(chosen))
-        counts = [chart_counts(batch.chart, batch.lengths, untrained.frames_per_beat) for batch in batches]
-        untrained.classifier_head.ranks.fit(torch.cat(counts))
+        untrained.fit_counts(data.evaluation_loader(data.train.take(chosen)))
     if start is None:
         return copy.deepcopy(untrained), untrained
     sizes = cfg.model.arguments | {"classes": len(data.classes), "frames_per_beat": cfg.features.frames_per_beat}

@@ -23,9 +23,10 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from groove.charts.radar.groove_radar import FULL_AXIS
-from groove.config.modules import DRIFT
+from groove.config.modules import DRIFT, PARTS
 from groove.config.schema import LossConfig, TrainConfig, plain
 from groove.data.dataset import ChartBatch
+from groove.data.part_labels import PART_LABELS
 from groove.errors import ConfigError, GrooveError, one_line
 from groove.model.fusion import LateFusionClassifier, ModelOutput, full_precision
 from groove.model.losses import ContrastiveLoss, ContrastiveOutput, ContrastiveTargets
@@ -120,11 +121,34 @@ class GrooveModule(L.LightningModule):
         targets = self.targets(triplets, batch.radar, batch.label)
         with full_precision(output.pooled):
             classification = self.model.classifier_head.loss(output.logits, batch.label, weights, self.smoothing)
-            contrastive = self.contrastive_loss(output.embedding, targets)
+            contrastive = self.contrastive_loss(self.radar_part(output.embedding), targets)
+            others = [
+                self.contrastive_loss.placed_objective(output.embedding[:, columns], self.part_targets(name, batch))
+                for name, columns in list(self.model.parts.columns.items())[1:]
+            ]
+            loss = torch.stack([contrastive.loss, *others]).mean()
             if weight := self.contrastive_loss.pooled_weight:
-                pooled = self.contrastive_loss.of_pooled(output.pooled, targets)
-                contrastive = contrastive._replace(loss=contrastive.loss + weight * pooled)
+                loss = loss + weight * self.contrastive_loss.placed_objective(output.pooled, targets)
+            contrastive = contrastive._replace(loss=loss)
         return classification, contrastive
+
+    def radar_part(self, embedding: Tensor) -> Tensor:
+        """Return the columns of `embedding` (B, E) that are to tell the radar."""
+        return embedding[:, self.model.parts.columns[PARTS[0]]]
+
+    def part_targets(self, part: str, batch: ChartBatch) -> ContrastiveTargets:
+        """Return what the loss of another part is told: its labels in place of the radar.
+
+        Feet are compared within a class, as the radar is. Flow and song are compared among all charts; songs are
+        equally far from each other, and the charts of one are in one place.
+        """
+        if part == "song":
+            names, place = batch.song.unique(return_inverse=True)
+            label = functional.one_hot(place, len(names)).float()
+        else:
+            label = batch.parts[:, PART_LABELS[part]]
+        classes = batch.label if part == "feet" else torch.zeros_like(batch.label)
+        return self.targets(batch.triplets[:0], label, classes)
 
     def targets(self, triplets: Tensor, radar: Tensor, label: Tensor) -> ContrastiveTargets:
         """Return what the contrastive loss is told of charts with these triplets (M, 3), scaled radars and classes."""

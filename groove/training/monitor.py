@@ -21,6 +21,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 from torch import Tensor
 
+from groove.cli.console import progress
 from groove.config.modules import DRIFT
 from groove.data.datamodule import GrooveDataModule
 from groove.data.dataset import BatchRequest, ChartBatch
@@ -141,7 +142,7 @@ class DiagnosticsMonitor(L.Callback):
         if len(triplets) == 0:
             return row
         targets = module.targets(triplets, torch.from_numpy(labels.radar).float(), torch.from_numpy(labels.label))
-        result = module.contrastive_loss(embedding, targets)
+        result = module.contrastive_loss(module.radar_part(embedding), targets)
         return row | {
             columns.CONTRASTIVE_LOSS: float(result.loss),
             columns.AP_DISTANCE: float(result.ap_dist),
@@ -169,7 +170,8 @@ class DiagnosticsMonitor(L.Callback):
         if any(phase.weights.get(DRIFT) for phase in self.scheduler.phases):
             at_0 = copy.deepcopy(pl_module.model)
             at_0.load_state_dict(self.initial, strict=False)  # the parameters; buffers do not change
-            pooled = encode(at_0, self.data.train, self.data.store)["pooled"]
+            with progress() as on_step:
+                pooled = encode(at_0, self.data.train, self.data.store, on_step=on_step)["pooled"]
             pl_module.pooled_at_0 = torch.from_numpy(pooled).to(pl_module.device)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -17,10 +17,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from groove.config.schema import NO_EFFECT, TrainConfig, checked, flat, plain
 from groove.data.datamodule import GrooveDataModule
 from groove.data.scaler import BOUND
-from groove.errors import GrooveError
+from groove.errors import ConfigError, GrooveError
 from groove.features.preparation import prepared
 from groove.io.processes import alone
-from groove.model.losses import ContrastiveLoss
+from groove.model.losses import ContrastiveLoss, RadarRegressionLoss
 from groove.model.weights import read_checkpoint
 from groove.runs.layout import CHECKPOINTS, LAST, VERDICT_FILE
 from groove.training.distributed import Ranks, first_rank, run_log
@@ -52,6 +52,11 @@ def check_settings(cfg: TrainConfig, overrides: Sequence[str] = ()) -> list[str]
         model = build_model(cfg, len(cfg.data.classes))
     resolve_phases(cfg.experiment, model)
     loss, _ = make_objective(cfg)
+    if len(cfg.model.parts) > 1 and (loss.uses_triplets or isinstance(loss, RadarRegressionLoss)):
+        raise ConfigError(
+            f"model.parts has {', '.join(cfg.model.parts)}: several parts need a loss for continuous labels "
+            f"(loss=rank_n_contrast), {type(loss).__name__} is none"
+        )
     make_trainer(cfg, Path(), [], False)  # an accelerator that is not there, a precision that it lacks
     for path in (cfg.pretrained, cfg.ckpt_path):
         if path:
@@ -94,7 +99,8 @@ def _unused(overrides: Sequence[str], cfg: TrainConfig, loss: ContrastiveLoss) -
 def load_data(cfg: TrainConfig) -> GrooveDataModule:
     """Prepare the library, split it, and say what there is to learn from: pairs, lacking triplets, radar outliers."""
     catalogue = prepared(cfg.data, cfg.features)
-    data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, cfg.model.max_frames, cfg.seed)
+    together = "song" in cfg.model.parts
+    data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, cfg.model.max_frames, cfg.seed, together)
     for split, table in data.tables.items():
         counts = ", ".join(
             f"{name} {n['charts']} ({n['without_pair']} without a pair)" for name, n in data.pair_counts[split].items()
@@ -146,7 +152,8 @@ def pretraining_config(cfg: TrainConfig) -> TrainConfig:
     batches = {name: getattr(base.data, name) for name in ("batch_size", "min_steps")}
     return cfg.changed(
         data=cfg.data.changed(triplets=base.data.triplets, **batches),
-        model=cfg.model.changed(projection_dim=base.model.projection_dim),  # a fine-tuning's is new
+        # a fine-tuning's embedding is new
+        model=cfg.model.changed(projection_dim=base.model.projection_dim, parts=base.model.parts),
         **{key: getattr(base, key) for key in ("loss", "mining", "optimizer", "experiment", "pretrained", "ckpt_path")},
     )
 

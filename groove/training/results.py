@@ -54,8 +54,8 @@ def report(fit: Fit, untrained: LateFusionClassifier) -> None:
     figure = write_figure(run, fit.folder)
     _log_results(fit, held_out, run, verdict)
     console = Console(width=max(100, min(160, shutil.get_terminal_size((140, 40)).columns)))
-    console.print(verdict_table(verdict))
     log.info(verdict.summary)
+    console.print(verdict_table(verdict))
     write_verdict(verdict, fit.folder)  # last: its presence says that the run is complete
     log.info(f"verdict: {fit.folder / VERDICT_FILE}\nfigure:  {figure}\ncharts:  {embeddings}")
 

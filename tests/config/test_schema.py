@@ -67,8 +67,8 @@ def test_prepare_composes_and_passes_the_schema():
 
 
 def test_what_both_experiments_share():
-    """The source's numbers and the free choices, the same for the baseline beside them but for the drift's weight."""
-    for name, drift_weight in (("a", 1.5), ("b", 2.0), ("baseline", 0.75)):
+    """The source's numbers and the free choices, the same for the baseline but for drift and, of b, pooled features."""
+    for name, drift_weight, pooled_weight in (("a", 1.5, 1.0), ("b", 1.5, 0.5), ("baseline", 0.75, 1.0)):
         cfg = train_config(f"experiment={name}")
         assert (cfg.optimizer.lr, cfg.optimizer.weight_decay, cfg.optimizer.schedule) == (1e-3, 0.01, "cosine")
         assert (cfg.trainer.gradient_clip_val, cfg.experiment.epochs, cfg.experiment.drift_weight) == (
@@ -76,7 +76,12 @@ def test_what_both_experiments_share():
             20,
             drift_weight,
         )
-        assert (cfg.data.batch_size, cfg.data.min_steps, cfg.loss.radius, cfg.loss.pooled_weight) == (64, 8, 8.0, 1.0)
+        assert (cfg.data.batch_size, cfg.data.min_steps, cfg.loss.radius, cfg.loss.pooled_weight) == (
+            64,
+            8,
+            8.0,
+            pooled_weight,
+        )
 
 
 def test_the_defaults_of_the_schema_are_those_of_the_files():

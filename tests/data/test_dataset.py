@@ -23,7 +23,7 @@ def dataset(folder: Path, silent: tuple[int, ...] = (), **settings) -> ChartData
 
 def test_a_batch_holds_the_stored_frames_and_zeros_after_them(tmp_path):
     batch = dataset(tmp_path).__getitems__(BatchRequest([3, 0, 2], (0,)))
-    assert batch.chart.shape == (3, 12, 20) and batch.audio.shape == (3, 12, 23)
+    assert batch.chart.shape == (3, 12, 35) and batch.audio.shape == (3, 12, 23)
     assert batch.lengths.tolist() == [12, 5, 3] and batch.index.tolist() == [3, 0, 2]
     for row, chart in enumerate([3, 0, 2]):
         steps, audio = (x.astype(np.float16).astype(np.float32) for x in frames(LENGTHS[chart], chart))
@@ -174,3 +174,18 @@ def test_the_evaluation_order_covers_all_by_length():
     assert sorted(order) == list(range(7))
     assert lengths[order].tolist() == sorted(lengths)
     assert [r.indices for r in sampler] == [r.indices for r in InOrderSampler(lengths, 3)]
+
+
+def test_charts_of_a_song_follow_each_other_and_each_comes_once():
+    songs = np.arange(40) % 13
+    sampler = EpochSampler(40, 8, seed=1, epoch=2, min_steps=9, songs=songs)
+    order = flat(sampler)
+    assert order == flat(EpochSampler(40, 8, seed=1, epoch=2, min_steps=9, songs=songs))
+    assert order != flat(EpochSampler(40, 8, seed=1, epoch=3, min_steps=9, songs=songs))
+    for start in range(0, len(order), 40):
+        one_pass = order[start : start + 40]
+        assert sorted(one_pass) == list(range(40))
+        named = songs[one_pass]
+        assert 1 + (np.diff(named) != 0).sum() == 13, "a song's charts are apart"
+    apart = [flat(EpochSampler(40, 4, 1, 2, 9, rank, 2, songs)) for rank in range(2)]
+    assert apart[0] == apart[1], "every rank knows the whole batch"

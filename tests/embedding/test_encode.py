@@ -36,6 +36,9 @@ def test_a_mirrored_batch_swaps_left_and_right_and_twice_is_itself():
     swapped = mirrored(given)
     left, right = (CHART_FEATURES.index(f"attacks_{panel}") for panel in (0, 3))
     assert torch.equal(swapped.chart[..., left], given.chart[..., right])
-    other = [i for i, name in enumerate(CHART_FEATURES) if not name.endswith(("_0", "_3"))]
+    sided = ("_0", "_3", "_steps", "turned_left", "turned_right")
+    other = [i for i, name in enumerate(CHART_FEATURES) if not name.endswith(sided)]
+    one, two = (CHART_FEATURES.index(name) for name in ("left_steps", "right_steps"))
+    assert torch.equal(swapped.chart[..., one], given.chart[..., two])
     assert torch.equal(swapped.chart[..., other], given.chart[..., other])
     assert torch.equal(mirrored(swapped).chart, given.chart)

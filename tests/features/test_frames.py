@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from groove.charts.chart import NoteKind
+from groove.charts.technique.body import BODY_FEATURES, body_features, footing_of
 from groove.errors import SimfileError
 from groove.features.frames import (
     CHART_FEATURES,
@@ -30,7 +31,7 @@ def feature(frames, name):
 
 
 def slow_frames(chart, frames_per_beat):
-    """Return the 20 features by loops over notes and frames, with exact beats."""
+    """Return the 20 features of the notes by loops over notes and frames, with exact beats."""
     notes = [
         (Fraction(int(n), int(d)), int(column), NoteKind(int(kind)))
         for n, d, column, kind in zip(
@@ -77,6 +78,17 @@ def slow_frames(chart, frames_per_beat):
     return out
 
 
+def slow_body(chart, frames_per_beat, length):
+    """Return the 15 features of the body: those of each row, put into its frame if the row is judged."""
+    rows, feet = footing_of(chart)
+    out = np.zeros((length, len(BODY_FEATURES)))
+    for row, features in enumerate(body_features(rows, feet)):
+        frame = floor(Fraction(float(rows.beats[row])).limit_denominator(1000) * frames_per_beat)
+        if chart.timing.judged(rows.beats[row : row + 1])[0] and frame < length:
+            out[frame] += features
+    return out
+
+
 def random_notes(seed, bars=6, columns=4):
     """Return note data with every kind of note, holds across measures, and measures of many resolutions."""
     rng = np.random.default_rng(seed)
@@ -112,13 +124,16 @@ def test_frames_equal_those_of_a_plain_loop(tmp_path, timing, frames_per_beat):
     expected = slow_frames(chart, frames_per_beat)
     found = chart_frames(chart, frames_per_beat)
     assert found.dtype == np.float16
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    assert found.shape == (len(expected), 35)
+    np.testing.assert_allclose(found[:, :20], expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(found[:, 20:], slow_body(chart, frames_per_beat, len(found)), rtol=2e-3, atol=1e-3)
 
 
 def test_double_folds_the_second_pad_onto_the_first(tmp_path):
     chart = one_chart(tmp_path, random_notes(1, columns=8), steps_type="dance-double")
-    np.testing.assert_allclose(chart_frames(chart, 4), slow_frames(chart, 4), rtol=1e-3, atol=1e-3)
+    frames = chart_frames(chart, 4)
+    np.testing.assert_allclose(frames[:, :20], slow_frames(chart, 4), rtol=1e-3, atol=1e-3)
+    assert not frames[:, 20:].any(), "the feet on two pads are not assigned"
 
 
 def test_rows_finer_than_a_frame_are_counted_and_reported(tmp_path):
@@ -168,7 +183,7 @@ def test_beat_0_is_at_minus_offset(tmp_path):
 
 def test_the_last_frame_is_that_of_the_last_tail(tmp_path):
     chart = one_chart(tmp_path, measures("2000 0000 0000 3000", "0000"))
-    assert chart_frames(chart, 4).shape == (13, 20)
+    assert chart_frames(chart, 4).shape == (13, 35)
 
 
 def test_a_frame_longer_than_float16_can_say_is_clipped(tmp_path):

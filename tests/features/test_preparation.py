@@ -77,7 +77,7 @@ def test_arrays_are_half_precision_and_audio_is_shared_by_charts_of_one_timing(s
     assert table["Loud", "Easy"]["audio_path"] == table["Loud", "Hard"]["audio_path"]
     for row in table.values():
         chart = np.load(catalogue.store / row["chart_path"], mmap_mode="r")
-        assert (chart.shape, chart.dtype) == ((row["frames"], 20), np.float16)
+        assert (chart.shape, chart.dtype) == ((row["frames"], 35), np.float16)
         if row["has_audio"]:
             audio = np.load(catalogue.store / row["audio_path"], mmap_mode="r")
             assert (audio.shape, audio.dtype) == ((48, 23), np.float16)

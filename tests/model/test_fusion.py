@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 import torch
 
+from groove.charts.technique.body import BODY_FEATURES
 from groove.config.modules import MODULES
 from groove.data.dataset import ChartBatch
 from groove.errors import ConfigError
@@ -214,8 +215,9 @@ def test_chart_inputs_by_hand():
     assert row[at("hold_beats_3")] == pytest.approx(1.6094379)  # log 5
     assert row[at("seconds")] == pytest.approx(0.2231436)  # log 1.25
     rates = row[len(CHART_FEATURES) :]
-    assert len(rates) == 11  # 4 attacks, mines, rows, jumps, 4 quantisations
-    assert rates.tolist() == [0.0, 1.0, *[0.0] * 9]  # 2 attacks in a quarter second: 8 a second, the scale
+    assert len(rates) == 11 + len(BODY_FEATURES) - 1  # 4 attacks, mines, rows, jumps, 4 quantisations; no rate of rest
+    assert chart_inputs(chart[..., :20]).shape[-1] == 20 + 11
+    assert rates.tolist() == [0.0, 1.0, *[0.0] * 23]  # 2 attacks in a quarter second: 8 a second, the scale
 
 
 def test_twice_the_tempo_is_another_chart():

@@ -304,3 +304,55 @@ def test_a_few_steps_of_contrastive_training_lower_its_loss(monkeypatch):
         module.training_step(data, 0).backward()
         optimizer.step()
     assert loss() < 0.7 * before
+
+
+PARTS = {"radar": 1.0, "feet": 0.5, "flow": 0.5, "song": 0.7}
+
+
+def module_with_parts() -> GrooveModule:
+    return tiny_module("loss=parts", parts=PARTS)
+
+
+def test_each_part_is_told_its_own_labels():
+    module, data = module_with_parts(), batch(LENGTHS, classes=4)
+    data = dataclasses.replace(data, song=torch.arange(len(LENGTHS)) // 3)
+    feet, flow, song = (module.part_targets(name, data) for name in ("feet", "flow", "song"))
+    assert feet.radar.shape == (12, 11) and torch.equal(feet.label, data.label)
+    assert flow.radar.shape == (12, 37) and not flow.label.any(), "all charts are compared"
+    distance = torch.cdist(song.radar, song.radar)
+    same = data.song[:, None] == data.song[None, :]
+    assert not distance[same].any() and torch.all(distance[~same] == distance[0, 3])
+
+
+def test_the_loss_of_parts_is_the_mean_of_each_part_alone():
+    module, data = module_with_parts(), batch(LENGTHS, classes=4)
+    out = module(data)
+    own = [
+        module.contrastive_loss(module.radar_part(out.embedding), module.targets(data.triplets, data.radar, data.label))
+    ]
+    losses = [own[0].loss]
+    for index, name in enumerate(PARTS):
+        if index:
+            columns = out.embedding[:, 4 * index : 4 * index + 4]
+            losses.append(module.contrastive_loss(columns, module.part_targets(name, data)).loss)
+    torch.testing.assert_close(module.objectives(out, data, data.triplets)[1].loss, torch.stack(losses).mean())
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_parts_loss_reaches_only_its_columns_of_the_head(name):
+    module, data = module_with_parts(), batch(LENGTHS, classes=4)
+    data = dataclasses.replace(data, song=torch.arange(len(LENGTHS)) // 3)
+    columns = module.model.parts.columns[name]
+    targets = (
+        module.targets(data.triplets, data.radar, data.label) if name == "radar" else module.part_targets(name, data)
+    )
+    module.contrastive_loss.placed_objective(module(data).embedding[:, columns], targets).backward()
+    reached = module.model.projection_head[-1].weight.grad.abs().sum(dim=1) > 0
+    assert torch.equal(torch.nonzero(reached)[:, 0], torch.arange(columns.start, columns.stop))
+
+
+def test_labels_of_the_parts_do_not_reach_the_embedding():
+    module, data = module_with_parts(), batch(LENGTHS, classes=4)
+    before, order = module(data).embedding, torch.randperm(len(LENGTHS))
+    moved = dataclasses.replace(data, radar=data.radar[order], parts=data.parts[order], song=data.song[order])
+    assert torch.equal(module(moved).embedding, before)

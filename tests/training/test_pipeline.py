@@ -7,7 +7,7 @@ import torch
 
 from groove.cli.overrides import prepared_arguments
 from groove.config.schema import TrainConfig
-from groove.errors import LibraryError
+from groove.errors import ConfigError, LibraryError
 from groove.train import train
 from groove.training.module import make_objective
 from groove.training.pipeline import check_settings
@@ -94,3 +94,10 @@ def test_training_says_it_before_any_song_is_read(tmp_path, monkeypatch, capsys)
     with pytest.raises(LibraryError):
         train(train_config(*overrides), tmp_path, overrides)
     assert capsys.readouterr().out.splitlines() == lines(*overrides) != []
+
+
+def test_parts_need_a_loss_for_continuous_labels():
+    words = ("model.parts={radar:1,feet:0.5}",)
+    with pytest.raises(ConfigError, match=r"model\.parts has radar, feet: several parts need a loss for continuous"):
+        lines("experiment=a", *words)
+    assert lines("experiment=c", *words) == []

@@ -10,6 +10,7 @@ Dimension letters: R rows, M measures.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,8 @@ class Technique:
 
 TECHNIQUES = ("jacks", "doublesteps", "crossovers", "footswitches", "sideswitches", "brackets", "candles")
 """What is counted by the row; the names of attributes of `Technique`."""
+MOVES = ("alternations", *TECHNIQUES)
+"""The names of `moves_of`."""
 RATES = (*TECHNIQUES, "alternations", "stream", "broken_stream", "longest_stream")
 """The names of `technique_rates`."""
 
@@ -71,24 +74,37 @@ def technique(chart: Chart) -> Technique:
 
 def technique_of(rows: StepRows, feet: NDArray[np.int8]) -> Technique:
     """Return the counts of `rows`, of which `feet` (R, 4) hit the arrows as `assign_feet` returns them."""
+    moves = {name: int(where.sum()) for name, where in moves_of(rows, feet).items()}
+    return Technique(steps=len(rows), **moves, **_streams(rows))
+
+
+def moves_of(rows: StepRows, feet: NDArray[np.int8]) -> dict[str, NDArray[np.int64]]:
+    """Return how many of each of `MOVES` happen on every row of `rows` (R,); see `Technique`.
+
+    What takes two rows or three (a jack, a candle) happens on the last of them.
+    """
     used = pad.any_part(feet >= 0)  # (R, 2): which foot hits
     alone = used[:, 0] != used[:, 1]
     single = rows.arrows & (rows.arrows - 1) == 0
     again = single[1:] & single[:-1] & ((feet[1:] >= 0) & (feet[:-1] >= 0)).any(axis=1)  # a part hits twice in a row
     on_one_panel = ((feet[1:] >= 0) & (feet[1:] == feet[:-1])).any(axis=1)
     switches = _switches(rows, feet)
-    return Technique(
-        steps=len(rows),
-        alternations=int((alone[1:] & alone[:-1] & (used[1:, 0] != used[:-1, 0])).sum()),
-        jacks=int((again & on_one_panel & _sooner(rows, JACK_S)).sum()),
-        doublesteps=int((again & ~on_one_panel & _sooner(rows, DOUBLESTEP_S)).sum()),
-        crossovers=_crossovers(feet),
-        footswitches=int(switches[[pad.DOWN, pad.UP]].sum()),
-        sideswitches=int(switches[list(pad.SIDE_PANELS)].sum()),
-        brackets=int(pad.both_parts(feet >= 0).sum()),
-        candles=_candles(feet, used, single),
-        **_streams(rows),
-    )
+    found = {
+        "alternations": alone[1:] & alone[:-1] & (used[1:, 0] != used[:-1, 0]),
+        "jacks": again & on_one_panel & _sooner(rows, JACK_S),
+        "doublesteps": again & ~on_one_panel & _sooner(rows, DOUBLESTEP_S),
+        "crossovers": _crossovers(feet),
+        "footswitches": switches[:, [pad.DOWN, pad.UP]].sum(axis=1),
+        "sideswitches": switches[:, list(pad.SIDE_PANELS)].sum(axis=1),
+        "brackets": pad.both_parts(feet >= 0).sum(axis=1),
+        "candles": _candles(feet, used, single),
+    }
+    return {name: _on_last_rows(where, len(rows)) for name, where in found.items()}
+
+
+def _on_last_rows(where: NDArray[Any], rows: int) -> NDArray[np.int64]:
+    """Return what is counted of the last rows for all of them (R,), 0 on the first ones."""
+    return np.append(np.zeros(rows - len(where), dtype=np.int64), where.astype(np.int64))
 
 
 def technique_rates(counts: Technique) -> NDArray[np.float64]:
@@ -110,38 +126,38 @@ def _sooner(rows: StepRows, limit_s: float) -> NDArray[np.bool_]:
 
 
 def _switches(rows: StepRows, feet: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Return for every panel (4,) how often one foot hits it on the row after the other one."""
+    """Return for every row but the first, and every panel (R - 1, 4), whether one foot hits it after the other one."""
     on = feet[:, :, None] == np.arange(pad.PANEL_COUNT)
     hits = on[:, pad.HEELS] | on[:, pad.TOES]  # (R, 2 feet, 4 panels)
     switched = (hits[:-1] & hits[1:, ::-1]).any(axis=1)
-    return (switched & _sooner(rows, FOOTSWITCH_S)[:, None]).sum(axis=0)
+    return (switched & _sooner(rows, FOOTSWITCH_S)[:, None]).astype(np.int64)
 
 
-def _candles(feet: NDArray[np.int8], used: NDArray[np.bool_], single: NDArray[np.bool_]) -> int:
-    """Return how often a part goes from down to up or back while the other foot hits a side panel in between."""
+def _candles(feet: NDArray[np.int8], used: NDArray[np.bool_], single: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return on which row but the first two a part has gone from down to up or back, the other foot on a side panel."""
     if len(feet) < 3:
-        return 0
+        return np.zeros(0, dtype=bool)
     first, last = feet[:-2], feet[2:]
     up_down = (((first == pad.UP) & (last == pad.DOWN)) | ((first == pad.DOWN) & (last == pad.UP))).any(axis=1)
     between = np.isin(feet[1:-1], pad.SIDE_PANELS).any(axis=1) & (used[1:-1, 0] != used[:-2, 0])
-    return int((up_down & between & single[:-2] & single[1:-1] & single[2:]).sum())
+    return up_down & between & single[:-2] & single[1:-1] & single[2:]
 
 
-def _crossovers(feet: NDArray[np.int8]) -> int:
-    """Return the rows on which the feet cross.
+def _crossovers(feet: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Return how many feet cross on every row but the first.
 
     The foot steps with its heel, the other foot was the only one to step on the row before, the right foot is now left
     of the left one, and two rows before (if there is such a row) the foot hit another panel.
     """
     heel = feet[:, pad.HEELS]
     x, _ = pad.centres(feet)
-    count = 0
+    count = np.zeros(max(0, len(feet) - 1), dtype=np.int64)
     for foot, other, sign in ((0, 1, -1), (1, 0, 1)):
         now, before, came_from = heel[1:, foot], heel[:-1], heel[:-2, foot]
         crossed = (now >= 0) & (before[:, other] >= 0) & (before[:, foot] < 0)
         crossed &= sign * x[1:, foot] < sign * x[:-1, other]
         crossed[1:] &= (came_from >= 0) & (came_from != now[1:])
-        count += int(crossed.sum())
+        count += crossed
     return count
 
 

@@ -67,6 +67,15 @@ RULES: dict[str, tuple[Rules, Rules]] = {
         (*_OF_C, *_SOUND, *_GRADIENTS, *_RETRIEVAL),  # its loss may rise while the neighbours get better
         (*_TRIPLETS, everyone.pooled_cosine, *_INFORM),
     ),
+    "feel": (
+        (
+            partial(everyone.accuracy_kept, name="feel/accuracy_kept", column=ACCURACY),
+            partial(everyone.accuracy_kept, name="feel/probe_kept", column=PROBE),
+            partial(everyone.accuracy_kept, name="feel/knn_kept", column=KNN),
+            *(*_SOUND, *_GRADIENTS, *_RETRIEVAL),
+        ),
+        (*_TRIPLETS, everyone.pooled_cosine, gradient.backbone_good_range, everyone.embedding_norm_growth),
+    ),
     "control": ((*_SOUND, *_GRADIENTS), (*_RETRIEVAL, *_TRIPLETS, everyone.pooled_cosine, *_INFORM)),
     "pretrain": (
         (partial(everyone.accuracy_reached, name="pretrain/accuracy", column=ACCURACY), *_SOUND, *_GRADIENTS),
@@ -141,7 +150,7 @@ def write_verdict(verdict: Verdict, folder: Path) -> Path:
 
 
 def verdict_table(verdict: Verdict) -> Table:
-    """Return the verdict as a table for 120 columns, what a person has to read first on top.
+    """Return the verdict as a table for 120 columns, to be read after its one sentence, ``summary``.
 
     First what decides and does not pass, each line with its hint, then notes: advisory lines that do not pass. The
     causes of rigidity follow where the run is rigid. What passes is one line; all values are in ``verdict.json``.
@@ -152,7 +161,7 @@ def verdict_table(verdict: Verdict) -> Table:
 
     outcome = "pass" if verdict.passed else "FAIL"
     passed = [line.name for line in verdict.indicators if line.passed]
-    title = Text(f"{verdict.experiment}: {verdict.state}, {outcome}\n{verdict.summary}")
+    title = Text(f"{verdict.experiment}: {verdict.state}, {outcome}")
     caption = Text(f"{len(passed)} pass: {', '.join(passed)}; all values: {VERDICT_FILE}")
     table = Table(title=title, caption=caption, title_justify="left", caption_justify="left", box=SIMPLE)
     table.add_column("result")
