@@ -64,12 +64,12 @@ def embed_charts(
     Raises:
         GrooveError: if a setting cannot be, there are no such songs, or none of their charts can be used.
     """
-    from groove.config.schema import EmbedConfig, checked
+    from groove.config.schema import RunConfig, checked
     from groove.embedding.library import catalogue_of, embedded_catalogue, embedded_simfile
     from groove.embedding.outside import is_of_one_song
 
     where = None if songs is None else str(songs)
-    cfg = checked({"run": str(model.path), "songs": where, "store": str(store), "workers": workers}, EmbedConfig)
+    cfg = checked({"run": str(model.path), "songs": where, "store": str(store), "workers": workers}, RunConfig)
     if songs is not None and is_of_one_song(Path(songs)):
         return embedded_simfile(cfg, Path(songs), model)
     return embedded_catalogue(model, *catalogue_of(model.settings, cfg))[0]
@@ -84,6 +84,7 @@ def find_neighbors(
     radar: Mapping[str, float | str] | None = None,
     space: str = "projection",
     same_song: bool = False,
+    weights: Mapping[str, float] | None = None,
     **filters: Any,
 ) -> list[dict[str, Any]]:
     """Return the `k` charts of `library` nearest to a query, nearest first, as ``python -m groove.recommend`` does.
@@ -95,11 +96,13 @@ def find_neighbors(
         chart: the query, a chart of the library: ``Title [Hard]``; of `simfile` where that is given.
         k: how many.
         simfile: charts that are not in the library, of `embed_charts`.
-        radar: in place of a chart: a number, or low, medium or high, by axis: ``{"stream": "high", "air": 20}``.
+        radar: in place of a chart: a number, or low, medium or high, by axis: ``{"stream": "high", "air": 20}``;
+            beside one a filter, a range by axis.
+        weights: of the parts of an embedding that has several, by name.
         space: `projection` or `pooled`.
         same_song: whether other charts of the query's own song may be named.
         filters: `difficulty` ("same" by default, "any", names of slots), `meter`, `bpm`, `length`, `stream`, `pack`,
-            `step_artist`, `tags`.
+            `step_artist`, `description`, `tags`, `technique` (ranges by name), `harder`.
 
     Raises:
         GrooveError: if a setting cannot be, there is no such chart, or no chart passes the filters.
@@ -108,8 +111,9 @@ def find_neighbors(
     from groove.retrieval.answers import answer_table, find_query, recommend
 
     given = {"chart": chart, "k": k, "space": space, "same_song": same_song, "radar": dict(radar or {}), **filters}
-    cfg = checked({"run": ".", **given}, RecommendConfig)
-    query, among = find_query(library, chart, simfile, cfg.radar.model_dump(exclude_none=True), space, filters)
+    cfg = checked({"run": ".", "weights": dict(weights or {}), **given}, RecommendConfig)
+    wanted = cfg.radar.model_dump(exclude_none=True)
+    query, among = find_query(library, chart, simfile, wanted, space, filters, cfg.weights.model_dump())
     return answer_table(library, query, recommend(library, query, k, among, same_song)).to_pylist()
 
 

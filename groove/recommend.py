@@ -1,9 +1,10 @@
 """Charts like this one: ``python -m groove.recommend run=DIR chart="Title [Hard]"``.
 
 By a chart of the library, by a simfile that is not in it (``simfile=FILE``), or by a radar
-(``radar.stream=high radar.air=20``). The filters ``difficulty= meter=8-10 bpm=140-
-length=-120 stream=32- pack= step_artist= tags=XO`` say which charts are candidates. ``out=`` writes the answers: .csv,
-.json, a course (.crs) or preferred songs (.txt) for the game.
+(``radar.stream=high radar.air=20``). The filters ``difficulty= meter=8-10 bpm=140- length=-120 stream=32- pack=
+step_artist= description= tags=XO technique.crossovers=5-`` say which charts are candidates, beside a chart also
+``radar.stream=60-80`` and ``harder=1`` (one level harder). ``weights.feet=2 weights.radar=1`` weighs the parts of an
+embedding that has several. ``out=`` writes the answers: .csv, .json, a course (.crs) or preferred songs (.txt).
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from groove.retrieval.filters import ANY, NAMES, RANGES, SAME, parse_filters, pa
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from groove.embedding.embedded import EmbeddedLibrary
+
 log = logging.getLogger("groove.recommend")
 
 WRITERS = (".csv", ".json", ".crs", ".txt")
@@ -42,20 +45,21 @@ WIDE = 140
 def run(cfg: RecommendConfig) -> None:
     """Answer the query of `cfg`."""
     radar, filters = check(cfg)
+    weights = cfg.weights.model_dump()
     from groove.embedding.library import about, embedded, embedded_simfile
     from groove.retrieval.answers import answer_table, find_query, radar_text, recommend
 
     library, _ = embedded(cfg)
     log.info(about(library))
     other = embedded_simfile(cfg, Path(cfg.simfile)) if cfg.simfile else None
-    query, among = find_query(library, cfg.chart, other, radar, cfg.space, filters)
-    same = library.slots_like(query.slot) if query.slot and cfg.difficulty == SAME else []
+    query, among = find_query(library, cfg.chart, other, radar, cfg.space, filters, weights)
+    same = library.slots_like(query.slot) if query.slot and cfg.difficulty == SAME and cfg.harder is None else []
     if len(same) > 1:
         log.info(f"difficulty=same: {' and '.join(same)}, one class of the model")
     table = answer_table(library, query, recommend(library, query, cfg.k, among, cfg.same_song))
     values = "" if query.space == "radar" else f": {radar_text(query.radar, library.family)}"
     print(f"like {query.text}{values}")
-    print(f"{len(table)} nearest of {int(among.sum())} candidates (space: {query.space})")
+    print(f"{len(table)} nearest of {int(among.sum())} candidates (space: {query.space}{_parts(library, cfg)})")
     _show(table, library.family)
     if cfg.out:
         _write(table, f"like {query.text}", Path(cfg.out))
@@ -64,22 +68,29 @@ def run(cfg: RecommendConfig) -> None:
 def check(cfg: RecommendConfig) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return radar axes and filters by name; raise an error for a mistake, before anything is loaded."""
     axes = cfg.radar.model_dump(exclude_none=True)
-    if cfg.simfile is None and (cfg.chart is None) == (not axes):
-        given = "both chart= and radar.*=" if axes else "nothing"
-        raise ConfigError(f'{given} given; search by one of chart="Title [Hard]", simfile=FILE, radar.stream=high')
-    if cfg.simfile is not None and axes:
-        raise ConfigError("both simfile= and radar.*= given; search by one of them")
+    by_radar = cfg.chart is None and cfg.simfile is None
+    if by_radar and not axes:
+        raise ConfigError('nothing given; search by one of chart="Title [Hard]", simfile=FILE, radar.stream=high')
     if cfg.out and Path(cfg.out).suffix not in WRITERS:
         raise ConfigError(f"out={cfg.out} must end in one of {', '.join(WRITERS)}")
-    filters = cfg.model_dump(include={*NAMES, *RANGES})
-    parse_filters(filters | {"difficulty": None} if cfg.difficulty in (SAME, ANY) else filters)
-    for axis, value in axes.items():
+    filters = cfg.model_dump(include={*NAMES, *RANGES, "technique"})
+    asked = filters if by_radar else filters | {"radar": axes}
+    parse_filters(asked | {"difficulty": None} if cfg.difficulty in (SAME, ANY) else asked)
+    for axis, value in axes.items() if by_radar else ():
         parse_level(axis, str(value))
     if cfg.simfile is not None:
         from groove.embedding.outside import the_simfile
 
         the_simfile(Path(cfg.simfile))
-    return axes, filters
+    return axes, filters | {"harder": cfg.harder}
+
+
+def _parts(library: EmbeddedLibrary, cfg: RecommendConfig) -> str:
+    """Return the weights of the parts of the embedding that is searched, where it has several."""
+    if len(library.weights) == 1 or cfg.space != "projection" or (cfg.chart is None and cfg.simfile is None):
+        return ""
+    given = cfg.weights.model_dump(exclude_none=True)
+    return "; weights " + ", ".join(f"{name} {given.get(name, own):g}" for name, own in library.weights.items())
 
 
 def _show(table: pa.Table, family: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groove.config.schema import EmbedConfig
+from groove.config.schema import RunConfig
 from groove.embedding.embedded import EMBEDDINGS_FILE, load
 from groove.embedding.library import about, embedded
 from groove.embedding.trained import load_trained
@@ -18,9 +18,9 @@ from groove.errors import CheckpointError, GrooveError, RunError
 from tests.builders import measures, write_song
 
 
-def settings(finished: Path, run: Path | None = None, songs: Path | None = None) -> EmbedConfig:
+def settings(finished: Path, run: Path | None = None, songs: Path | None = None) -> RunConfig:
     where = str(songs) if songs else None
-    return EmbedConfig(run=str(run or finished / "run"), songs=where, store=str(finished / "store"), workers=1)
+    return RunConfig(run=str(run or finished / "run"), songs=where, store=str(finished / "store"), workers=1)
 
 
 @pytest.fixture
@@ -71,10 +71,10 @@ def test_a_library_that_is_embedded_is_found_without_torch(finished, run_copy, t
     code = """
 import sys
 from pathlib import Path
-from groove.config.schema import EmbedConfig
+from groove.config.schema import RunConfig
 from groove.embedding.library import embedded
 run, songs, store = sys.argv[1:]
-library, path = embedded(EmbedConfig(run=run, songs=songs, store=store, workers=1))
+library, path = embedded(RunConfig(run=run, songs=songs, store=store, workers=1))
 print(path, len(library), {"torch", "lightning", "simfile", "librosa"} & set(sys.modules))
 """
     command = [sys.executable, "-W", "ignore", "-c", code, str(run_copy), str(songs), str(finished / "store")]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from groove import export
-from groove.config.schema import EmbedConfig
+from groove.config.schema import RunConfig
 from groove.embedding.embedded import load, save
 from groove.embedding.library import embedded
 from groove.embedding.trained import load_safetensors
@@ -125,7 +125,7 @@ def test_embeddings_of_another_library_beside_a_model_do_not_tell_what_it_has_se
     run(ExportConfig(run=str(trained), out=str(exported), what="model"))
     write_song(tmp_path / "Songs")
     library = embedded_library(20)
-    cfg = EmbedConfig(run=str(exported), songs=str(tmp_path / "Songs"), store=str(tmp_path / "store"), workers=1)
+    cfg = RunConfig(run=str(exported), songs=str(tmp_path / "Songs"), store=str(tmp_path / "store"), workers=1)
     for named, expected in (("library", "unseen"), ("another", "unknown")):
         save(replace(library, provenance=replace(library.provenance, library=named)), exported)
         shutil.rmtree(exported / "libraries", ignore_errors=True)

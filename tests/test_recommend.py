@@ -100,8 +100,11 @@ def test_by_a_simfile_of_the_library_its_own_song_is_not_named(finished, tmp_pat
     ("arguments", "text"),
     [
         ((), "nothing given; search by one of"),
-        (("chart=Song03", "radar.air=3"), "both chart= and radar"),
-        (("simfile=a.sm", "radar.air=3"), "both simfile= and radar"),
+        (("chart=Song03", "radar.air=much"), "radar.air must be a range, got much"),
+        (("chart=Song03", "technique.crossovers=many"), "technique.crossovers must be a range, got many"),
+        (("chart=Song03", "technique.crossover=1-"), "did you mean 'technique.crossovers'"),
+        (("chart=Song03", "weights.foot=1"), "did you mean 'weights.feet'"),
+        (("chart=Song03", "weights.feet=-1"), "weights.feet must be >= 0"),
         (("simfile=a.sm",), "simfile=a.sm does not exist"),
         (("chart=Song03",), "matches 4 charts"),
         (("chart=Song03 [Edit]",), "'Song03' has no chart [Edit]; it has chart="),

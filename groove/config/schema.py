@@ -414,14 +414,20 @@ class RadarConfig(Settings):
     compare: PathText | None = None
 
 
-class EmbedConfig(Settings):
-    """Schema of `conf/embed.yaml`, and what every command that uses a run takes."""
+class RunConfig(Settings):
+    """What every command that uses a run takes."""
 
     run: PathText
     songs: PathText | None = None
     store: PathText = "outputs/store"
     workers: Processes = 2
     threads: Processes = 1
+
+
+class EmbedConfig(RunConfig):
+    """Schema of `conf/embed.yaml`."""
+
+    out: PathText | None = None
 
 
 class RadarQueryConfig(Settings):
@@ -434,7 +440,28 @@ class RadarQueryConfig(Settings):
     chaos: Text | None = None
 
 
-class RecommendConfig(EmbedConfig):
+class TechniqueQueryConfig(Settings):
+    """Ranges of what the feet do, in times of 100 steps; the names are `TECHNIQUES`."""
+
+    jacks: Text | None = None
+    doublesteps: Text | None = None
+    crossovers: Text | None = None
+    footswitches: Text | None = None
+    sideswitches: Text | None = None
+    brackets: Text | None = None
+    candles: Text | None = None
+
+
+class PartWeightsConfig(Settings):
+    """Another weight of a part of the embedding in distances; null is that of the run."""
+
+    radar: Weight | None = None
+    feet: Weight | None = None
+    flow: Weight | None = None
+    song: Weight | None = None
+
+
+class RecommendConfig(RunConfig):
     """Schema of `conf/recommend.yaml`; ranges are read by `groove.retrieval.filters`."""
 
     chart: NameText | None = None
@@ -442,6 +469,8 @@ class RecommendConfig(EmbedConfig):
     radar: RadarQueryConfig = RadarQueryConfig()
     k: int = Field(10, ge=1)
     space: Space = "projection"
+    weights: PartWeightsConfig = PartWeightsConfig()
+    harder: int | None = Field(None, ge=-30, le=30)
     difficulty: Text | list[Text] | None = "same"
     meter: Text | None = None
     bpm: Text | None = None
@@ -449,12 +478,14 @@ class RecommendConfig(EmbedConfig):
     stream: Text | None = None
     pack: NameText | list[NameText] | None = None
     step_artist: NameText | list[NameText] | None = None
+    description: NameText | list[NameText] | None = None
+    technique: TechniqueQueryConfig = TechniqueQueryConfig()
     tags: Text | list[Text] | None = None
     same_song: bool = False
     out: PathText | None = None
 
 
-class EvaluateConfig(EmbedConfig):
+class EvaluateConfig(RunConfig):
     """Schema of `conf/evaluate.yaml`."""
 
     draws: int = Field(1000, ge=1, le=100_000)
@@ -462,7 +493,7 @@ class EvaluateConfig(EmbedConfig):
     out: PathText | None = None
 
 
-class ExploreConfig(EmbedConfig):
+class ExploreConfig(RunConfig):
     """Schema of `conf/explore.yaml`."""
 
     out: PathText = "explore.html"
@@ -473,7 +504,7 @@ class ExploreConfig(EmbedConfig):
     substyles: bool = True
 
 
-class SubstylesConfig(EmbedConfig):
+class SubstylesConfig(RunConfig):
     """Schema of `conf/substyles.yaml`."""
 
     out: PathText = "outputs/substyles"
@@ -482,7 +513,7 @@ class SubstylesConfig(EmbedConfig):
     seed: LayoutSeed = 0
 
 
-class ExportConfig(EmbedConfig):
+class ExportConfig(RunConfig):
     """Schema of `conf/export.yaml`; `what` is a name, a list of names, or None for all that can be made."""
 
     out: PathText

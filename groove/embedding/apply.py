@@ -43,7 +43,8 @@ def embed_library(
         trained_on=own.provenance.library if own is not None else UNKNOWN,
     )
     with_split = catalogue.table.append_column("split", pa.array(split, pa.string()))
-    return EmbeddedLibrary(with_split, vectors, data.radar, data.classes, trained.scaler, provenance)
+    weights = trained.model.parts.weights
+    return EmbeddedLibrary(with_split, vectors, data.radar, data.classes, trained.scaler, provenance, weights)
 
 
 def embed_simfile(trained: TrainedModel, simfile: Path, store: Path) -> EmbeddedLibrary:

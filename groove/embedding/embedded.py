@@ -2,7 +2,9 @@
 
 ``embeddings.parquet`` has the catalogue's columns (`groove.features.catalogue`), then ``split`` (what the model's
 training did with the chart), ``pooled`` and ``projection``. What the columns cannot say (the radar scaler, the classes,
-which checkpoint, which library) is in the file's metadata as JSON. Reading it needs neither torch nor the songs.
+which checkpoint, which library, the parts of `projection`) is in the file's metadata as JSON, under the key ``groove``.
+The plain Euclidean distance of two rows of `projection` is the space's distance, default weights of the parts included.
+Reading it needs neither torch nor the songs.
 Dimension letters: N charts, D pooled features, E embedding size, R radar axes.
 """
 
@@ -59,6 +61,7 @@ class EmbeddedLibrary:
     classes: Mapping[str, list[str]]  # difficulty slots of each class, in order of difficulty
     scaler: RadarScaler  # the model's, fitted on what it was trained on
     provenance: Provenance
+    weights: Mapping[str, float]  # of each part of `projection` in distances, in the order of their columns
 
     def __len__(self) -> int:
         return len(self.table)
@@ -72,6 +75,12 @@ class EmbeddedLibrary:
     def column(self, name: str) -> list:
         """Return a column of the table as a list."""
         return self.table[name].to_pylist()
+
+    @property
+    def parts(self) -> dict[str, tuple[int, int]]:
+        """Return the first column of `projection` that each part has, and the one after its last."""
+        size = self.vectors["projection"].shape[1] // len(self.weights)
+        return {name: (i * size, (i + 1) * size) for i, name in enumerate(self.weights)}
 
     @cached_property
     def radar(self) -> NDArray[np.float64]:
@@ -111,6 +120,11 @@ class EmbeddedLibrary:
 
 def save(library: EmbeddedLibrary, folder: Path) -> Path:
     """Write `library` into `folder` as `EMBEDDINGS_FILE`, whole or not at all; return the file's path."""
+    return save_as(library, folder / EMBEDDINGS_FILE)
+
+
+def save_as(library: EmbeddedLibrary, path: Path) -> Path:
+    """Write `library` as the Parquet file `path`, whole or not at all; return the path."""
     table = library.table
     for name, matrix in library.vectors.items():
         flat = pa.array(np.ascontiguousarray(matrix, dtype=np.float32).ravel())
@@ -121,9 +135,11 @@ def save(library: EmbeddedLibrary, folder: Path) -> Path:
         "classes": {name: list(slots) for name, slots in library.classes.items()},
         "scaler": library.scaler.state(),
         "provenance": asdict(library.provenance),
+        "parts": {name: list(columns) for name, columns in library.parts.items()},
+        "weights": dict(library.weights),
     }
     table = table.replace_schema_metadata({_METADATA: json.dumps(about).encode()})
-    return write_atomically(folder / EMBEDDINGS_FILE, lambda part: pq.write_table(table, part))
+    return write_atomically(path, lambda part: pq.write_table(table, part))
 
 
 def load(path: Path) -> EmbeddedLibrary:
@@ -139,7 +155,7 @@ def load(path: Path) -> EmbeddedLibrary:
         vectors = {name: values.reshape(-1, table[name].type.list_size) for name, values in flat.items()}
         scaler = RadarScaler(*(np.array(about["scaler"][key]) for key in ("center", "scale")))
         provenance = Provenance(**about["provenance"])
-        family, classes = about["family"], about["classes"]
+        family, classes, weights = about["family"], about["classes"], dict(about["weights"])
     except FileNotFoundError as error:
         raise RunError(f"{path} does not exist: the run has not finished, or is not one of groove.train") from error
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
@@ -148,4 +164,4 @@ def load(path: Path) -> EmbeddedLibrary:
             "delete it, and the library is embedded again (songs=DIR chooses another)"
         ) from error
     table = table.drop_columns(list(vectors)).replace_schema_metadata(None)
-    return EmbeddedLibrary(table, vectors, family, classes, scaler, provenance)
+    return EmbeddedLibrary(table, vectors, family, classes, scaler, provenance, weights)

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from groove.charts.library.walk import check_folder
 from groove.cli.console import progress
-from groove.config.schema import DataConfig, EmbedConfig, FeaturesConfig, Settings, TrainConfig
+from groove.config.schema import DataConfig, FeaturesConfig, RunConfig, Settings, TrainConfig
 from groove.embedding.embedded import EmbeddedLibrary, load, save
 from groove.embedding.outside import the_simfile
 from groove.embedding.seen_songs import UNKNOWN
@@ -40,7 +40,7 @@ class KnownModel(Settings):
     features: FeaturesConfig
 
 
-def embedded(cfg: EmbedConfig) -> tuple[EmbeddedLibrary, Path]:
+def embedded(cfg: RunConfig) -> tuple[EmbeddedLibrary, Path]:
     """Return the library that `cfg` means, embedded by its run, and the file it is kept in.
 
     Raises:
@@ -66,7 +66,7 @@ def _note(weights: Path) -> Path:
     return run_folder(weights) / LIBRARIES / f"{digest}.json"
 
 
-def trained_and_catalogue(cfg: EmbedConfig) -> tuple[TrainedModel, Catalogue, Path]:
+def trained_and_catalogue(cfg: RunConfig) -> tuple[TrainedModel, Catalogue, Path]:
     """Return the model of ``cfg.run``, the prepared library of `cfg` and its folder; torch is imported here."""
     if cfg.songs is not None:
         check_folder(Path(cfg.songs))
@@ -74,7 +74,7 @@ def trained_and_catalogue(cfg: EmbedConfig) -> tuple[TrainedModel, Catalogue, Pa
     return trained, *catalogue_of(trained.settings, cfg)
 
 
-def model_of(cfg: EmbedConfig) -> TrainedModel:
+def model_of(cfg: RunConfig) -> TrainedModel:
     """Return the model of ``cfg.run``; torch is imported here, and told to use ``cfg.threads``."""
     checkpoint_path(Path(cfg.run))  # a run that is not there does not wait for torch
     import torch
@@ -89,7 +89,7 @@ def model_of(cfg: EmbedConfig) -> TrainedModel:
     return trained
 
 
-def catalogue_of(trained: TrainConfig | KnownModel, cfg: EmbedConfig) -> tuple[Catalogue, Path]:
+def catalogue_of(trained: TrainConfig | KnownModel, cfg: RunConfig) -> tuple[Catalogue, Path]:
     """Return the library of `cfg` (by default the one of the training), prepared as the model needs it, and its folder.
 
     Charts without audio are kept, as the model knows how to see them.
@@ -138,7 +138,7 @@ def _folder_of(catalogue: Catalogue, folder: Path, digest: str) -> Path:
     return folder / LIBRARIES / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:_DIGITS]
 
 
-def embedded_simfile(cfg: EmbedConfig, simfile: Path, trained: TrainedModel | None = None) -> EmbeddedLibrary:
+def embedded_simfile(cfg: RunConfig, simfile: Path, trained: TrainedModel | None = None) -> EmbeddedLibrary:
     """Return the charts of `simfile` (or of the only one in that folder), embedded by ``cfg.run`` or by `trained`."""
     simfile = the_simfile(simfile)
     trained = trained or model_of(cfg)

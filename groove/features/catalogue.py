@@ -36,6 +36,9 @@ _COLUMNS = (
 )  # the elements of the radars follow
 
 
+PROFILES = pa.list_(pa.field("element", pa.float64()))  # as Parquet calls what is in a list: read again it is the same
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """One row of `table` per chart, sorted by `chart_id`; paths of arrays are relative to the folder `store`.
@@ -101,7 +104,7 @@ def catalogue_table(library: Library, rows: Sequence[Row], store: FeatureStore) 
     counts = [row.entry["technique"] or {} for row in rows]
     for name in TECHNIQUE_COLUMNS:
         columns[name] = pa.array([count.get(name.removeprefix("technique_")) for count in counts], pa.int64())
-    columns["profile"] = pa.array(columns["profile"], pa.list_(pa.float64()))
+    columns["profile"] = pa.array(columns["profile"], PROFILES)
     return pa.table({name: columns[name] for name in (*_COLUMNS, *library.elements)})
 
 

@@ -6,7 +6,7 @@ Dimension letters: N charts of the library, E embedding size, R radar axes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from groove.charts.display import SHOWN, WORDS, chart_name
 from groove.charts.radar.groove_radar import DIGITS, RADAR_AXES, shown
+from groove.charts.technique.counting import TECHNIQUES
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.embedding.seen_songs import same_song
 from groove.errors import ConfigError, LibraryError
-from groove.retrieval.filters import ANY, LEVELS, SAME, candidates, parse_filters, parse_level
+from groove.retrieval.filters import ANY, LEVELS, SAME, candidates, parse_filters, parse_level, per_100_steps
 from groove.retrieval.lookup import find_chart, only_chart
-from groove.retrieval.reasons import Reason, reason
+from groove.retrieval.reasons import Played, Reason, played_alike, reason
 from groove.retrieval.search import nearest
 
 
@@ -35,6 +36,8 @@ class Query:
     itself: NDArray[np.bool_]  # (N,) which charts of the library it is (the same notes); never an answer
     same: NDArray[np.bool_]  # (N,) which charts of the library are of its song, `itself` included
     slot: str | None = None  # its difficulty; None of a radar
+    played: Played | None = None  # what of it the reasons compare beside the radar
+    factors: NDArray[np.float64] | None = None  # (E,) of the space's columns, for other weights of its parts
 
 
 class Recommendation(NamedTuple):
@@ -52,6 +55,7 @@ def find_query(
     radar: Mapping[str, Any],
     space: str,
     filters: Mapping[str, Any],
+    weights: Mapping[str, float | None] | None = None,
 ) -> tuple[Query, NDArray[np.bool_]]:
     """Return the query for a chart of `library`, for one of `other` charts, or for a radar, and its candidates (N,).
 
@@ -61,7 +65,9 @@ def find_query(
         other: charts that are not of the library.
         radar: values by axis; if any, they are the query.
         space: which embedding is searched, unless it is the radar.
-        filters: as `parse_filters` takes them; the difficulty is "same", the class of the chart, by default, or "any".
+        filters: as `parse_filters` takes them, and `harder`, levels above that of the chart. The difficulty is "same",
+            the class of the chart, by default ("any" with `harder`), or "any". A radar beside a chart is a filter.
+        weights: of the embedding's parts in distances, by name; None is that of the library.
 
     Raises:
         ConfigError: for a filter, a radar or a space that cannot be used, or no query.
@@ -70,15 +76,51 @@ def find_query(
     charts = library if other is None else other
     if not radar and chart is None and other is None:
         raise ConfigError("no query: name a chart, a simfile or a radar")
+    harder, filters = filters.get("harder"), {name: value for name, value in filters.items() if name != "harder"}
     wanted = filters.get("difficulty", SAME)
-    if radar:
+    if radar and chart is None and other is None:
+        if harder is not None:
+            raise ConfigError("harder= needs a chart to compare with; a radar has no level")
         among = candidates(library, parse_filters({**filters, "difficulty": None if wanted in (SAME, ANY) else wanted}))
         return query_by_radar(library, radar, among), among
     row = find_chart(charts, chart) if chart is not None else only_chart(charts)
+    if harder is not None:
+        if filters.get("meter") is not None:
+            raise ConfigError(f"both harder={harder} and meter={filters['meter']} given; give one of them")
+        filters["meter"] = str(max(0, charts.column("meter")[row] + harder))
+        wanted = ANY if wanted == SAME else wanted
     if wanted == SAME:
         wanted = library.slots_like(charts.column("difficulty")[row])
-    among = candidates(library, parse_filters({**filters, "difficulty": None if wanted == ANY else wanted}))
-    return query_by_chart(library, charts, row, space), among
+    conditions = {**filters, "radar": radar, "difficulty": None if wanted == ANY else wanted}
+    factors = part_factors(library, weights or {}, space)
+    return replace(query_by_chart(library, charts, row, space), factors=factors), candidates(
+        library, parse_filters(conditions)
+    )
+
+
+def part_factors(
+    library: EmbeddedLibrary, weights: Mapping[str, float | None], space: str
+) -> NDArray[np.float64] | None:
+    """Return the factor on each column of the projection (E,) that gives its parts `weights`; None for no change.
+
+    Raises:
+        ConfigError: for a part that the library's embedding does not have, another space, or no weight above 0.
+    """
+    given = {name: weight for name, weight in weights.items() if weight is not None}
+    if not given:
+        return None
+    for name in given:
+        if name not in library.weights or len(library.weights) == 1 or space != "projection":
+            has = f"parts {', '.join(library.weights)}" if len(library.weights) > 1 else "one part only, the radar"
+            where = "the projection" if space == "projection" else f"space={space} has no parts; the projection"
+            raise ConfigError(f"weights.{name}={given[name]:g} cannot be: {where} of this run has {has}")
+    wanted = {**library.weights, **given}
+    if not any(wanted.values()):
+        raise ConfigError("weights are 0 for every part: nothing is left to compare")
+    factors = np.empty(library.vectors["projection"].shape[1])
+    for name, (first, end) in library.parts.items():
+        factors[first:end] = wanted[name] / library.weights[name]
+    return factors
 
 
 def query_by_chart(library: EmbeddedLibrary, charts: EmbeddedLibrary, row: int, space: str) -> Query:
@@ -91,7 +133,15 @@ def query_by_chart(library: EmbeddedLibrary, charts: EmbeddedLibrary, row: int, 
         same = same_song(library.table, chart)
     title, slot, meter = (chart[name][0].as_py() for name in ("title", "difficulty", "meter"))
     name = chart_name(title, slot, meter)
-    return Query(name, space, charts.space(space)[row], charts.radar[row], itself, same, slot)
+    played = played_of(charts, row) if len(library.weights) > 1 else None
+    return Query(name, space, charts.space(space)[row], charts.radar[row], itself, same, slot, played)
+
+
+def played_of(library: EmbeddedLibrary, row: int) -> Played:
+    """Return what the chart at `row` asks of the feet, and its tempo."""
+    one = library.table.slice(row, 1)
+    technique = np.array([per_100_steps(one, name)[0] for name in TECHNIQUES])
+    return Played(technique, one["bpm"][0].as_py(), int(one["stream_measures"][0].as_py()))
 
 
 def query_by_radar(library: EmbeddedLibrary, wanted: Mapping[str, Any], among: NDArray[np.bool_]) -> Query:
@@ -139,11 +189,16 @@ def recommend(
         raise LibraryError("no chart passes the filters but those of the song itself; same_song=true includes them")
     by_radar = query.space == "radar"
     vectors = library.scaled_radar[:, ~np.isnan(query.radar)] if by_radar else library.space(query.space)
-    found = nearest(query.vector[None], vectors[rows], min(k, len(rows)))
+    asked, among_vectors = query.vector, vectors[rows]
+    if query.factors is not None:
+        asked, among_vectors = asked * query.factors, among_vectors * query.factors
+    found = nearest(asked[None], among_vectors, min(k, len(rows)))
     values, scaled, answers = library.radar, library.scaled_radar, []  # what reasons compare, by `REASON_AXES`
     wanted, wanted_scaled = query.radar, library.scaler(query.radar)
     for row, distance in zip(rows[found.rows[0]].tolist(), found.distance[0].tolist(), strict=True):
         why = reason(wanted, values[row], wanted_scaled, scaled[row], library.family)
+        if query.played is not None:
+            why = why._replace(text="; ".join([why.text, *played_alike(query.played, played_of(library, row))]))
         answers.append(Recommendation(row, distance, why))
     return answers
 

@@ -1,4 +1,4 @@
-"""What a query may say, as text: filters by difficulty, meter, BPM, length, pack; ranges ``8-10``; radar levels."""
+"""What a query may say, as text: filters by names and ranges (``8-10``), levels of a radar axis."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ from numpy.typing import NDArray
 
 from groove.charts.chart import DIFFICULTIES
 from groove.charts.notation import TAGS
+from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.charts.technique.counting import TECHNIQUES
 from groove.errors import ConfigError, LibraryError, did_you_mean
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from groove.embedding.embedded import EmbeddedLibrary
 
 SAME, ANY = "same", "any"
 """Words for a difficulty: the class of the query's chart; every slot."""
 RANGES = {"meter": "meter", "bpm": "bpm", "length": "length_s", "stream": "stream_measures"}
 """Filters by a range, and the columns that they look at; length is in seconds, stream in measures."""
-NAMES = ("difficulty", "pack", "step_artist", "tags")
-"""Filters by names: of slots, parts of a pack's or a step artist's name, tech notation."""
+NAMES = ("difficulty", "pack", "step_artist", "description", "tags")
+"""Filters by names: of slots, parts of a pack's or a step artist's name or of a description, tech notation."""
+GROUPS = {"technique": TECHNIQUES, "radar": RADAR_AXES}
+"""Filters by a range of one of several numbers, ``technique.crossovers``: times in 100 steps, values of the radar."""
 LEVELS = {"low": 10.0, "medium": 50.0, "high": 90.0}
 """Words for a radar value, and the percentile of the candidates that each means."""
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -44,7 +50,7 @@ def parse_filters(values: Mapping[str, Any]) -> list[Filter]:
     """Return the conditions that `values` name; None or an empty list is none.
 
     Args:
-        values: `NAMES` (a name, or a list of them) and `RANGES`.
+        values: `NAMES` (a name, or a list of them), `RANGES`, and `GROUPS` (ranges by name).
 
     Raises:
         ConfigError: for a filter or a difficulty that does not exist, or a range that is none.
@@ -57,8 +63,15 @@ def parse_filters(values: Mapping[str, Any]) -> list[Filter]:
         if key in RANGES:
             filters.append(Filter(key, str(value), *parse_range(key, str(value))))
             continue
+        if key in GROUPS:
+            for name, text in value.items():
+                if name not in GROUPS[key]:
+                    raise ConfigError(f"filter '{key}.{name}' does not exist: {did_you_mean(name, GROUPS[key])}")
+                if text is not None:
+                    filters.append(Filter(f"{key}.{name}", str(text), *parse_range(f"{key}.{name}", str(text))))
+            continue
         if key not in NAMES:
-            raise ConfigError(f"filter '{key}' does not exist: {did_you_mean(key, (*NAMES, *RANGES))}")
+            raise ConfigError(f"filter '{key}' does not exist: {did_you_mean(key, (*NAMES, *RANGES, *GROUPS))}")
         names = [str(name) for name in (value if isinstance(value, list | tuple) else [value])]
         wrong = [name for name in names if key == "difficulty" and name.casefold() not in slots]
         if wrong:
@@ -127,9 +140,19 @@ def candidates(library: EmbeddedLibrary, filters: Sequence[Filter]) -> NDArray[n
     return found
 
 
+def per_100_steps(table: pa.Table, technique: str) -> NDArray[np.float64]:
+    """Return how often `technique` comes in 100 steps of each chart of `table`, (N,); NaN where it is not counted."""
+    count, steps = (table[f"technique_{name}"].to_numpy(zero_copy_only=False) for name in (technique, "steps"))
+    return 100.0 * count.astype(np.float64) / np.maximum(steps.astype(np.float64), 1.0)
+
+
 def _passed(library: EmbeddedLibrary, one: Filter) -> NDArray[np.bool_]:
     if one.key in RANGES:
         values = library.table[RANGES[one.key]].to_numpy()
+        return (values >= one.low) & (values <= one.high)
+    group, _, name = one.key.partition(".")
+    if group in GROUPS:
+        values = library.radar[:, RADAR_AXES.index(name)] if group == "radar" else per_100_steps(library.table, name)
         return (values >= one.low) & (values <= one.high)
     if one.key == "difficulty":
         return np.isin(library.column("difficulty"), one.names)

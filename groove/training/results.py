@@ -94,7 +94,8 @@ def _own_library(fit: Fit, vectors: Vectors) -> EmbeddedLibrary:
         trained_on=fingerprint,
     )
     table = data.catalogue.append_column("split", pa.array(data.split, pa.string()))
-    return EmbeddedLibrary(table, vectors, settings.radar, settings.classes, data.scaler, provenance)
+    weights = fit.module.model.parts.weights
+    return EmbeddedLibrary(table, vectors, settings.radar, settings.classes, data.scaler, provenance, weights)
 
 
 def _log_results(fit: Fit, held_out: Vectors, run: Run, verdict: Verdict) -> None:

@@ -125,7 +125,7 @@ def test_paths_and_names_are_quoted_and_nothing_else(here):
     found = {key for schema in SCHEMAS for key, _ in keys_of(schema) if in_quotes(f"{key}=a b")[-1] == '"'}
     assert found == {
         *("songs", "out", "compare", "data.songs", "data.store", "data.generated.root", "pretrain.root"),
-        *("pretrained", "ckpt_path", "runs", "run", "simfile", "store", "chart", "pack", "step_artist"),
+        *("pretrained", "ckpt_path", "runs", "run", "simfile", "store", "chart", "pack", "step_artist", "description"),
     }
     for key in ("hydra.run.dir", "hydra.sweep.dir", "data.songs"):
         assert in_quotes(f"{key}=a b") == f'{key}="a b"'

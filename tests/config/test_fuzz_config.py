@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from groove.cli.overrides import prepared_arguments
 from groove.config.messages import explain, keys_of, options
-from groove.config.schema import CONF_DIR, EmbedConfig, checked
+from groove.config.schema import CONF_DIR, RunConfig, checked
 from groove.errors import ConfigError, GrooveError
 from groove.training.pipeline import check_settings
 from tests.cli.test_help import SCHEMAS
@@ -123,7 +123,7 @@ NEEDED = {"radar": ["songs=x"], "train": ["experiment=a"], "export": ["out=x"]}
 @cache
 def complete(name: str) -> DictConfig:
     """Return the configuration of an entry point with what it cannot do without."""
-    run = ["run=x"] if issubclass(SCHEMAS[name], EmbedConfig) else []
+    run = ["run=x"] if issubclass(SCHEMAS[name], RunConfig) else []
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF_DIR)):
         cfg = compose(name, overrides=NEEDED.get(name, []) + run)
     checked(cfg, SCHEMAS[name])

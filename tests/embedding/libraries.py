@@ -8,6 +8,7 @@ import pyarrow as pa
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.data.scaler import RadarScaler
 from groove.embedding.embedded import EmbeddedLibrary, Provenance
+from groove.features.catalogue import PROFILES, TECHNIQUE_COLUMNS
 
 CLASSES = {"Easy": ["Easy"], "Medium": ["Medium"], "Hard": ["Hard", "Challenge"]}
 SLOTS = ("Easy", "Medium", "Hard", "Challenge", "Edit")
@@ -43,7 +44,10 @@ def embedded_library(charts: int = 20, seed: int = 0, dim: int = 3) -> EmbeddedL
         "length_s": random.uniform(60, 180, charts).tolist(),
         "bpm": random.uniform(90, 200, charts).round().tolist(),
         "steps": random.uniform(50, 700, charts).round().tolist(),
+        "profile": pa.array(random.uniform(0, 8, (charts, 32)).tolist(), PROFILES),
     }
+    columns |= {name: random.integers(0, 40, charts) for name in TECHNIQUE_COLUMNS}
+    columns["technique_steps"] = random.integers(100, 600, charts)
     columns |= {f"konami_{axis}": radar[:, i] for i, axis in enumerate(RADAR_AXES)}
     columns |= {f"stepmania_{axis}": radar[:, i] / 100 for i, axis in enumerate(RADAR_AXES)}
     columns["split"] = ["unseen" if i % 5 == 4 else "val" if s % 3 == 0 else "train" for i, s in enumerate(song)]
@@ -52,4 +56,4 @@ def embedded_library(charts: int = 20, seed: int = 0, dim: int = 3) -> EmbeddedL
         "projection": scaler(radar)[:, :dim].astype(np.float32),
     }
     provenance = Provenance("run/checkpoints/last.ckpt", "d" * 16, "c", "Songs", "library", "library")
-    return EmbeddedLibrary(pa.table(columns), vectors, "konami", CLASSES, scaler, provenance)
+    return EmbeddedLibrary(pa.table(columns), vectors, "konami", CLASSES, scaler, provenance, {"radar": 1.0})

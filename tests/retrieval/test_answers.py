@@ -7,6 +7,8 @@ from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.errors import ConfigError, LibraryError
 from groove.retrieval.answers import (
     answer_table,
+    find_query,
+    part_factors,
     query_by_chart,
     query_by_radar,
     recommend,
@@ -114,3 +116,67 @@ def test_a_radar_of_shares_keeps_its_decimals_in_words_and_in_the_table():
     for row, answer in zip(answer_table(library, query, answers).to_pylist(), answers, strict=True):
         assert row["query_air"] == 0.254
         assert [row[axis] for axis in RADAR_AXES] == pytest.approx(library.radar[answer.row], abs=0.0005)
+
+
+CHART_7 = LIBRARY.column("chart_id")[7]
+PARTS = replace(
+    LIBRARY,
+    vectors={**LIBRARY.vectors, "projection": np.random.default_rng(3).normal(size=(60, 6)).astype(np.float32)},
+    weights={"radar": 1.0, "feet": 0.5, "song": 2.0},
+)
+
+
+def test_other_weights_are_those_of_the_parts_squared_distances():
+    weights = {"radar": 1.0, "feet": 3.0, "song": 0.0}
+    query, among = find_query(
+        PARTS, PARTS.column("chart_id")[7], None, {}, "projection", {"difficulty": "any"}, weights
+    )
+    found = recommend(PARTS, query, 5, among)
+    x = PARTS.space("projection").astype(float)
+
+    def distance(i):
+        parts = {"radar": (0, 2, 1.0), "feet": (2, 4, 3.0 / 0.5), "song": (4, 6, 0.0)}
+        return sum(f**2 * ((x[i, a:b] - x[7, a:b]) ** 2).sum() for a, b, f in parts.values()) ** 0.5
+
+    others = [i for i in range(60) if PARTS.song[i] != PARTS.song[7]]
+    assert [answer.row for answer in found] == sorted(others, key=distance)[:5]
+    assert found[0].distance == pytest.approx(distance(found[0].row))
+
+
+def test_weights_that_cannot_be_name_the_parts():
+    with pytest.raises(ConfigError, match=r"weights\.flow=1 cannot be: .* has parts radar, feet, song"):
+        part_factors(PARTS, {"flow": 1.0, "feet": None}, "projection")
+    with pytest.raises(ConfigError, match="one part only, the radar"):
+        part_factors(LIBRARY, {"feet": 1.0}, "projection")
+    with pytest.raises(ConfigError, match="space=pooled has no parts"):
+        part_factors(PARTS, {"feet": 1.0}, "pooled")
+    with pytest.raises(ConfigError, match="0 for every part"):
+        part_factors(PARTS, {"radar": 0.0, "feet": 0.0, "song": 0.0}, "projection")
+    assert part_factors(LIBRARY, {"feet": None}, "projection") is None
+
+
+def test_one_level_harder_asks_for_the_next_meter_in_any_difficulty():
+    chart, meters = LIBRARY.column("chart_id")[5], LIBRARY.column("meter")
+    _, among = find_query(LIBRARY, chart, None, {}, "projection", {"harder": 3})
+    assert among.tolist() == [meter == meters[5] + 3 for meter in meters] and among.any()
+    with pytest.raises(ConfigError, match="both harder=1 and meter=8- given"):
+        find_query(LIBRARY, chart, None, {}, "projection", {"harder": 1, "meter": "8-"})
+    with pytest.raises(ConfigError, match="harder= needs a chart"):
+        find_query(LIBRARY, None, None, {"air": "20"}, "projection", {"harder": 1})
+    with pytest.raises(LibraryError, match="meter=9 0"):
+        find_query(LIBRARY, chart, None, {}, "projection", {"harder": 7})
+
+
+def test_a_radar_beside_a_chart_is_a_filter():
+    query, among = find_query(
+        LIBRARY, LIBRARY.column("chart_id")[7], None, {"air": "-50"}, "pooled", {"difficulty": "any"}
+    )
+    assert query.space == "pooled" and among.tolist() == [air <= 50 for air in LIBRARY.radar[:, 2]]
+
+
+def test_a_space_of_parts_speaks_of_feet_and_flow():
+    query, among = find_query(PARTS, CHART_7, None, {}, "projection", {"difficulty": "any"})
+    texts = [answer.reason.text for answer in recommend(PARTS, query, 9, among)]
+    assert any("in 100 steps" in text for text in texts)
+    plain = recommend(LIBRARY, query_by_chart(LIBRARY, LIBRARY, 7, "pooled"), 9, EVERYTHING)
+    assert all("in 100 steps" not in answer.reason.text for answer in plain)

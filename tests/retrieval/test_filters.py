@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from groove.errors import ConfigError, LibraryError
@@ -95,3 +98,40 @@ def test_what_is_no_length_says_both_ways(text):
         parse_range("length", text)
     with pytest.raises(ConfigError, match=r"meter=8-10, meter=8- \(at least\), meter=-10 or meter=8$"):
         parse_range("meter", "1:30")
+
+
+def test_technique_is_counted_in_a_hundred_steps():
+    library = embedded_library(40)
+    rows = library.table.to_pylist()
+    rates = [100 * row["technique_crossovers"] / row["technique_steps"] for row in rows]
+    found = candidates(library, parse_filters({"technique": {"crossovers": "4-", "jacks": None}}))
+    assert found.tolist() == [rate >= 4 for rate in rates] and 0 < found.sum() < 40
+    unknown = library.table.set_column(
+        library.table.column_names.index("technique_crossovers"), "technique_crossovers", pa.nulls(40, pa.int64())
+    )
+    with pytest.raises(LibraryError, match=r"technique\.crossovers=0- 0"):
+        candidates(replace(library, table=unknown), parse_filters({"technique": {"crossovers": "0-"}}))
+
+
+def test_axes_of_the_radar_and_descriptions():
+    library = embedded_library(40)
+    stream = library.radar[:, 0]
+    found = candidates(library, parse_filters({"radar": {"stream": "50-90"}}))
+    assert found.tolist() == [50 <= value <= 90 for value in stream]
+    found = candidates(library, parse_filters({"description": "AUTHOR 2"}))
+    assert found.tolist() == [i % 3 == 2 for i in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (
+            {"technique": {"crossover": "1-"}},
+            r"filter 'technique\.crossover' does not exist: did you mean 'crossovers'",
+        ),
+        ({"radar": {"stream": "high"}}, r"radar\.stream must be a range, got high; write radar\.stream=8-10"),
+    ],
+)
+def test_a_range_that_cannot_be_names_its_key(values, says):
+    with pytest.raises(ConfigError, match=says):
+        parse_filters(values)

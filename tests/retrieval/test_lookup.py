@@ -23,7 +23,7 @@ def library(charts=CHARTS) -> EmbeddedLibrary:
         ("chart_id", "title", "difficulty", "meter", "pack"), zip(*charts, strict=True), strict=True
     ):
         table = table.set_column(table.schema.get_field_index(name), name, pa.array(values))
-    return EmbeddedLibrary(table, base.vectors, base.family, base.classes, base.scaler, base.provenance)
+    return EmbeddedLibrary(table, base.vectors, base.family, base.classes, base.scaler, base.provenance, base.weights)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import numpy as np
 
-from groove.retrieval.reasons import ALIKE, DIFFERENT, reason
+from groove.charts.technique.counting import TECHNIQUES
+from groove.retrieval.reasons import ALIKE, DIFFERENT, Played, played_alike, reason
 
 
 def compare(query, found, unit=20.0):
@@ -39,3 +40,24 @@ def test_shares_keep_two_decimals_where_percentages_have_none():
     text = reason(query, found, *scaled, family="stepmania").text
     assert "more freeze (+0.21)" in text and "less chaos (-0.45)" in text
     assert "more freeze (+0)" in reason(query, found, *scaled).text
+
+
+def played(bpm: float = 170.0, stream: int = 0, **technique: float) -> Played:
+    return Played(np.array([technique.get(name, 0.0) for name in TECHNIQUES]), bpm, stream)
+
+
+def test_what_the_feet_share_and_what_one_has_more_of():
+    query = played(crossovers=6, brackets=2, footswitches=1, jacks=9, stream=24)
+    found = played(bpm=174, crossovers=4, brackets=2.5, footswitches=5.2, jacks=1, stream=11)
+    assert played_alike(query, found) == [
+        "both crossovers, brackets",
+        "more footswitches (+4 in 100 steps)",
+        "less jacks (-8 in 100 steps)",
+        "both 174 BPM",
+        "11 measures of stream",
+    ]
+
+
+def test_nothing_is_said_of_what_neither_has_or_nobody_counted():
+    unknown = Played(np.full(len(TECHNIQUES), np.nan), 120.0, 32)
+    assert played_alike(played(crossovers=9), unknown) == played_alike(played(), played(bpm=120)) == []
