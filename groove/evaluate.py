@@ -1,8 +1,9 @@
 """Measure a run's embeddings on any library: ``python -m groove.evaluate run=DIR songs=DIR``.
 
 Charts that the run was not trained on are queries and candidates of each other; the radar gives the true neighbors.
-Beside the run's two spaces stand its epoch 0, an untrained network, features without a network, and the radar itself.
-Then come questions that the radar cannot answer well: which song, step artist, pack, and what the feet do.
+Beside the run's two spaces, and the parts of its embedding where it has several, stand its epoch 0, an untrained
+network, counts and features without a network, and the radar itself. One table says what each space knows, beside the
+radar: technique, level, tempo, density profile, song, step artist, tags, and players' tiers (``tiers=FILE.csv``).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def run(cfg: EvaluateConfig) -> None:
         raise ConfigError(f"out={cfg.out} must end in .json")
     from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue
     from groove.retrieval.evaluation import beyond_tables, radar_tables, technique_tables
+    from groove.retrieval.known import beside_radar, known_table
 
     trained, catalogue, songs = trained_and_catalogue(cfg)
     library, path = embedded_catalogue(trained, catalogue, songs)
@@ -46,10 +48,13 @@ def run(cfg: EvaluateConfig) -> None:
     from groove.embedding.reference import compared_spaces
 
     spaces, mirrors = compared_spaces(trained, part, catalogue.store)
-    tables = difficulty_table(trained, part, cfg.draws) | radar_tables(spaces, part, cfg.draws)
-    tables |= beyond_tables(spaces, mirrors, part, cfg.draws)
-    if cfg.technique:
-        tables |= technique_tables(spaces, part, songs, cfg.draws)
+    if "counts" in spaces:
+        spaces["counts"] = beside_radar(spaces["counts"], part)
+    tiers = Path(cfg.tiers) if cfg.tiers else None
+    tables = difficulty_table(trained, part, cfg.draws)
+    tables["what the space knows"] = known_table(spaces, part, cfg.draws, tiers)
+    tables |= radar_tables(spaces, part, cfg.draws) | beyond_tables(spaces, mirrors, part, cfg.draws)
+    tables |= technique_tables(spaces, part, cfg.draws)
     width = max(120, shutil.get_terminal_size((160, 40)).columns)
     for title, table in tables.items():
         show(title, table, width)
@@ -86,7 +91,7 @@ def difficulty_table(trained: TrainedModel, part: EmbeddedLibrary, draws: int) -
         return {}
     with torch.no_grad():
         radar = torch.from_numpy(part.scaled_radar).float()
-        logits, _ = model.heads(torch.from_numpy(part.space("pooled")), radar)
+        logits = model.logits(torch.from_numpy(part.space("pooled")), radar)
         right = model.classifier_head.predict(logits).numpy() == part.label
     (found,) = mean_intervals([right.astype(np.float64)], part.song, draws)
     return {"accuracy": {"own head": {"accuracy": found}}}

@@ -11,20 +11,25 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import norm, rankdata
 
 from groove.data.augment import LEFT_RIGHT, mirror_columns
 from groove.data.dataset import ChartTable
+from groove.data.part_labels import profiles, technique_table
 from groove.embedding.apply import scaled_table
 from groove.embedding.embedded import SPACES, EmbeddedLibrary
 from groove.embedding.encode import encode, mirrored
 from groove.embedding.trained import TrainedModel, load_trained
 from groove.features.frames import CHART_FEATURES
 from groove.features.store import load_array
+from groove.model.chart_counts import chart_counts
 from groove.model.fusion import LateFusionClassifier
 from groove.runs.layout import CHECKPOINTS, EPOCH_0
 
 log = logging.getLogger(__name__)
 
+_MOST_COUNTED = 20_000
+"""Counting takes about 3 ms a chart."""
 Spaces = dict[str, NDArray[np.float64]]
 
 
@@ -35,8 +40,11 @@ def compared_spaces(trained: TrainedModel, part: EmbeddedLibrary, store: Path) -
     """
     table = scaled_table(trained, part.table)
     spaces: Spaces = {name: part.space(name).astype(float) for name in SPACES}
+    if len(part.parts) > 1:
+        projection = spaces["projection"]
+        spaces |= {f"{name} part": projection[:, slice(*columns)] for name, columns in part.parts.items()}
     mirror = encode(trained.model, table, store, mirrored)
-    mirrors: Spaces = {name: mirror[name].astype(float) for name in spaces}
+    mirrors: Spaces = {name: mirror[name].astype(float) for name in SPACES}
     first = trained.folder / CHECKPOINTS / EPOCH_0
     if first.is_file():
         before = encode(load_trained(first).model, table, store)
@@ -47,6 +55,10 @@ def compared_spaces(trained: TrainedModel, part: EmbeddedLibrary, store: Path) -
     spaces["untrained_pooled"] = encode(network, table, store)["pooled"].astype(float)
     mirrors["untrained_pooled"] = encode(network, table, store, mirrored)["pooled"].astype(float)
     spaces["raw_features"], mirrors["raw_features"] = raw_features(table, store), raw_features(table, store, True)
+    if len(part) <= _MOST_COUNTED:
+        spaces["counts"] = ranked_counts(part, store, trained.settings.features.frames_per_beat)
+    else:
+        log.info(f"{len(part)} charts: the counts are left out of the tables, as with more than {_MOST_COUNTED}")
     spaces["random"] = np.random.default_rng(0).normal(size=(len(part), 8))
     spaces["radar"] = mirrors["radar"] = part.scaled_radar
     return spaces, mirrors
@@ -66,6 +78,20 @@ def raw_features(table: ChartTable, store: Path, mirror: bool = False) -> NDArra
     center, scale = raw.mean(axis=0), raw.std(axis=0) + 1e-9
     columns = mirror_columns(CHART_FEATURES, LEFT_RIGHT) if mirror else slice(None)
     return ((raw[..., columns] - center) / scale).reshape(len(raw), -1)
+
+
+def ranked_counts(part: EmbeddedLibrary, store: Path, frames_per_beat: int) -> NDArray[np.float64]:
+    """Return all that is counted of the charts of `part`, each count as its rank, spread like a bell, (N, K).
+
+    No network: the counts of a chart as a whole, the rates of its technique, tempo, length, and the shape of its
+    density profile. All together are as long as one of them would be.
+    """
+    rows = [torch.from_numpy(load_array(store, path).astype(np.float32))[None] for path in part.column("chart_path")]
+    counts = torch.cat([chart_counts(x, torch.tensor([x.shape[1]]), frames_per_beat) for x in rows]).double().numpy()
+    density, about = profiles(part.table), (np.array(part.column(name), dtype=float) for name in ("bpm", "length_s"))
+    shape = density / np.maximum(density.mean(axis=1, keepdims=True), 1e-9)
+    columns = np.column_stack([counts, np.nan_to_num(technique_table(part.table)), *about, shape])
+    return norm.ppf((rankdata(columns, axis=0) - 0.5) / max(len(columns), 1)) / columns.shape[1] ** 0.5
 
 
 def untrained(trained: TrainedModel, seed: int = 0) -> LateFusionClassifier:

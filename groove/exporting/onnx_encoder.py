@@ -77,7 +77,8 @@ class FrameInput(nn.Module):
         chart, audio = (functional.pad(x, (0, 0, 0, stride - 1))[:, :frames] for x in (chart, audio))
         encoded = self.model.encode_frames(chart, audio, has_audio, lengths)
         pooled = encoded["pooled"]
-        logits, embedding = self.model.heads(pooled, radar, encoded.get("counts"))
+        logits = self.model.logits(pooled, radar, encoded.get("counts"))
+        embedding = self.model.embedding(pooled, radar, encoded.get("counted"))
         return pooled, embedding, logits
 
 

@@ -32,7 +32,7 @@ from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES, NOTE_FEATURES
 from groove.model.chart_counts import chart_counts
 from groove.model.encoders import SECONDS, Backbone, BeatConv, FrameEncoder, chart_inputs, position_mask, sums_per_beat
-from groove.model.heads import HEADS, CountedHead
+from groove.model.heads import HEADS, CountedHead, ProjectionHead
 from groove.model.parts import Parts
 from groove.model.pooling import POOLINGS, ProfilePooling, masked_mean
 from groove.model.weights import LoadReport, load_weights, read_checkpoint
@@ -112,8 +112,8 @@ class LateFusionClassifier(nn.Module):
         read = self.pooling.out_dim + radar + HEADS[head].counts
         self.classifier_head = HEADS[head](read, classifier_hidden, classes, dropout)
         projected = self.pooling.out_dim + (radar if radar_in_projection else 0)
-        layers = (nn.Linear(projected, fusion_dim), nn.GELU(), nn.Linear(fusion_dim, self.parts.dim))
-        self.projection_head = nn.Sequential(*layers)
+        counted = self.pooling.counted_dim(inputs) if isinstance(self.pooling, ProfilePooling) else 0
+        self.projection_head = ProjectionHead(projected, fusion_dim, self.parts.dim, counted)
 
     @property
     def module_names(self) -> list[str]:
@@ -146,12 +146,17 @@ class LateFusionClassifier(nn.Module):
             parts.append(self.encode_frames(chart, audio, batch.has_audio[chunk], lengths))
         inverse = torch.argsort(order)
         encoded = {name: torch.cat([part[name] for part in parts])[inverse] for name in parts[0]}
-        pooled, counts = encoded.pop("pooled"), encoded.pop("counts", None)
+        pooled = encoded.pop("pooled")
+        counts, counted = (encoded.pop(name, None) for name in ("counts", "counted"))
+        radar = batch.radar[batch.own]
         with full_precision(pooled):
-            return ModelOutput(*self.heads(pooled, batch.radar[batch.own], counts), pooled, encoded)
+            logits, embedding = self.logits(pooled, radar, counts), self.embedding(pooled, radar, counted)
+            return ModelOutput(logits, embedding, pooled, encoded)
 
     def encode_frames(self, chart: Tensor, audio: Tensor, has_audio: Tensor, lengths: Tensor) -> dict[str, Tensor]:
-        """Return ``pooled`` (B, 2 D), ``counts`` (B, K) where the head counts, and the layers' means (B, D) by name.
+        """Return ``pooled`` (B, 2 D), the layers' means (B, D) by name, and what the heads need beside them.
+
+        That is ``counts`` (B, K) where the classifier head counts, and ``counted`` (B, K) where the pooling does.
 
         `chart` (B, T, 35) and `audio` (B, T, 23), `has_audio` (B,) and `lengths` (B,) are as in a `ChartBatch`, with T
         a multiple of `frames_per_beat`.
@@ -167,6 +172,8 @@ class LateFusionClassifier(nn.Module):
         shared = self.backbone(fused, beat_mask)
         with full_precision(shared):
             encoded = {"pooled": self.pooling(shared.float(), beat_mask, per_beat, seconds)}
+            if isinstance(self.pooling, ProfilePooling):
+                encoded["counted"] = self.pooling.counted(per_beat, beat_mask, seconds)
             if self.classifier_head.counts:
                 encoded["counts"] = chart_counts(chart, lengths, stride)
         if self.training:
@@ -206,15 +213,20 @@ class LateFusionClassifier(nn.Module):
         if isinstance(head, CountedHead):
             head.ranks.fit(torch.cat(ranked))
 
-    def heads(self, pooled: Tensor, radar: Tensor | None, counts: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return logits and embedding (B, E) of `pooled` (B, 2 D); only radar_mlp reads `radar` (B, 5)."""
-        class_input = projection_input = pooled
-        if self.radar_mlp is not None:
-            class_input = torch.cat([pooled, self.radar_mlp(radar)], dim=1)
-            projection_input = class_input if self.radar_in_projection else pooled
-        if counts is not None:
-            class_input = torch.cat([class_input, counts], dim=1)
-        return self.classifier_head(class_input), self.parts(self.projection_head(projection_input))
+    def logits(self, pooled: Tensor, radar: Tensor | None, counts: Tensor | None = None) -> Tensor:
+        """Return the logits (B, L) of `pooled` (B, 2 D); only radar_mlp reads `radar` (B, 5)."""
+        features = pooled if self.radar_mlp is None else torch.cat([pooled, self.radar_mlp(radar)], dim=1)
+        return self.classifier_head(features if counts is None else torch.cat([features, counts], dim=1))
+
+    def embedding(self, pooled: Tensor, radar: Tensor | None, counted: Tensor | None = None) -> Tensor:
+        """Return the embedding (B, E) of `pooled` (B, 2 D) and what the pooling counted (B, K), if it counts.
+
+        `radar` (B, 5) is read only in the ablation `model.radar_in_projection`.
+        """
+        features = pooled
+        if self.radar_in_projection and self.radar_mlp is not None:
+            features = torch.cat([pooled, self.radar_mlp(radar)], dim=1)
+        return self.parts(self.projection_head(features, counted))
 
     def set_audio_statistics(self, mean: Tensor, std: Tensor) -> None:
         """Standardise audio with `mean` and `std` (F,) of the training split; the flag column stays as it is."""

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from groove.charts.simfile.reader import read_simfile
-from groove.charts.technique.counting import RATES, STEPS_TYPE, technique, technique_rates
+from groove.charts.technique.counting import RATES
+from groove.data.part_labels import technique_table
 from groove.data.scaler import radar_distances
 from groove.data.triplets import ChartLabels
 from groove.embedding.embedded import EmbeddedLibrary
@@ -64,31 +63,15 @@ def beyond_tables(spaces: Spaces, mirrors: Spaces, part: EmbeddedLibrary, draws:
     }
 
 
-def technique_tables(spaces: Spaces, part: EmbeddedLibrary, songs: Path, draws: int) -> dict[str, Table]:
-    """Return the gain in what the feet do, counted in the simfiles below `songs`; nothing for fewer than 2 charts."""
-    rates = technique_of(part, songs)
+def technique_tables(spaces: Spaces, part: EmbeddedLibrary, draws: int) -> dict[str, Table]:
+    """Return the gain in what the feet do, each technique alone; nothing where it is counted in fewer than 2 charts."""
+    rates = technique_table(part.table)
     known = np.flatnonzero(~np.isnan(rates).any(axis=1))
     log.info(f"technique counted in {len(known)} of {len(part)} charts")
     if len(known) < 2:
         return {}
     chosen = {name: vectors[known] for name, vectors in spaces.items()}
     return {"gain in technique": label_gains(chosen, rates[known], RATES, part.labels.take(known), draws)}
-
-
-def technique_of(library: EmbeddedLibrary, songs: Path) -> Vectors:
-    """Return `groove.charts.technique.counting.technique_rates` of every chart, (N, L): labels no training saw.
-
-    Only their own simfiles are read. A chart of another steps type, or no longer in the folder `songs`, has NaN.
-    """
-    wanted = {chart_id: row for row, chart_id in enumerate(library.column("chart_id"))}
-    rates = np.full((len(library), len(RATES)), np.nan)
-    there = (songs / name for name in sorted(set(library.column("simfile"))))
-    for simfile in filter(Path.is_file, there):
-        for chart in read_simfile(simfile, songs)[0]:
-            row = wanted.get(chart.chart_id)
-            if row is not None and chart.steps_type == STEPS_TYPE:
-                rates[row] = technique_rates(technique(chart))
-    return rates
 
 
 def space_scores(

@@ -84,7 +84,7 @@ def played_alike(query: Played, found: Played) -> list[str]:
     both = np.minimum(query.technique, found.technique) >= _OFTEN
     change = found.technique - query.technique
     words = [f"both {', '.join(name for name, yes in zip(TECHNIQUES, both, strict=True) if yes)}"] if both.any() else []
-    for word, differs in (("more", change >= _MUCH_MORE), ("less", change <= -_MUCH_MORE)):
+    for word, differs in (("more", change >= _MUCH_MORE), ("fewer", change <= -_MUCH_MORE)):
         named = [
             f"{name} ({step:+.0f} in 100 steps)"
             for name, step, yes in zip(TECHNIQUES, change, differs, strict=True)

@@ -88,7 +88,7 @@ def triplets_one_by_one(cfg, data: GrooveDataModule, count: int) -> float:
             for whole, part in zip(padded, (chart, audio), strict=True):
                 whole[0, : len(part)] = torch.from_numpy(part)
             pooled = model.encode_frames(*padded, torch.ones(1), torch.tensor([len(chart)]))["pooled"]
-            out.append(model.heads(pooled, None))
+            out.append((model.logits(pooled, None), model.embedding(pooled, None)))
         loss = functional.triplet_margin_loss(*(embedding for _, embedding in out), margin=1.0)
         label = torch.tensor([int(data.train.labels.label[anchor])])
         (loss + functional.cross_entropy(out[0][0], label)).backward()

@@ -75,7 +75,7 @@ def test_the_file_says_what_it_is_and_nothing_of_the_machine_that_made_it(conten
     session = session_of(content)
     shapes = {entry.name: (entry.shape, entry.type) for entry in session.get_inputs()}
     assert shapes == {
-        "chart": (["batch", "frames", 20], "tensor(float)"),
+        "chart": (["batch", "frames", 35], "tensor(float)"),
         "audio": (["batch", "frames", 23], "tensor(float)"),
         "has_audio": (["batch"], "tensor(float)"),
         "lengths": (["batch"], "tensor(int64)"),

@@ -52,7 +52,7 @@ def test_what_the_feet_share_and_what_one_has_more_of():
     assert played_alike(query, found) == [
         "both crossovers, brackets",
         "more footswitches (+4 in 100 steps)",
-        "less jacks (-8 in 100 steps)",
+        "fewer jacks (-8 in 100 steps)",
         "both 174 BPM",
         "11 measures of stream",
     ]

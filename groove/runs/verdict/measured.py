@@ -43,6 +43,15 @@ def lowest(run: Run, column: str, epochs: Iterable[int]) -> tuple[float, int]:
     return (math.nan, 0) if missing else min(values)
 
 
+def lowest_mean(run: Run, column: str, epochs: Sequence[int], length: int) -> tuple[float, int]:
+    """Return the lowest mean of `column` over `length` of `epochs` in a row (all, if they are fewer), and its first."""
+    length = max(1, min(length, len(epochs)))
+    windows = [epochs[start : start + length] for start in range(len(epochs) - length + 1)]
+    values = [(mean(run, column, window).value, window[0]) for window in windows if window]
+    missing = not values or any(math.isnan(value) for value, _ in values)
+    return (math.nan, 0) if missing else min(values)
+
+
 def points(run: Run, column: str, value: float, epochs: Iterable[int]) -> Measured:
     """Return by how many accuracy points `value`, taken from `epochs`, lies above `column` at epoch 0."""
     above = round(100.0 * (value - run.at(column, 0)), 6)  # 0.81 - 0.805 is 0.5 points

@@ -22,8 +22,11 @@ WARMUP_LOSS_DROP = 0.30
 WARMUP_L2 = 0.1
 GOOD_BACKBONE_GRADIENT = (1e-3, 1e-1)
 
-# Source, "Experiment B success"; ours is what "steadily" means: few changes from epoch to epoch go up by more than 1 %
+# Source, "Experiment B success". Ours is what "stays" means: 200 held-out charts move by 1.3 to 2.4 points from one
+# epoch to the next, so that the mean of five epochs is held against the bound; and what "steadily" means: few changes
+# from epoch to epoch go up by more than 1 %
 STABLE_POINTS = 2.0
+STABLE_EPOCHS = 5
 UPWARD_CHANGE = 0.01
 UPWARD_SHARE = 1 / 3
 

@@ -1,0 +1,200 @@
+"""What a space knows of its charts, in one table: the radar, and what people mean that no training saw.
+
+Every column is a gain or a share of the `NEIGHBORS` nearest charts. A gain is (random - found) / (random - best) of the
+mean difference in what is asked: 0 as alike as random candidates, 1 as the most alike there are. Step artists, packs,
+tags and tiers are labels that people wrote; they serve here only. Dimension letters: N charts, E size of a space,
+L labels, G tags, P pairs.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from groove.charts.notation import TAGS
+from groove.data.part_labels import profiles, technique_table
+from groove.data.triplets import ChartLabels
+from groove.embedding.embedded import EmbeddedLibrary
+from groove.errors import ConfigError, LibraryError
+from groove.retrieval.evaluation import Spaces, Table, Vectors, finds_song
+from groove.retrieval.intervals import DRAWS, Interval, mean_intervals, ratio_intervals
+from groove.retrieval.metrics import NEIGHBORS, query_scores, radar_truth, retrieval_gain
+from groove.retrieval.search import NONE, nearest_of_other_songs
+
+_ALPHAS = np.logspace(-1, 4, 11)
+_FOLDS = 5
+_LEAST_PAIRS = 20
+"""Pairs of charts below which their order is not worth a number."""
+RADAR_KEPT = 0.9
+_HEAVIEST, _HALVINGS = 4.0, 7
+TIER_COLUMNS = ("simfile", "difficulty", "level", "tier")
+
+
+class Question(NamedTuple):
+    """What neighbors are to share: labels (N, L), and which charts are candidates.
+
+    Candidates are of one group (N,) and differ in `apart` (N,): a song, or a step artist. The bootstrap draws those.
+    """
+
+    labels: Vectors
+    group: NDArray[np.int64]
+    apart: NDArray[np.int64]
+
+
+def known_table(spaces: Spaces, part: EmbeddedLibrary, draws: int = DRAWS, tiers: Path | None = None) -> Table:
+    """Return what each of `spaces` knows of the charts of `part`; what no chart can answer is NaN.
+
+    Raises:
+        ConfigError, LibraryError: if the file `tiers` cannot be used, or matches no chart.
+    """
+    found: Table = {name: {} for name in spaces}
+    for column, question in questions(part).items():
+        for name, value in gains(spaces, question, draws).items():
+            found[name][column] = value
+    for name, vectors in spaces.items():
+        found[name]["song"] = finds_song(vectors, part.labels, draws)[f"hit_at_{NEIGHBORS}"]
+        found[name]["step artist"] = shares_artist(vectors, part, draws)
+    if tiers is not None:
+        given = tiers_of(part, tiers)
+        for name, vectors in spaces.items():
+            found[name]["player tiers"] = orders_tiers(vectors, part, given, draws)
+    return found
+
+
+def beside_radar(ranks: Vectors, part: EmbeddedLibrary) -> Vectors:
+    """Return the scaled radar of the charts of `part` beside `ranks` (N, K) of other counts: what no network needs.
+
+    The counts weigh as much as leaves the radar a gain of `RADAR_KEPT`; nothing else is looked at.
+    """
+    light, heavy = 0.0, _HEAVIEST
+    for _ in range(_HALVINGS):  # the gain falls as the counts weigh more
+        middle = (light + heavy) / 2
+        keeps = retrieval_gain(np.hstack([part.scaled_radar, middle * ranks]), part.labels) >= RADAR_KEPT
+        light, heavy = (middle, heavy) if keeps else (light, middle)
+    return np.hstack([part.scaled_radar, light * ranks])
+
+
+def questions(part: EmbeddedLibrary) -> dict[str, Question]:
+    """Return what is asked of a space, by the column of the table.
+
+    ``radar`` in its scaled units; ``technique`` the rates of what the feet do, each in deviations; ``level`` the meter,
+    among charts of one pack and difficulty; ``tempo`` the logarithm of the BPM; ``profile`` the shape of the density
+    over the song; ``tags`` the tech notation that step artists wrote, among charts of other step artists.
+    """
+    of_class, song = part.label, part.song
+    rates = technique_table(part.table)
+    rates = np.nan_to_num(rates / np.maximum(np.nanstd(rates, axis=0), 1e-12) if len(rates) else rates)
+    _, pack = np.unique(part.column("pack"), return_inverse=True)
+    density = profiles(part.table)
+    shape = density / np.maximum(density.mean(axis=1, keepdims=True), 1e-9)
+    meter, bpm = (np.array(part.column(name), dtype=np.float64)[:, None] for name in ("meter", "bpm"))
+    written = [set(tags.split()) for tags in part.column("tags")]
+    tags = np.array([[float(tag in own) for tag in TAGS] for own in written]).reshape(len(part), len(TAGS))
+    tagged = np.where(tags.any(axis=1), of_class, -1 - np.arange(len(part)))  # alone: neither asks nor answers
+    return {
+        "radar": Question(part.scaled_radar, of_class, song),
+        "technique": Question(rates, of_class, song),
+        "level": Question(meter, of_class * (pack.max(initial=0) + 1) + pack, song),
+        "tempo": Question(np.log(np.maximum(bpm, 1.0)), of_class, song),
+        "profile": Question(shape, of_class, song),
+        "tags": Question(tags, tagged, _names(part.column("step_artist"))),
+    }
+
+
+def gains(spaces: Spaces, question: Question, draws: int = DRAWS) -> dict[str, Interval]:
+    """Return by space how much more alike in the labels of `question` neighbors are than random candidates."""
+    labels = ChartLabels(*question)
+    truth, found = radar_truth(labels, within=True), {}
+    for name, vectors in spaces.items():
+        scores = query_scores(vectors, labels, (NEIGHBORS,), True, truth)[NEIGHBORS]
+        ratio = scores.random - scores.model, scores.random - scores.oracle
+        found[name] = ratio_intervals([ratio], question.apart[scores.row], draws)[0]
+    return found
+
+
+def shares_artist(vectors: Vectors, part: EmbeddedLibrary, draws: int = DRAWS) -> Interval:
+    """Return which share of the nearest charts of other songs of a difficulty is of the same step artist.
+
+    Charts without a name neither ask nor answer, nor do those whose artist no candidate shares; the bootstrap draws
+    step artists.
+    """
+    artist = _names(part.column("step_artist"))
+    rows, hits = [], []
+    for label in np.unique(part.label):
+        own = np.flatnonzero((part.label == label) & (artist >= 0))
+        near = nearest_of_other_songs(vectors[own], part.song[own], NEIGHBORS).rows
+        same = (near != NONE) & (artist[own][near] == artist[own][:, None])
+        shared = (artist[own][:, None] == artist[own]) & (part.song[own][:, None] != part.song[own])
+        able = shared.any(axis=1) & (near != NONE).all(axis=1)
+        rows.append(own[able])
+        hits.append(same[able].mean(axis=1))
+    row = np.concatenate([np.zeros(0, dtype=np.intp), *rows])
+    return mean_intervals([np.concatenate([np.zeros(0), *hits])], artist[row], draws)[0]
+
+
+def tiers_of(part: EmbeddedLibrary, path: Path) -> dict[int, tuple[int, float]]:
+    """Return level and tier of the rows of `part` that the CSV file `path` names by simfile and difficulty.
+
+    Raises:
+        ConfigError: if the file is not there or lacks a column of `TIER_COLUMNS`.
+        LibraryError: if it names no chart of `part`.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            entries = list(csv.DictReader(file))
+        given = {(e["simfile"], e["difficulty"].casefold()): (int(e["level"]), float(e["tier"])) for e in entries}
+    except OSError as error:
+        raise ConfigError(f"tiers={path} cannot be read: {error.strerror}") from error
+    except (KeyError, TypeError, AttributeError, ValueError, csv.Error) as error:
+        raise ConfigError(
+            f"tiers={path} must be a CSV file with the columns {', '.join(TIER_COLUMNS)}, the last two numbers "
+            f"({type(error).__name__}: {error})"
+        ) from error
+    slots = (slot.casefold() for slot in part.column("difficulty"))
+    keys = enumerate(zip(part.column("simfile"), slots, strict=True))
+    found = {row: given[key] for row, key in keys if key in given}
+    if not found:
+        raise LibraryError(
+            f"tiers={path} names none of the {len(part)} charts: {len(given)} rows by simfile, difficulty"
+        )
+    return found
+
+
+def orders_tiers(
+    vectors: Vectors, part: EmbeddedLibrary, tiers: Mapping[int, tuple[int, float]], draws: int = DRAWS
+) -> Interval:
+    """Return which share of the pairs of charts of one level a space orders as the players' tiers do.
+
+    What is ordered is the level as a ridge regression on the space predicts it, each fifth of the songs from the
+    others: levels are whole numbers, so nothing of a tier is learned. Both charts of a pair weigh half in the
+    bootstrap over songs; equal predictions are half right.
+    """
+    rows = np.array(sorted(tiers), dtype=np.intp)
+    level, tier = (np.array([tiers[row][k] for row in rows.tolist()], dtype=np.float64) for k in (0, 1))
+    song = part.song[rows]
+    if len(np.unique(song)) < _FOLDS:
+        return Interval(float("nan"))
+    model = make_pipeline(StandardScaler(), RidgeCV(_ALPHAS))
+    predicted = cross_val_predict(model, vectors[rows], level, groups=song, cv=GroupKFold(_FOLDS))
+    one, other = np.nonzero(np.triu((level[:, None] == level) & (tier[:, None] != tier), k=1))
+    if len(one) < _LEAST_PAIRS:
+        return Interval(float("nan"))
+    right = np.sign(predicted[one] - predicted[other]) * np.sign(tier[one] - tier[other]) / 2 + 0.5
+    pair = np.concatenate([one, other])
+    return mean_intervals([np.concatenate([right, right])], song[pair], draws)[0]
+
+
+def _names(names: list[str]) -> NDArray[np.int64]:
+    """Return a number per name (N,), whatever its case; a negative one of its own for each that is empty."""
+    folded = [name.strip().casefold() for name in names]
+    _, code = np.unique(folded, return_inverse=True)
+    return np.where([not name for name in folded], -1 - np.arange(len(folded)), code).astype(np.int64)
