@@ -39,13 +39,13 @@ def run(cfg: EvaluateConfig) -> None:
         raise ConfigError(f"out={cfg.out} must end in .json")
     from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue
     from groove.retrieval.evaluation import beyond_tables, radar_tables, technique_tables
-    from groove.retrieval.known import beside_radar, known_table
 
     trained, catalogue, songs = trained_and_catalogue(cfg)
     library, path = embedded_catalogue(trained, catalogue, songs)
     log.info(about(library))
     part = library.take(queries(library))
     from groove.embedding.reference import compared_spaces
+    from groove.retrieval.known import beside_radar, known_table  # scikit-learn: not before a mistake is found
 
     spaces, mirrors = compared_spaces(trained, part, catalogue.store)
     if "counts" in spaces:

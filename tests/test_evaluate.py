@@ -23,6 +23,7 @@ SPACES = {
     "epoch0_pooled",
     "untrained_pooled",
     "raw_features",
+    "counts",
     "random",
     "radar",
 }
@@ -60,13 +61,13 @@ def test_on_another_library_all_its_charts_are_asked(finished, tmp_path):
         (simfile,) = folder.glob("*.s*")
         text = simfile.read_text()
         simfile.write_text(text.replace("Song0", "Another song ").replace("1000", "0001"))
-    run(settings(finished, run=str(run_copy), songs=str(other), technique=False))
+    run(settings(finished, run=str(run_copy), songs=str(other)))
     (result,) = (run_copy / "libraries").glob("*/evaluation.json")
     found = json.loads(result.read_text())
     assert found["charts"] == 24 and not any(
         name.startswith("epoch0") for name in found["tables"]["gain in each difficulty"]
     )
-    assert "gain in technique" not in found["tables"]
+    assert set(found["tables"]["what the space knows"]) == SPACES - {"epoch0_projection", "epoch0_pooled"}
 
 
 def test_what_cannot_be_asked_is_said(finished, tmp_path):
@@ -78,7 +79,7 @@ def test_what_cannot_be_asked_is_said(finished, tmp_path):
 
 def test_intervals_hold_no_nan_in_json(finished, tmp_path):
     out = tmp_path / "found.json"
-    run(settings(finished, out=str(out), technique=False))
+    run(settings(finished, out=str(out)))
     assert "NaN" not in out.read_text() and np.isfinite(json.loads(out.read_text())["songs"])
 
 
@@ -122,3 +123,20 @@ def test_a_name_that_is_not_of_json_is_refused_before_any_work(finished, tmp_pat
     with pytest.raises(ConfigError, match=r"must end in \.json$"):
         run(settings(finished, run=str(tmp_path / "no run"), out=str(out)))
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "says"),
+    [
+        (None, ConfigError, r"tiers\.csv cannot be read: No such file"),
+        ("simfile,tier\na,1\n", ConfigError, "must be a CSV file with the columns simfile, difficulty, level, tier"),
+        ("simfile,difficulty,level,tier\na,Hard,x,1\n", ConfigError, "ValueError: invalid literal for int"),
+        ("simfile,difficulty,level,tier\na,Hard,9,9.5\n", LibraryError, "names none of the 32 charts"),
+    ],
+)
+def test_tiers_that_cannot_be_used_are_named(finished, tmp_path, content, error, says):
+    path = tmp_path / "tiers.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(error, match=says):
+        run(settings(finished, tiers=str(path)))

@@ -1,13 +1,14 @@
 import numpy as np
 import torch
 
+from groove.charts.technique.counting import RATES
 from groove.data.augment import LEFT_RIGHT
 from groove.embedding.apply import scaled_table
 from groove.embedding.embedded import EMBEDDINGS_FILE, load
-from groove.embedding.reference import raw_features, untrained
+from groove.embedding.reference import ranked_counts, raw_features, untrained
 from groove.embedding.trained import load_trained
 from groove.features.frames import CHART_FEATURES
-from groove.retrieval.evaluation import technique_of
+from groove.model.chart_counts import COUNTS
 
 
 def test_raw_features_are_means_and_rates_standardised(finished):
@@ -41,12 +42,11 @@ def test_an_untrained_network_is_a_function_of_its_seed_and_knows_the_audio(fini
     torch.testing.assert_close(first.audio_encoder.mean, trained.model.audio_encoder.mean)
 
 
-def test_technique_is_counted_for_charts_that_are_still_there(finished):
+def test_counts_are_ranks_without_a_network(finished):
     library = load(finished / "run" / EMBEDDINGS_FILE)
-    rates = technique_of(library, finished / "songs")
-    assert np.isfinite(rates).all() and rates.std() > 0
-    gone = library.take(np.array([3, 4]))
-    table = gone.table.set_column(0, "chart_id", [["not/there.sm#0", gone.column("chart_id")[1]]])
-    part = type(gone)(table, gone.vectors, gone.family, gone.classes, gone.scaler, gone.provenance)
-    found = technique_of(part, finished / "songs")
-    assert np.isnan(found[0]).all() and found[1].tolist() == rates[4].tolist()
+    found = ranked_counts(library, finished / "store", 4)
+    assert found.shape == (len(library), len(COUNTS) + len(RATES) + 2 + 32)
+    tempo = found[:, len(COUNTS) + len(RATES)]
+    order = np.argsort(library.column("bpm"), kind="stable")
+    assert (np.diff(tempo[order]) >= 0).all() and abs(np.sort(tempo)[[0, -1]].sum()) < 0.2
+    assert np.isfinite(found).all()

@@ -141,8 +141,8 @@ def accuracy_stable(run: Run) -> Indicator:
     low, first = measured.lowest_mean(run, ACCURACY, epochs, thresholds.STABLE_EPOCHS)
     worst, at = measured.lowest(run, ACCURACY, epochs)
     hint = (
-        f"accuracy averaged {number(low)} from epoch {first} on, epoch 0 was {start}; its lowest was {number(worst)} at "
-        f"epoch {at} ({stale_or_lost(run, at)}). Raise experiment.drift_weight or the classification weight, freeze "
+        f"accuracy averaged {number(low)} from epoch {first} on, epoch 0 was {start}; its lowest was {number(worst)} "
+        f"at epoch {at} ({stale_or_lost(run, at)}). Raise experiment.drift_weight or the classification weight, freeze "
         "more modules, or lower optimizer.lr"
     )
     epochs_in_a_row = f" points of epoch 0 ({start}) in any {thresholds.STABLE_EPOCHS} epochs in a row"
