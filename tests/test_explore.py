@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from groove.charts.technique.counting import TECHNIQUES
 from groove.embedding.embedded import EmbeddedLibrary, save
 from groove.errors import ConfigError, RunError
 from groove.explore import ExploreConfig, run
@@ -72,6 +73,11 @@ def test_the_page_shows_what_the_library_says() -> None:
         assert texts_of(data, name) == library.column(name)
     assert texts_of(data, "author") == library.column("description") and set(texts_of(data, "split")) <= set(SEEN)
     columns = {"meter": "meter", "bpm": "bpm", "length": "length_s", "steps": "steps"}
+    columns |= {"stream_measures": "stream_measures"}
+    steps = np.array(library.column("technique_steps"))
+    for name in TECHNIQUES:
+        per_100 = 100 * np.array(library.column(f"technique_{name}")) / steps
+        np.testing.assert_allclose(unpacked(data["numbers"][name]), per_100, rtol=1e-6)
     numbers = {name: library.column(column) for name, column in columns.items()}
     numbers |= {axis: library.radar[:, index] for index, axis in enumerate(data["axes"])} | {
         "x": xy[:, 0],
@@ -192,16 +198,21 @@ def test_every_colour_draws_and_has_a_legend(tab) -> None:
         "chaos",
         "meter",
         "bpm",
+        "stream_measures",
+        *TECHNIQUES,
         "split",
         "pack",
+        "step_artist",
     ]
     seen = []
     for name in names:
         tab.select_option("#color", name)
         settle(tab)
         seen.append(frozenset(drawn_colors(tab)))
-        assert tab.inner_text("#legend h2").lower() in (name, "training", "sub-style")
-    assert len(set(seen)) >= len(names) - 2  # fixed colours of names may coincide
+        title = tab.inner_text("#legend h2").lower()
+        others = ("training", "sub-style", "stream (measures)", "step artist", f"{name} (in 100 steps)")
+        assert title in (name, *others)
+    assert len(set(seen)) >= len(names) - 4  # fixed colours of names may coincide
 
 
 def test_names_of_sub_styles_have_two_lines_and_a_tooltip(tab, written) -> None:
@@ -296,6 +307,10 @@ def test_filters(tab, written) -> None:
     difficulty, meter, bpm, pack, split = (
         np.array(library.column(name)) for name in ("difficulty", "meter", "bpm", "pack", "split")
     )
+
+    def counted(name):
+        return np.array(library.column(name), dtype=float)
+
     tab.uncheck("input[name=difficulty][value=Edit]")
     kept = difficulty != "Edit"
     assert shown(tab) == kept.sum()
@@ -315,6 +330,15 @@ def test_filters(tab, written) -> None:
     tab.uncheck("input[name=substyle][value='style 1']")
     kept &= np.array(library.column("substyle")) != "style 1"
     assert shown(tab) == kept.sum() > 0
+    tab.click("text=technique, times in 100 steps")
+    tab.fill("#filter-crossovers-from", "2.5")
+    kept &= 100 * counted("technique_crossovers") / counted("technique_steps") >= 2.5
+    assert shown(tab) == kept.sum() > 0
+    tab.fill("#filter-stream_measures-to", "40")
+    kept &= counted("stream_measures") <= 40
+    tab.select_option("#filter-step_artist", label="artist 1")
+    kept &= np.array(library.column("step_artist")) == "artist 1"
+    assert shown(tab) == kept.sum()
     tab.fill("#search", "song")
     assert f"{2000 - 1 - kept.sum():,} more behind the filters" in tab.inner_text("#found")
     tab.click("#reset")

@@ -211,16 +211,17 @@ class ModelConfig(Settings):
     radar_mlp: bool = False
     radar_in_projection: bool = False
     body: bool = False
-    parts: dict[str, Weight] = Field({"radar": 1.0}, min_length=1)
+    parts: dict[str, Weight] = Field({"radar": 1.0})
 
     def _mistakes(self) -> Iterator[str]:
         for name, weight in self.parts.items():
             if name not in PARTS:
                 yield f"parts names '{name}': {did_you_mean(name, PARTS)}"
             elif not weight:
-                yield f"parts.{name} must be above 0; ~model.parts.{name} leaves the part out"
-        if next(iter(self.parts)) != PARTS[0]:
-            yield f"parts must begin with {PARTS[0]}, got {', '.join(self.parts)}"
+                without = "" if name == PARTS[0] else f"; ~model.parts.{name} leaves the part out"
+                yield f"parts.{name} must be above 0{without}"
+        if next(iter(self.parts), "") != PARTS[0]:
+            yield f"parts must begin with {PARTS[0]}, got {', '.join(self.parts) or 'none'}"
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.charts.technique.counting import TECHNIQUES
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.embedding.library import about
+from groove.retrieval.filters import per_100_steps
 from groove.retrieval.search import Neighbors
 from groove.styles.division import COLUMN as SUBSTYLE
 
@@ -42,7 +44,7 @@ TEXTS = {name: name for name in ("title", "artist", "pack", "difficulty", "simfi
     "author": "description",
     **{name: name for name in ("step_artist", "tags", "breakdown")},
 }
-NUMBERS = {"meter": "meter", "bpm": "bpm", "length": "length_s", "steps": "steps", "peak_nps": "peak_nps"}
+NUMBERS = {name: name for name in ("meter", "bpm", "steps", "peak_nps", "stream_measures")} | {"length": "length_s"}
 """What the page calls the library's columns."""
 _UNSAFE = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -57,6 +59,7 @@ def page_data(
     names = TEXTS | ({SUBSTYLE: SUBSTYLE} if SUBSTYLE in library.table.column_names else {})
     texts = {name: [value or "" for value in library.column(column)] for name, column in names.items()}
     numbers = {name: library.table[column].to_numpy() for name, column in NUMBERS.items()}
+    numbers |= {name: per_100_steps(library.table, name) for name in TECHNIQUES}
     numbers |= {"x": xy[:, 0], "y": xy[:, 1], **dict(zip(RADAR_AXES, library.radar.T, strict=True))}
     orders: dict[str, Iterable[str]] = {
         "difficulty": [slot for slots in library.classes.values() for slot in slots],
@@ -71,6 +74,7 @@ def page_data(
         "about": [about(library), f"{library.family} radar; distances in the {space} space of the model"],
         "how": how,
         "axes": RADAR_AXES,
+        "techniques": TECHNIQUES,
         "rings": RINGS[library.family],
         "meanings": SEEN,
         "texts": {name: _coded(values, orders.get(name, ())) for name, values in texts.items()},

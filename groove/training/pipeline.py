@@ -20,7 +20,7 @@ from groove.data.scaler import BOUND
 from groove.errors import ConfigError, GrooveError
 from groove.features.preparation import prepared
 from groove.io.processes import alone
-from groove.model.losses import ContrastiveLoss, RadarRegressionLoss
+from groove.model.losses import ContrastiveLoss, MetricLearningLoss, RadarRegressionLoss
 from groove.model.weights import read_checkpoint
 from groove.runs.layout import CHECKPOINTS, LAST, VERDICT_FILE
 from groove.training.distributed import Ranks, first_rank, run_log
@@ -52,7 +52,8 @@ def check_settings(cfg: TrainConfig, overrides: Sequence[str] = ()) -> list[str]
         model = build_model(cfg, len(cfg.data.classes))
     resolve_phases(cfg.experiment, model)
     loss, _ = make_objective(cfg)
-    if len(cfg.model.parts) > 1 and (loss.uses_triplets or isinstance(loss, RadarRegressionLoss)):
+    ranks_no_labels = loss.uses_triplets or isinstance(loss, RadarRegressionLoss | MetricLearningLoss)
+    if len(cfg.model.parts) > 1 and ranks_no_labels:
         raise ConfigError(
             f"model.parts has {', '.join(cfg.model.parts)}: several parts need a loss for continuous labels "
             f"(loss=rank_n_contrast), {type(loss).__name__} is none"

@@ -151,6 +151,18 @@ def test_the_words_are_those_of_the_code():
         (["data.val_fraction=1.0"], "data.val_fraction must be < 1, got 1.0"),
         (["data.fold=-1"], "data.fold must be >= 0, got -1"),
         (["data.radar=konmai"], "data.radar must be 'konami' or 'stepmania', got 'konmai'; did you mean 'konami'?"),
+        (["++model.parts.hands=1"], "model.parts names 'hands': must be one of feet, flow, radar, song"),
+        (["++model.parts.fete=1"], "model.parts names 'fete': did you mean 'feet'?"),
+        (["++model.parts.feet=-1"], "model.parts.feet must be >= 0, got -1"),
+        (["++model.parts.feet=heavy"], "model.parts.feet must be a number, got 'heavy'"),
+        (["++model.parts.feet=2e6"], "model.parts.feet must be <= 1000000, got 2000000"),
+        (["++model.parts.feet=0"], "model.parts.feet must be above 0; ~model.parts.feet leaves the part out"),
+        (["~model.parts.radar", "++model.parts.feet=1", "++model.parts.song=1"],
+         "model.parts must begin with radar, got feet, song"),
+        (["~model.parts.radar"], "model.parts must begin with radar, got none"),
+        (["model.parts=radar"], "model.parts must be a group of settings, {key: value}, got 'radar'"),
+        (["model.body=yes please"], "model.body must be true or false, got 'yes please'"),
+        (["data.augment.audio_hidden=1.5"], "data.augment.audio_hidden must be <= 1, got 1.5"),
         (["optimizer.schedule=linear"], "optimizer.schedule must be 'constant' or 'cosine', got 'linear'"),
         (["++loss.pooled_weight=-1"], "loss.pooled_weight must be >= 0, got -1"),
         (["++loss.temperature=0"], "loss.temperature must be > 0, got 0"),
@@ -160,6 +172,11 @@ def test_settings_that_cannot_be_need_no_torch(overrides, message):
     with pytest.raises(ConfigError) as caught:
         checked(composed(*overrides), TrainConfig)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_part_that_cannot_be_left_out_is_not_told_to_be():
+    with pytest.raises(ConfigError, match=r"^model\.parts\.radar must be above 0$"):
+        checked(composed("model.parts.radar=0"), TrainConfig)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +259,7 @@ def test_the_bounds_of_the_other_commands_work(finished, tmp_path):
     page, out = str(tmp_path / "map.html"), str(tmp_path / "styles")
     explore.run(explore.ExploreConfig(**given, out=page, neighbors=100, seed=largest_seed))
     substyles.run(substyles.SubstylesConfig(**given, out=out, largest=50, seed=largest_seed))
-    evaluate.run(evaluate.EvaluateConfig(**given, draws=1, technique=False))
+    evaluate.run(evaluate.EvaluateConfig(**given, draws=1))
     assert (tmp_path / "map.html").is_file() and (tmp_path / "styles" / "substyles.json").is_file()
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from groove.charts.radar.groove_radar import groove_radar
+from groove.charts.technique.body import body_features, footing_of
 from groove.config.schema import AugmentConfig
 from groove.data.augment import LEFT_RIGHT, PANEL_FEATURES, UP_DOWN, Augmentation, mirror_columns
 from groove.features.frames import CHART_FEATURES, NOTE_FEATURES, chart_frames
 from tests.batches import frames
 from tests.builders import chart_of, measures, ssc_text
+from tests.charts.technique.test_counting import drawn, drawn_charts, tempos
 
 
 def column(name: str) -> int:
@@ -102,6 +106,22 @@ def test_an_empty_audio_array_is_left_alone():
     augment = AugmentConfig(mirror=False, audio_mask=0.9)
     _, masked = augmented(augment, *frames(0), np.random.default_rng(0))
     assert masked.shape == (0, 23)
+
+
+@settings(max_examples=40, deadline=None)
+@given(drawn_charts, tempos)
+def test_the_mirror_of_the_body_is_the_body_of_mirrored_feet(tmp_path_factory, bars, bpms):
+    """Every foot on the mirrored panel, left and right also the other foot: what the rule takes a mirror to be."""
+    rows, feet = footing_of(drawn(tmp_path_factory.mktemp("mirror"), bars, bpms))
+    features = body_features(rows, feet)
+    for panels in (LEFT_RIGHT, UP_DOWN):
+        moved = np.array([*panels, -1], dtype=np.int8)[feet]  # a panel's mirror, and nowhere stays nowhere
+        moved = moved[:, [2, 3, 0, 1]] if panels == LEFT_RIGHT else moved
+        bits = np.array([sum(1 << panels[i] for i in range(4) if value >> i & 1) for value in range(16)])
+        arrows = bits.astype(np.uint8)[rows.arrows]
+        order = mirror_columns(CHART_FEATURES, panels)[len(NOTE_FEATURES) :] - len(NOTE_FEATURES)
+        assert sorted(order) == list(range(features.shape[1])), "the notes stay apart from the body"
+        np.testing.assert_array_equal(body_features(replace(rows, arrows=arrows), moved), features[:, order])
 
 
 def test_hidden_audio_is_all_of_it_for_a_share_of_the_charts():

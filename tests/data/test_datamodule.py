@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from groove.data.datamodule import GrooveDataModule, chart_table
+from groove.data.part_labels import PART_LABELS, part_labels
 from groove.errors import LibraryError
 from tests.batches import catalogue, train_config
 
@@ -30,9 +31,11 @@ def many_songs(store) -> pa.Table:
     return catalogue(store, songs=60)
 
 
-def data_module(table: pa.Table, store: Path, *overrides: str, seed: int = 0, max_frames=None) -> GrooveDataModule:
+def data_module(
+    table: pa.Table, store: Path, *overrides: str, seed: int = 0, max_frames=None, songs_together: bool = False
+) -> GrooveDataModule:
     settings = train_config("data.val_fraction=0.25", "data.batch_size=8", *overrides).data
-    return GrooveDataModule(table, store, settings, max_frames, seed)
+    return GrooveDataModule(table, store, settings, max_frames, seed, songs_together)
 
 
 def test_slots_fold_into_classes_in_the_order_of_the_setting(store):
@@ -92,6 +95,18 @@ def test_the_scaler_is_fitted_on_the_training_split_and_applied_to_both(songs, s
     np.testing.assert_allclose(data.scaler.center, np.median(data.train.radar, axis=0))
     for part in (data.train, data.val):
         np.testing.assert_allclose(part.labels.radar, (part.radar - data.scaler.center) / data.scaler.scale)
+
+
+def test_the_labels_of_the_parts_are_scaled_by_the_training_split_in_the_order_of_the_charts(songs, store):
+    data = data_module(songs, store)
+    trained = np.flatnonzero(np.array(data.split) == "train")
+    np.testing.assert_array_equal(data.charts.parts, part_labels(songs, trained))
+    order = np.random.default_rng(0).permutation(len(songs))
+    other = data_module(songs.take(order), store)
+    np.testing.assert_allclose(other.charts.parts, data.charts.parts[order], atol=1e-5)
+    for split, part in data.tables.items():
+        np.testing.assert_array_equal(part.parts, data.charts.parts[np.array(data.split) == split])
+    np.testing.assert_allclose(data.train.parts[:, PART_LABELS["flow"].start].mean(), 0, atol=1e-5)
 
 
 def test_held_out_triplets_are_valid_fixed_and_of_the_rule_of_the_training_split(many_songs, store):
@@ -167,6 +182,17 @@ def test_the_training_loader_is_a_function_of_the_epoch_and_augments(songs, stor
     assert sorted(visits) == list(range(36)) and len(set(visits.values())) == 1
     assert all((a.chart == b.chart).all() for a, b in zip(first, again, strict=True))
     assert [b.index.tolist() for b in first] != [b.index.tolist() for b in later]
+
+
+def test_songs_come_together_where_it_is_asked_for(songs, store):
+    def apart(together: bool) -> int:
+        data = data_module(songs, store, "data.min_steps=1", songs_together=together)
+        data.trainer = SimpleNamespace(current_epoch=0, global_rank=0, world_size=1)
+        loaded = list(data.train_dataloader())
+        assert sorted(i for batch in loaded for i in batch.index.tolist()) == list(range(36))
+        return sum(len(batch.song.unique()) for batch in loaded)
+
+    assert 9 <= apart(True) <= 9 + 4 < apart(False), "9 songs in 5 batches of about 7 charts"
 
 
 def test_the_evaluation_loader_gives_each_chart_as_stored(songs, store):

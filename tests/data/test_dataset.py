@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,8 @@ def test_labels_radar_and_pairs_are_those_of_the_charts_asked_for(tmp_path):
     facts = data.table.labels
     np.testing.assert_allclose(batch.radar, facts.radar[request], rtol=1e-6)
     np.testing.assert_array_equal(batch.label, facts.label[request])
+    np.testing.assert_array_equal(batch.song, facts.song[request])
+    np.testing.assert_array_equal(batch.parts, data.table.parts[request])
     for own, whole in zip((batch.positive, batch.negative), data.rule.masks(facts), strict=True):
         np.testing.assert_array_equal(own, whole[np.ix_(request, request)])
     assert len(batch.triplets)
@@ -148,7 +151,7 @@ def test_ranks_load_disjoint_parts_of_a_batch_as_one_process_loads_them(world_si
     loaded = []
     for rank in range(world_size):
         part = data.__getitems__(BatchRequest(indices, seed, rank, world_size))
-        for name in ("label", "radar", "index", "triplets", "positive", "negative"):
+        for name in ("label", "song", "radar", "parts", "index", "triplets", "positive", "negative"):
             assert torch.equal(getattr(part, name), getattr(whole, name)), name
         for k, row in enumerate(part.own.tolist()):
             frames = int(part.lengths[k])
@@ -176,16 +179,45 @@ def test_the_evaluation_order_covers_all_by_length():
     assert [r.indices for r in sampler] == [r.indices for r in InOrderSampler(lengths, 3)]
 
 
-def test_charts_of_a_song_follow_each_other_and_each_comes_once():
+@pytest.mark.parametrize("songs", [np.arange(40) % 13, np.arange(40) // 4, np.zeros(40, int), 3 * np.arange(40)])
+def test_charts_of_a_song_follow_each_other_and_each_comes_once(songs):
+    batches = list(EpochSampler(40, 8, seed=1, epoch=2, min_steps=9, songs=songs))
+    assert len(batches) == 10 and {len(request.indices) for request in batches} == {8}
+    for start in (0, 5):
+        one_pass = batches[start : start + 5]
+        order = [i for request in one_pass for i in request.indices]
+        assert sorted(order) == list(range(40))
+        assert 1 + (np.diff(songs[order]) != 0).sum() == len(set(songs)), "a song's charts are apart"
+        cut = sum(songs[a.indices[-1]] == songs[b.indices[0]] for a, b in itertools.pairwise(one_pass))
+        batches_of = [{int(songs[i]) for i in request.indices} for request in one_pass]
+        assert sum(map(len, batches_of)) == len(set(songs)) + cut, "a batch has whole songs but at its ends"
+
+
+def test_the_order_of_songs_and_in_them_is_a_function_of_seed_epoch_and_pass():
     songs = np.arange(40) % 13
-    sampler = EpochSampler(40, 8, seed=1, epoch=2, min_steps=9, songs=songs)
-    order = flat(sampler)
-    assert order == flat(EpochSampler(40, 8, seed=1, epoch=2, min_steps=9, songs=songs))
-    assert order != flat(EpochSampler(40, 8, seed=1, epoch=3, min_steps=9, songs=songs))
-    for start in range(0, len(order), 40):
-        one_pass = order[start : start + 40]
-        assert sorted(one_pass) == list(range(40))
-        named = songs[one_pass]
-        assert 1 + (np.diff(named) != 0).sum() == 13, "a song's charts are apart"
-    apart = [flat(EpochSampler(40, 4, 1, 2, 9, rank, 2, songs)) for rank in range(2)]
-    assert apart[0] == apart[1], "every rank knows the whole batch"
+
+    def order(seed: int, epoch: int, min_steps: int = 1) -> list[int]:
+        return flat(EpochSampler(40, 8, seed, epoch, min_steps, songs=songs))
+
+    two = order(1, 2, min_steps=10)
+    assert two == order(1, 2, min_steps=10) and two[:40] == order(1, 2)
+    orders = [two[:40], two[40:], order(1, 3), order(2, 2)]
+    assert len({tuple(one) for one in orders}) == 4
+    assert len({tuple(songs[one]) for one in orders}) == 4, "songs come in another order"
+    assert len({tuple(i for i in one if songs[i] == 0) for one in orders}) > 1, "and so do the charts of one"
+
+
+def test_without_songs_the_order_is_the_one_that_it_was():
+    songs = np.arange(40)  # a song per chart: only their order is drawn
+    assert flat(EpochSampler(40, 8, 1, 2)) == np.random.default_rng((1, 2, 0)).permutation(40).tolist()
+    assert sorted(flat(EpochSampler(40, 8, 1, 2, songs=songs))) == list(range(40))
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_ranks_share_batches_of_songs_too(world_size):
+    songs = np.arange(47) // 3
+    single = list(EpochSampler(47, 4 * world_size, 0, 5, 7, songs=songs))
+    for rank in range(world_size):
+        own = list(EpochSampler(47, 4, 0, 5, 7, rank, world_size, songs))
+        assert [(request.indices, request.seed) for request in own] == [(r.indices, r.seed) for r in single]
+        assert {request[2:] for request in own} == {(rank, world_size)}

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from groove.charts.chart import NoteKind
-from groove.charts.technique.body import BODY_FEATURES, body_features, footing_of
+from groove.charts.technique.body import BODY_FEATURES, footing_of
+from groove.charts.technique.feet import assign_feet
+from groove.charts.technique.step_rows import step_rows
 from groove.errors import SimfileError
 from groove.features.frames import (
     CHART_FEATURES,
@@ -18,6 +20,7 @@ from groove.features.frames import (
     merged_rows,
 )
 from tests.builders import chart_of, measures, ssc_text, steady
+from tests.charts.technique.test_body import body_slowly
 
 ATTACKS = (NoteKind.TAP, NoteKind.HOLD_HEAD, NoteKind.ROLL_HEAD, NoteKind.LIFT)
 
@@ -79,13 +82,14 @@ def slow_frames(chart, frames_per_beat):
 
 
 def slow_body(chart, frames_per_beat, length):
-    """Return the 15 features of the body: those of each row, put into its frame if the row is judged."""
-    rows, feet = footing_of(chart)
+    """Return the 15 features of the body, row by row from the assigned feet, in the frames of the judged rows."""
+    rows = step_rows(chart)
+    features = body_slowly(assign_feet(rows).tolist(), rows.seconds.tolist())
     out = np.zeros((length, len(BODY_FEATURES)))
-    for row, features in enumerate(body_features(rows, feet)):
-        frame = floor(Fraction(float(rows.beats[row])).limit_denominator(1000) * frames_per_beat)
-        if chart.timing.judged(rows.beats[row : row + 1])[0] and frame < length:
-            out[frame] += features
+    for beat, row in zip(rows.beats.tolist(), features, strict=True):
+        frame = floor(Fraction(beat).limit_denominator(1000) * frames_per_beat)
+        if chart.timing.judged(np.array([beat]))[0] and frame < length:
+            out[frame] += row
     return out
 
 
@@ -134,6 +138,21 @@ def test_double_folds_the_second_pad_onto_the_first(tmp_path):
     frames = chart_frames(chart, 4)
     np.testing.assert_allclose(frames[:, :20], slow_frames(chart, 4), rtol=1e-3, atol=1e-3)
     assert not frames[:, 20:].any(), "the feet on two pads are not assigned"
+
+
+def test_the_body_of_rows_that_share_a_frame_adds_up(tmp_path):
+    chart = one_chart(
+        tmp_path, measures("1000 0001 0001 0000 0000 0000 0000 0000 1001 0000 0000 0000 0000 0000 0000 0000")
+    )
+    frames = chart_frames(chart, 1)  # 16ths at 120 BPM: a step by each foot and a jack, then a jump two beats later
+    assert feature(frames, "left_steps") == [1, 0, 1] and feature(frames, "right_steps") == [2, 0, 1]
+    assert feature(frames, "jacks") == feature(frames, "same_foot") == [1, 0, 0]
+    assert feature(frames, "rest") == [2 + 2 + 0.125, 0, 0.75]
+
+
+def test_feet_that_are_known_give_the_same_frames(tmp_path):
+    chart = one_chart(tmp_path, random_notes(5))
+    np.testing.assert_array_equal(chart_frames(chart, 4, footing_of(chart)), chart_frames(chart, 4))
 
 
 def test_rows_finer_than_a_frame_are_counted_and_reported(tmp_path):

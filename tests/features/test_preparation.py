@@ -5,15 +5,18 @@ import hashlib
 import itertools
 import os
 import shutil
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from groove.charts.flow import PROFILE, density_profile
 from groove.charts.library import identity
 from groove.charts.library.scan import count_reasons
 from groove.charts.library.walk import LeftOut
 from groove.charts.radar.groove_radar import RADAR_AXES, groove_radar
+from groove.charts.technique.counting import Technique, technique
 from groove.config.schema import FeaturesConfig
 from groove.errors import AudioError, LibraryError
 from groove.features import preparation, record
@@ -27,6 +30,7 @@ HARD = ("Hard", 9, steady(32, 3))
 MANY = 9
 COPY = "same notes as in another simfile"
 SECONDS = 7
+COUNTS = [field.name for field in fields(Technique)]
 
 
 @pytest.fixture
@@ -69,6 +73,28 @@ def test_the_radar_is_that_of_the_chart_and_the_length_of_the_audio(songs):
         np.testing.assert_allclose([row[f"konami_{axis}"] for axis in RADAR_AXES], radar.konami)
         np.testing.assert_allclose([row[f"stepmania_{axis}"] for axis in RADAR_AXES], radar.stepmania)
         assert {name: row[name] for name in radar.elements} == pytest.approx(radar.elements)
+
+
+def test_what_the_feet_do_and_the_density_profile_are_those_of_the_chart(songs):
+    write_song(songs, song="Cross", charts=[("Hard", 9, measures("1000 0100 0001 0100 1000 0000 0000 0000"))])
+    write_song(songs, song="Two", charts=[("Hard", 9, measures("10000001 00000001"))], steps_type="dance-double")
+    table = rows(prepare(songs, steps_types=["dance-single", "dance-double"]))
+    assert table["Cross", "Hard"]["technique_crossovers"] == 1 and table["Cross", "Hard"]["technique_steps"] == 5
+    for chart in plain_scan(songs).charts:
+        row = table[chart.title, chart.difficulty]
+        np.testing.assert_allclose(row["profile"], density_profile(chart), atol=5e-5)
+        double = chart.steps_type == "dance-double"
+        counts = dict.fromkeys(COUNTS) if double else asdict(technique(chart))
+        assert {name: row[f"technique_{name}"] for name in COUNTS} == counts
+
+
+def test_a_saved_catalogue_has_the_same_types_where_nothing_is_known(songs):
+    write_song(songs, song="Two", charts=[("Hard", 9, measures("10000001 00000001"))], steps_type="dance-double")
+    catalogue = prepare(songs, steps_types=["dance-double"])
+    catalogue.save()
+    loaded = load(catalogue.store, catalogue.fingerprint)
+    assert loaded.equals(catalogue.table) and loaded.schema.equals(catalogue.table.schema)
+    assert loaded["technique_steps"].to_pylist() == [None] and len(loaded["profile"].to_pylist()[0]) == PROFILE
 
 
 def test_arrays_are_half_precision_and_audio_is_shared_by_charts_of_one_timing(songs):

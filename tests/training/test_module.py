@@ -309,16 +309,17 @@ def test_a_few_steps_of_contrastive_training_lower_its_loss(monkeypatch):
 PARTS = {"radar": 1.0, "feet": 0.5, "flow": 0.5, "song": 0.7}
 
 
-def module_with_parts() -> GrooveModule:
-    return tiny_module("loss=parts", parts=PARTS)
+def module_with_parts(**model) -> GrooveModule:
+    return tiny_module("loss=parts", parts=PARTS, **model)
 
 
 def test_each_part_is_told_its_own_labels():
     module, data = module_with_parts(), batch(LENGTHS, classes=4)
     data = dataclasses.replace(data, song=torch.arange(len(LENGTHS)) // 3)
     feet, flow, song = (module.part_targets(name, data) for name in ("feet", "flow", "song"))
-    assert feet.radar.shape == (12, 11) and torch.equal(feet.label, data.label)
-    assert flow.radar.shape == (12, 37) and not flow.label.any(), "all charts are compared"
+    assert torch.equal(feet.radar, data.parts[:, :11]) and torch.equal(feet.label, data.label)
+    assert torch.equal(flow.radar, data.parts[:, 11:48]) and not flow.label.any(), "all charts are compared"
+    assert not song.label.any()
     distance = torch.cdist(song.radar, song.radar)
     same = data.song[:, None] == data.song[None, :]
     assert not distance[same].any() and torch.all(distance[~same] == distance[0, 3])
@@ -339,20 +340,71 @@ def test_the_loss_of_parts_is_the_mean_of_each_part_alone():
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_a_parts_loss_reaches_only_its_columns_of_the_head(name):
-    module, data = module_with_parts(), batch(LENGTHS, classes=4)
+@pytest.mark.parametrize("pooling", ["statistics", "profile"])
+def test_a_parts_loss_reaches_only_its_columns_of_the_head(name, pooling):
+    module, data = module_with_parts(pooling=pooling, body=True), batch(LENGTHS, classes=4)
     data = dataclasses.replace(data, song=torch.arange(len(LENGTHS)) // 3)
     columns = module.model.parts.columns[name]
     targets = (
         module.targets(data.triplets, data.radar, data.label) if name == "radar" else module.part_targets(name, data)
     )
     module.contrastive_loss.placed_objective(module(data).embedding[:, columns], targets).backward()
-    reached = module.model.projection_head[2].weight.grad.abs().sum(dim=1) > 0
-    assert torch.equal(torch.nonzero(reached)[:, 0], torch.arange(columns.start, columns.stop))
+    head = module.model.projection_head
+    assert (head.direct is None) == (pooling == "statistics")
+    for layer in [head[2]] + ([head.direct] if head.direct else []):
+        reached = layer.weight.grad.abs().sum(dim=1) > 0
+        assert torch.equal(torch.nonzero(reached)[:, 0], torch.arange(columns.start, columns.stop))
 
 
-def test_labels_of_the_parts_do_not_reach_the_embedding():
+def test_charts_of_a_song_attract_each_other_and_no_others():
     module, data = module_with_parts(), batch(LENGTHS, classes=4)
-    before, order = module(data).embedding, torch.randperm(len(LENGTHS))
-    moved = dataclasses.replace(data, radar=data.radar[order], parts=data.parts[order], song=data.song[order])
-    assert torch.equal(module(moved).embedding, before)
+    song = torch.tensor([7, 7, 7, 0, 0, 0, 3, 3, 3, 5, 5, 5])  # numbers of songs of the whole library
+    targets = module.part_targets("song", dataclasses.replace(data, song=song))
+    vectors = torch.randn(len(LENGTHS), 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    same = (song[:, None] == song[None, :]) & ~torch.eye(len(song), dtype=torch.bool)
+    other = song[:, None] != song[None, :]
+
+    def distances() -> torch.Tensor:
+        return torch.cdist(*[functional.normalize(vectors.detach(), dim=1)] * 2)
+
+    assert distances()[same].max() > distances()[other].min()
+    optimizer = torch.optim.Adam([vectors], lr=0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        module.contrastive_loss.placed_objective(vectors, targets).backward()
+        optimizer.step()
+    assert distances()[same].max() < 0.5 * distances()[other].min()
+
+
+def test_a_part_trains_towards_its_own_labels_alone():
+    """Another part's labels change neither the loss of a part nor its gradient."""
+    module, data = module_with_parts(), batch(LENGTHS, classes=4)
+    other = torch.randn(data.parts.shape, generator=torch.Generator().manual_seed(1))
+    changed = {
+        "feet": dataclasses.replace(data, parts=torch.cat([data.parts[:, :11], other[:, 11:]], dim=1)),
+        "flow": dataclasses.replace(data, parts=torch.cat([other[:, :11], data.parts[:, 11:]], dim=1)),
+        "song": dataclasses.replace(data, parts=other, radar=data.radar.flip(0)),
+    }
+    for name, moved in changed.items():
+        for found, expected in zip(module.part_targets(name, moved), module.part_targets(name, data), strict=True):
+            assert torch.equal(found, expected)
+
+
+def test_one_part_is_trained_as_before_there_were_parts():
+    data = batch(LENGTHS, classes=4)
+    module = tiny_module("loss=parts")
+    out = module(data)
+    loss = module.objectives(out, data, data.triplets)[1].loss
+    targets = module.targets(data.triplets, data.radar, data.label)
+    assert torch.equal(loss, module.contrastive_loss(out.embedding, targets).loss)
+
+
+@pytest.mark.parametrize("pooling", ["statistics", "profile"])
+def test_labels_of_the_parts_do_not_reach_the_embedding(pooling):
+    module, data = module_with_parts(pooling=pooling, body=True), batch(LENGTHS, classes=4)
+    before = module(data).embedding
+    for order in (torch.arange(len(LENGTHS)).flip(0), torch.randperm(len(LENGTHS))):
+        moved = dataclasses.replace(data, radar=data.radar[order], parts=data.parts[order], song=data.song[order])
+        assert torch.equal(module(moved).embedding, before)
+    only_radar = dataclasses.replace(data, radar=data.radar.flip(0))
+    assert torch.equal(module(only_radar).embedding, before)

@@ -96,8 +96,39 @@ def test_training_says_it_before_any_song_is_read(tmp_path, monkeypatch, capsys)
     assert capsys.readouterr().out.splitlines() == lines(*overrides) != []
 
 
-def test_parts_need_a_loss_for_continuous_labels():
-    words = ("model.parts={radar:1,feet:0.5}",)
-    with pytest.raises(ConfigError, match=r"model\.parts has radar, feet: several parts need a loss for continuous"):
-        lines("experiment=a", *words)
-    assert lines("experiment=c", *words) == []
+PARTS = "model.parts={radar:1,feet:0.5}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "kind"),
+    [
+        (["experiment=a", PARTS], "AdaptiveTripletLoss"),
+        (["experiment=c", "loss=triplet", PARTS], "AdaptiveTripletLoss"),
+        (["experiment=feel", "loss=plain_triplet"], "AdaptiveTripletLoss"),
+        (["experiment=c", "loss=infonce", PARTS], "MetricLearningLoss"),
+        (["experiment=c", "loss=supcon", PARTS], "MetricLearningLoss"),  # no triplets, but nothing beside classes
+        (["experiment=regression", PARTS], "RadarRegressionLoss"),
+    ],
+)
+def test_parts_need_a_loss_for_continuous_labels(overrides, kind):
+    with pytest.raises(ConfigError, match=r"^model\.parts has radar, feet") as caught:
+        lines(*overrides)
+    message = str(caught.value)
+    assert message.endswith(f": several parts need a loss for continuous labels (loss=rank_n_contrast), {kind} is none")
+    assert "\n" not in message
+
+
+def test_one_part_needs_no_such_loss():
+    assert lines("experiment=c", "loss=triplet", "model.parts={radar:0.5}") == []
+
+
+@pytest.mark.parametrize("loss", ["parts", "rank_n_contrast", "recipe", "log_ratio", "y_aware"])
+def test_losses_for_continuous_labels_have_parts(loss):
+    assert lines("experiment=c", f"loss={loss}", PARTS) == []
+
+
+def test_parts_with_another_loss_are_refused_before_any_song_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("groove.training.pipeline.load_data", lambda cfg: pytest.fail("songs are read"))
+    overrides = prepared_arguments(["experiment=c", "loss=triplet", PARTS], TrainConfig)
+    with pytest.raises(ConfigError, match="several parts need a loss"):
+        train(train_config(*overrides), tmp_path, overrides)

@@ -55,7 +55,7 @@ function inWords(value, digits = 0) {
   return Number.isFinite(value) ? value.toFixed(digits).replace("-", MINUS) : "unknown";
 }
 
-const digitsOf = (name) => (page.axes.includes(name) ? radarDigits : 0);
+const digitsOf = (name) => (page.axes.includes(name) ? radarDigits : page.techniques.includes(name) ? 1 : 0);
 
 /** An element: its properties (dataset, class and aria by name), then its children; text is only ever text. */
 function el(tag, properties = {}, ...children) {

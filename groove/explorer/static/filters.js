@@ -53,10 +53,13 @@ function rangeFilter(column, onChange) {
 /** Put the filters into `host`; `kept()` gives the charts that pass all of them, as 0 and 1. */
 function allFilters(host, onChange) {
   const all = [namesFilter("difficulty", onChange), rangeFilter("meter", onChange), rangeFilter("bpm", onChange),
-    oneNameFilter("pack", onChange)];
+    oneNameFilter("pack", onChange), oneNameFilter("step_artist", onChange), rangeFilter("stream_measures", onChange)];
   if ("substyle" in charts.texts) all.push(namesFilter("substyle", onChange));
   all.push(namesFilter("split", onChange));
-  host.replaceChildren(...all.map((filter) => filter.host));
+  const feet = page.techniques.map((name) => rangeFilter(name, onChange));
+  const folded = el("details", {}, el("summary", {}, "technique, times in 100 steps"), ...feet.map((filter) => filter.host));
+  host.replaceChildren(...all.map((filter) => filter.host), folded);
+  all.push(...feet);
   const kept = () => {
     const tests = all.map((filter) => filter.read()).filter(Boolean);
     const found = new Uint8Array(charts.count);

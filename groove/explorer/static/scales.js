@@ -11,7 +11,10 @@ const DIFFICULTIES = {
 const SPLITS = { train: "#0072b2", val: "#e69f00", unseen: "#009e73", unknown: "#7f858c" };
 const VIRIDIS = ["#440154", "#482878", "#3e4a89", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b"].reverse();
 const STEPS = 24;
-const LABELS = { bpm: "BPM", substyle: "sub-style", split: "training" };
+const LABELS = {
+  bpm: "BPM", substyle: "sub-style", split: "training", stream_measures: "stream (measures)", step_artist: "step artist",
+  ...Object.fromEntries(page.techniques.map((name) => [name, `${name} (in 100 steps)`])),
+};
 const SPLIT_WORDS = { train: "trained on", val: "held out", unseen: "never seen", unknown: "unknown" };
 
 const labelOf = (name) => LABELS[name] ?? name;
@@ -22,7 +25,8 @@ const named = (text) => el("span", { dir: "auto", class: "named", title: text },
 
 /** What can be coloured by, in the order of the menu. */
 function colorings() {
-  const names = ["difficulty", "substyle", ...page.axes, "meter", "bpm", "split", "pack"];
+  const names = ["difficulty", "substyle", ...page.axes, "meter", "bpm", "stream_measures", ...page.techniques,
+    "split", "pack", "step_artist"];
   return names.filter((name) => name in charts.texts || name in charts.numbers);
 }
 

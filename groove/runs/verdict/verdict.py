@@ -72,9 +72,9 @@ RULES: dict[str, tuple[Rules, Rules]] = {
             partial(everyone.accuracy_kept, name="feel/accuracy_kept", column=ACCURACY),
             partial(everyone.accuracy_kept, name="feel/probe_kept", column=PROBE),
             partial(everyone.accuracy_kept, name="feel/knn_kept", column=KNN),
-            *(*_SOUND, *_GRADIENTS, *_RETRIEVAL),
+            *(*_SOUND, partial(everyone.retrieval, layer="projection")),
         ),
-        (*_TRIPLETS, everyone.pooled_cosine, gradient.backbone_good_range, everyone.embedding_norm_growth),
+        _TRIPLETS,
     ),
     "control": ((*_SOUND, *_GRADIENTS), (*_RETRIEVAL, *_TRIPLETS, everyone.pooled_cosine, *_INFORM)),
     "pretrain": (
@@ -103,11 +103,14 @@ def judge(run: Run) -> Verdict:
 def _state(run: Run) -> str:
     """Return the state by the pooled cosine; who moved far, kept its accuracy and gained is reshaped, not disrupted.
 
-    A pretraining starts from random weights, so that there is nothing it could keep.
+    A pretraining starts from random weights, so that there is nothing it could keep; feel trains its head alone, so
+    that features which stay are kept, not rigid.
     """
     state = state_of(run.final(COSINE))
     if run.info.verdict == "pretrain":
         return "trained" if state != "unknown" else state
+    if run.info.verdict == "feel":
+        return "kept" if state == "rigid" else state
     kept = all(final_points(run, column).value >= -RECOVERY_POINTS for column in (ACCURACY, PROBE))
     useful = kept and change(run, gain("pooled")).value > 0
     return "reshaped" if state == "disrupted" and useful else state
