@@ -3,7 +3,8 @@
 Charts that the run was not trained on are queries and candidates of each other; the radar gives the true neighbors.
 Beside the run's two spaces, and the parts of its embedding where it has several, stand its epoch 0, an untrained
 network, counts and features without a network, and the radar itself. One table says what each space knows, beside the
-radar: technique, level, tempo, density profile, song, step artist, tags, and players' tiers (``tiers=FILE.csv``).
+radar: technique, level, tempo, density profile, song, step artist, tags (those of the charts' descriptions, or of
+``tags=FILE.csv``), and players' tiers (``tiers=FILE.csv``).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def run(cfg: EvaluateConfig) -> None:
     """Measure, print the tables, and write them."""
     if cfg.out and Path(cfg.out).suffix != ".json":
         raise ConfigError(f"out={cfg.out} must end in .json")
+    from groove.embedding.given_tags import with_tags
     from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue
     from groove.retrieval.evaluation import beyond_tables, radar_tables, technique_tables
 
@@ -44,13 +46,17 @@ def run(cfg: EvaluateConfig) -> None:
     library, path = embedded_catalogue(trained, catalogue, songs)
     log.info(about(library))
     part = library.take(queries(library))
+    tiers = Path(cfg.tiers) if cfg.tiers else None
+    if cfg.tags:
+        part = with_tags(part, Path(cfg.tags))
     from groove.embedding.reference import compared_spaces
-    from groove.retrieval.known import beside_radar, known_table  # scikit-learn: not before a mistake is found
+    from groove.retrieval.known import beside_radar, known_table, tiers_of  # scikit-learn: not before it is needed
 
+    if tiers is not None:  # read here too: a file that cannot be used is found before the networks run
+        log.info(f"tiers={tiers}: {len(tiers_of(part, tiers))} of the {len(part)} charts that are asked have one")
     spaces, mirrors = compared_spaces(trained, part, catalogue.store)
     if "counts" in spaces:
         spaces["counts"] = beside_radar(spaces["counts"], part)
-    tiers = Path(cfg.tiers) if cfg.tiers else None
     tables = difficulty_table(trained, part, cfg.draws)
     tables["what the space knows"] = known_table(spaces, part, cfg.draws, tiers)
     tables |= radar_tables(spaces, part, cfg.draws) | beyond_tables(spaces, mirrors, part, cfg.draws)
@@ -150,7 +156,7 @@ def _write(tables: dict[str, Table], library: EmbeddedLibrary, part: EmbeddedLib
     }
     with writing(out):
         write_json(out, content)
-    log.info(f"95 % intervals by a bootstrap over songs; all numbers: {out}")
+    log.info(f"95 % intervals by a bootstrap over songs (tags, step artist: over step artists); all numbers: {out}")
 
 
 if __name__ == "__main__":

@@ -140,3 +140,28 @@ def test_tiers_that_cannot_be_used_are_named(finished, tmp_path, content, error,
         path.write_text(content)
     with pytest.raises(error, match=says):
         run(settings(finished, tiers=str(path)))
+
+
+def test_tags_and_tiers_of_files_are_asked_and_what_they_match_is_said(finished, tmp_path, caplog, capsys):
+    library = load(finished / "run" / EMBEDDINGS_FILE)
+    held = [i for i, split in enumerate(library.column("split")) if split == "val"]
+    charts = [(library.column("simfile")[i], library.column("difficulty")[i].lower()) for i in held]
+    tags, tiers, out = tmp_path / "tags.csv", tmp_path / "tiers.csv", tmp_path / "found.json"
+    rows = [f"{simfile},{slot},{('XO+', 'FS XO')[i % 2]}" for i, (simfile, slot) in enumerate(charts)]
+    tags.write_text("\n".join(["simfile,difficulty,tags", "else/where.sm,hard,XO", *rows[1:]]) + "\n")
+    rows = [f"{simfile},{slot},9,{9 + i / 100}" for i, (simfile, slot) in enumerate(charts)]
+    tiers.write_text("\n".join(["simfile,difficulty,level,tier", *rows[2:]]) + "\n")
+    with caplog.at_level("INFO"):
+        run(settings(finished, tags=str(tags), tiers=str(tiers), out=str(out)))
+    said, n = caplog.text + capsys.readouterr().out, len(held)
+    assert f"tags={tags}: {n - 1} of its {n} charts are among the {n} that are asked" in said
+    assert f"tiers={tiers}: {n - 2} of the {n} charts that are asked have one" in said
+    known = json.loads(out.read_text())["tables"]["what the space knows"]
+    assert set(known) == SPACES and all({"tags", "player tiers"} <= set(row) for row in known.values())
+
+
+@pytest.mark.parametrize("name", ["tags", "tiers"])
+def test_a_file_that_cannot_be_used_is_found_before_the_networks_run(finished, tmp_path, name, monkeypatch):
+    monkeypatch.setattr("groove.embedding.reference.compared_spaces", lambda *_: pytest.fail("too late"))
+    with pytest.raises(ConfigError, match=rf"^{name}=.*none\.csv cannot be read: No such file or directory$"):
+        run(settings(finished, **{name: str(tmp_path / "none.csv")}))

@@ -138,7 +138,7 @@ def written(tmp_path_factory) -> tuple[Path, EmbeddedLibrary]:
     folder, library = tmp_path_factory.mktemp("explore"), library_of(2000)
     save(library, folder)
     out = folder / "map.html"
-    run(ExploreConfig(run=str(folder), out=str(out), method="pca", neighbors=6))
+    run(ExploreConfig(run=str(folder), out=str(out), method="pca", neighbors=6, substyles=False))
     return out, library
 
 

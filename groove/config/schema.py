@@ -490,6 +490,7 @@ class EvaluateConfig(RunConfig):
     """Schema of `conf/evaluate.yaml`."""
 
     draws: int = Field(1000, ge=1, le=100_000)
+    tags: PathText | None = None
     tiers: PathText | None = None
     out: PathText | None = None
 
