@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from groove.embedding.apply import scaled_table
 from groove.embedding.embedded import EMBEDDINGS_FILE, load
-from groove.embedding.encode import BATCH, blinded, encode, mirrored
+from groove.embedding.encode import BATCH, blinded, deafened, encode, mirrored, swapped
 from groove.embedding.trained import load_trained
 from groove.features.frames import CHART_FEATURES
 from tests.batches import batch
@@ -42,3 +44,21 @@ def test_a_mirrored_batch_swaps_left_and_right_and_twice_is_itself():
     assert torch.equal(swapped.chart[..., one], given.chart[..., two])
     assert torch.equal(swapped.chart[..., other], given.chart[..., other])
     assert torch.equal(mirrored(swapped).chart, given.chart)
+
+
+def test_hidden_audio_is_as_if_there_were_none():
+    given = batch([12, 8], has_audio=[1.0, 0.0])
+    hidden = deafened(given)
+    assert not hidden.audio.any() and not hidden.has_audio.any() and torch.equal(hidden.chart, given.chart)
+
+
+def test_swapped_audio_is_that_of_the_next_song_as_long_as_the_chart():
+    given = batch([12, 8, 20, 16], has_audio=[1.0, 1.0, 0.0, 1.0])
+    given = replace(given, song=torch.tensor([0, 0, 1, 2]))
+    found = swapped(given)
+    assert torch.equal(found.audio[0, :12], given.audio[3, :12]) and not found.audio[0, 12:].any()
+    assert torch.equal(found.audio[1, :8], given.audio[3, :8])
+    assert torch.equal(found.audio[3, :12], given.audio[0, :12]) and not found.audio[3, 12:].any()
+    assert torch.equal(found.audio[2], given.audio[2]), "a chart without audio gets none"
+    alone = replace(given, song=torch.zeros(4, dtype=torch.int64))
+    assert torch.equal(swapped(alone).audio, given.audio)
