@@ -57,7 +57,7 @@ def run(cfg: EvaluateConfig) -> None:
     spaces, mirrors = compared_spaces(trained, part, catalogue.store)
     if "counts" in spaces:
         spaces["counts"] = beside_radar(spaces["counts"], part)
-    tables = difficulty_table(trained, part, cfg.draws)
+    tables = difficulty_table(trained, part, cfg.draws) | audio_table(trained, part, catalogue.store, cfg.draws)
     tables["what the space knows"] = known_table(spaces, part, cfg.draws, tiers)
     tables |= radar_tables(spaces, part, cfg.draws) | beyond_tables(spaces, mirrors, part, cfg.draws)
     tables |= technique_tables(spaces, part, cfg.draws)
@@ -101,6 +101,38 @@ def difficulty_table(trained: TrainedModel, part: EmbeddedLibrary, draws: int) -
         right = model.classifier_head.predict(logits).numpy() == part.label
     (found,) = mean_intervals([right.astype(np.float64)], part.song, draws)
     return {"accuracy": {"own head": {"accuracy": found}}}
+
+
+def audio_table(trained: TrainedModel, part: EmbeddedLibrary, store: Path, draws: int) -> dict[str, Table]:
+    """Return what the charts that have audio lose without it, and with another song's: accuracy and radar gain.
+
+    Nothing where fewer than two songs have audio, or the head counts notes. What another song's audio costs more than
+    none is what the network took from it, right or wrong.
+    """
+    import torch
+
+    from groove.embedding.apply import scaled_table
+    from groove.embedding.encode import deafened, encode, swapped
+    from groove.retrieval.evaluation import space_scores
+    from groove.retrieval.intervals import mean_intervals
+
+    heard = part.take(np.flatnonzero(part.column("has_audio")))
+    if len(set(heard.song.tolist())) < 2 or trained.model.classifier_head.counts:
+        return {}
+    table, found = scaled_table(trained, heard.table), {}
+    radar = torch.from_numpy(heard.scaled_radar).float()
+    for name, change in (("its own", None), ("none", deafened), ("another song's", swapped)):
+        vectors = encode(trained.model, table, store, change) if change else encode(trained.model, table, store)
+        with torch.no_grad():
+            logits = trained.model.logits(torch.from_numpy(vectors["pooled"]), radar)
+        right = trained.model.classifier_head.predict(logits).numpy() == heard.label
+        (accuracy,) = mean_intervals([right.astype(np.float64)], heard.song, draws)
+        gain = {
+            f"{space} gain": space_scores(vectors[space].astype(float), heard.labels, True, (5,), draws)["gain"]
+            for space in ("pooled", "projection")
+        }
+        found[name] = {"accuracy": accuracy, **gain}
+    return {f"{len(heard)} charts with audio, by the audio that the model is given": found}
 
 
 def show(title: str, table: Table, width: int) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
-from groove.config.schema import RunConfig
+from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.config.schema import EmbedConfig, RunConfig
+from groove.embed import run
 from groove.embedding.embedded import EMBEDDINGS_FILE, load
+from groove.embedding.level import LEVEL_FILE
 from groove.embedding.library import about, embedded
 from groove.embedding.trained import load_trained
-from groove.errors import CheckpointError, GrooveError, RunError
+from groove.errors import CheckpointError, ConfigError, GrooveError, LibraryError, RunError
 from tests.builders import measures, write_song
 
 
@@ -117,3 +122,63 @@ def test_mistakes_name_what_is_there(finished, tmp_path):
         embedded(settings(finished, tmp_path / "x.ckpt"))
     with pytest.raises(GrooveError, match="does not exist"):
         embedded(settings(finished, None, tmp_path / "no songs"))
+
+
+COLUMNS = ("simfile", "difficulty", "pack", "description", "meter", "bpm", "length_s", "identity")
+
+
+def test_other_tools_read_the_file_without_groove(finished, run_copy, tmp_path):
+    where = {"run": str(run_copy), "songs": str(finished / "songs"), "store": str(finished / "store"), "workers": 1}
+    kept = run_copy / EMBEDDINGS_FILE
+    before = kept.read_bytes()
+    out = tmp_path / "new folder" / "all.parquet"
+    run(EmbedConfig(**where, out=str(out)))
+    assert kept.read_bytes() == before
+    table = pq.read_table(out)
+    radar = {f"{family}_{axis}" for family in ("konami", "stepmania") for axis in RADAR_AXES}
+    assert {*COLUMNS, *radar, "pooled", "projection", "level"} <= set(table.column_names) and len(table) == 80
+    vectors, projection = load(kept).space("projection"), np.array(table["projection"].to_pylist())
+    np.testing.assert_array_equal(projection, vectors)
+    assert np.array(table["pooled"].to_pylist()).shape == load(kept).space("pooled").shape
+    about = json.loads(table.schema.metadata[b"groove"])
+    assert about["parts"] == {"radar": [0, projection.shape[1]]}
+    assert len(set(zip(table["simfile"].to_pylist(), table["difficulty"].to_pylist(), strict=True))) == 80
+
+
+def test_a_library_elsewhere_has_the_level_of_the_run(finished, run_copy, tmp_path):
+    songs = tmp_path / "other"
+    shutil.copytree(finished / "songs" / "Pack" / "Song03", songs / "Renamed" / "Folder")
+    library, _ = embedded(settings(finished, run_copy, songs))
+    own = load(finished / "run" / EMBEDDINGS_FILE)
+    known = {r["difficulty"]: r["level"] for r in own.table.to_pylist() if r["simfile"].startswith("Pack/Song03/")}
+    assert {row["difficulty"]: row["level"] for row in library.table.to_pylist()} == known
+    assert library.level_error is None  # one pack says nothing of others
+    (run_copy / LEVEL_FILE).unlink()
+    write_song(songs, "New", "Fresh", [("Hard", 9, measures("1000 0100 0010 0001", "0001 0010 0100 1000"))])
+    without, _ = embedded(settings(finished, run_copy, songs))
+    assert without.column("level") == [None] * 5 and without.level_error is None
+
+
+def test_levels_are_measured_beside_other_ways(finished, tmp_path, capsys):
+    where = {"run": str(finished / "run"), "store": str(finished / "store"), "workers": 1}
+    out = tmp_path / "levels.json"
+    run(EmbedConfig(**where, levels=str(out)))
+    content = json.loads(out.read_text())
+    level = json.loads((finished / "run" / LEVEL_FILE).read_text())
+    assert content["level"] == {"held_out": level["held_out"], "other_packs": None}
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in content) and f"{level['held_out']['mean']:.2f}" in shown
+
+
+@pytest.mark.parametrize("wrong", [{"out": "x.csv"}, {"out": "parquet"}, {"levels": "x.parquet"}])
+def test_a_file_of_another_kind_is_refused_first(wrong):
+    ((key, name),) = wrong.items()
+    with pytest.raises(ConfigError, match=rf"^{key}={name} must end in \.(parquet|json)$"):
+        run(EmbedConfig(run="nowhere", **wrong))
+
+
+def test_levels_are_not_measured_on_another_library(finished, run_copy, tmp_path):
+    shutil.copytree(finished / "songs" / "Pack" / "Song03", tmp_path / "other" / "Pack" / "Song03")
+    where = {"run": str(run_copy), "songs": str(tmp_path / "other"), "store": str(finished / "store"), "workers": 1}
+    with pytest.raises(LibraryError, match=r"levels=.*needs the library that the run was trained on, this one is"):
+        run(EmbedConfig(**where, levels=str(tmp_path / "x.json")))

@@ -165,3 +165,17 @@ def test_a_file_that_cannot_be_used_is_found_before_the_networks_run(finished, t
     monkeypatch.setattr("groove.embedding.reference.compared_spaces", lambda *_: pytest.fail("too late"))
     with pytest.raises(ConfigError, match=rf"^{name}=.*none\.csv cannot be read: No such file or directory$"):
         run(settings(finished, **{name: str(tmp_path / "none.csv")}))
+
+
+def test_the_audio_of_charts_that_have_any_is_hidden_and_swapped(finished, tmp_path):
+    out = tmp_path / "found.json"
+    run(settings(finished, out=str(out)))
+    tables = {title: table for title, table in json.loads(out.read_text())["tables"].items() if "with audio" in title}
+    library = load(finished / "run" / EMBEDDINGS_FILE)
+    heard = np.array(library.column("has_audio")) & (np.array(library.column("split")) == "val")
+    if len(set(library.song[heard].tolist())) < 2:
+        assert tables == {}
+        return
+    ((title, table),) = tables.items()
+    assert title.startswith(f"{heard.sum()} charts") and list(table) == ["its own", "none", "another song's"]
+    assert all(0 <= row["accuracy"]["value"] <= 1 for row in table.values())

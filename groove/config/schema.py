@@ -429,6 +429,7 @@ class EmbedConfig(RunConfig):
     """Schema of `conf/embed.yaml`."""
 
     out: PathText | None = None
+    levels: PathText | None = None
 
 
 class RadarQueryConfig(Settings):

@@ -16,9 +16,9 @@ from groove.features.catalogue import TECHNIQUE_COLUMNS
 
 BOUND = 4.0
 """Where labels end, on both sides, in deviations: rare techniques have long tails."""
-FLOW = {"tempo": 3.5, "length": 1.0, "density": 1.0, "breaks": 0.5, "broken_stream": 0.5}
+FLOW = {"tempo": 3.0, "length": 1.0, "density": 1.0, "breaks": 0.5, "broken_stream": 0.5}
 """How much each label of flow weighs, beside the shape of the profile (all of it together)."""
-_SHAPE = 4.5
+_SHAPE = 1.5
 
 
 PART_LABELS = {"feet": slice(0, len(RATES)), "flow": slice(len(RATES), len(RATES) + len(FLOW) + PROFILE)}

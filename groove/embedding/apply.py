@@ -11,6 +11,7 @@ from groove.data.datamodule import chart_table
 from groove.data.dataset import ChartTable
 from groove.embedding.embedded import EmbeddedLibrary, Provenance
 from groove.embedding.encode import encode
+from groove.embedding.level import level_of_run, with_level
 from groove.embedding.seen_songs import UNKNOWN, seen_before
 from groove.embedding.trained import TrainedModel
 from groove.errors import SimfileError
@@ -42,9 +43,18 @@ def embed_library(
         library=catalogue.fingerprint,
         trained_on=own.provenance.library if own is not None else UNKNOWN,
     )
-    with_split = catalogue.table.append_column("split", pa.array(split, pa.string()))
-    weights = trained.model.parts.weights
-    return EmbeddedLibrary(with_split, vectors, data.radar, data.classes, trained.scaler, provenance, weights)
+    level = level_of_run(trained.folder)
+    columns = with_level(catalogue.table.append_column("split", pa.array(split, pa.string())), level)
+    return EmbeddedLibrary(
+        table=columns,
+        vectors=vectors,
+        family=data.radar,
+        classes=data.classes,
+        scaler=trained.scaler,
+        provenance=provenance,
+        weights=trained.model.parts.weights,
+        level_error=None if level is None else level.error(provenance.own),
+    )
 
 
 def embed_simfile(trained: TrainedModel, simfile: Path, store: Path) -> EmbeddedLibrary:

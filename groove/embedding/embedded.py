@@ -1,8 +1,9 @@
 """A library as a trained model sees it: every chart's metadata, radar and embeddings, in one Parquet file.
 
 ``embeddings.parquet`` has the catalogue's columns (`groove.features.catalogue`), then ``split`` (what the model's
-training did with the chart), ``pooled`` and ``projection``. What the columns cannot say (the radar scaler, the classes,
-which checkpoint, which library, the parts of `projection`) is in the file's metadata as JSON, under the key ``groove``.
+training did with the chart), ``level`` (the meter predicted, `groove.embedding.level`; empty where the run has none),
+``pooled`` and ``projection``. What the columns cannot say (the radar scaler, the classes, which checkpoint, which
+library, the parts of `projection`, the error of ``level``) is in the file's metadata as JSON, under the key ``groove``.
 The plain Euclidean distance of two rows of `projection` is the space's distance, default weights of the parts included.
 Reading it needs neither torch nor the songs.
 Dimension letters: N charts, D pooled features, E embedding size, R radar axes.
@@ -55,13 +56,14 @@ class Provenance:
 class EmbeddedLibrary:
     """N charts of one library, embedded by one model."""
 
-    table: pa.Table  # the catalogue's columns and `split`, one row per chart, sorted by `chart_id`
+    table: pa.Table  # the catalogue's columns, `split` and `level`, one row per chart, sorted by `chart_id`
     vectors: Mapping[str, NDArray[np.float32]]  # `pooled` (N, D) and `projection` (N, E)
     family: str  # whose radar the model learned, konami or stepmania
     classes: Mapping[str, list[str]]  # difficulty slots of each class, in order of difficulty
     scaler: RadarScaler  # the model's, fitted on what it was trained on
     provenance: Provenance
     weights: Mapping[str, float]  # of each part of `projection` in distances, in the order of their columns
+    level_error: float | None = None  # of the column `level` on charts it was not fitted on, on average; None: unknown
 
     def __len__(self) -> int:
         return len(self.table)
@@ -137,6 +139,7 @@ def save_as(library: EmbeddedLibrary, path: Path) -> Path:
         "provenance": asdict(library.provenance),
         "parts": {name: list(columns) for name, columns in library.parts.items()},
         "weights": dict(library.weights),
+        "level_error": library.level_error,
     }
     table = table.replace_schema_metadata({_METADATA: json.dumps(about).encode()})
     return write_atomically(path, lambda part: pq.write_table(table, part))
@@ -156,6 +159,7 @@ def load(path: Path) -> EmbeddedLibrary:
         scaler = RadarScaler(*(np.array(about["scaler"][key]) for key in ("center", "scale")))
         provenance = Provenance(**about["provenance"])
         family, classes, weights = about["family"], about["classes"], dict(about["weights"])
+        level_error = about["level_error"]
     except FileNotFoundError as error:
         raise RunError(f"{path} does not exist: the run has not finished, or is not one of groove.train") from error
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
@@ -164,4 +168,4 @@ def load(path: Path) -> EmbeddedLibrary:
             "delete it, and the library is embedded again (songs=DIR chooses another)"
         ) from error
     table = table.drop_columns(list(vectors)).replace_schema_metadata(None)
-    return EmbeddedLibrary(table, vectors, family, classes, scaler, provenance, weights)
+    return EmbeddedLibrary(table, vectors, family, classes, scaler, provenance, weights, level_error)

@@ -16,8 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import GroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
 from groove.charts.notation import TAGS
@@ -175,16 +174,18 @@ def orders_tiers(
     """Return which share of the pairs of charts of one level a space orders as the players' tiers do.
 
     What is ordered is the level as a ridge regression on the space predicts it, each fifth of the songs from the
-    others: levels are whole numbers, so nothing of a tier is learned. Both charts of a pair weigh half in the
-    bootstrap over songs; equal predictions are half right.
+    others: levels are whole numbers, so nothing of a tier is learned. The mean level of the other songs is left out:
+    it is lower for fifths of higher levels, and orders charts of two fifths whatever the space. Both charts of a pair
+    weigh half in the bootstrap over songs; equal predictions are half right.
     """
     rows = np.array(sorted(tiers), dtype=np.intp)
     level, tier = (np.array([tiers[row][k] for row in rows.tolist()], dtype=np.float64) for k in (0, 1))
     song = part.song[rows]
     if len(np.unique(song)) < _FOLDS:
         return Interval(float("nan"))
-    model = make_pipeline(StandardScaler(), RidgeCV(_ALPHAS))
-    predicted = cross_val_predict(model, vectors[rows], level, groups=song, cv=GroupKFold(_FOLDS))
+    scaled, predicted = StandardScaler().fit_transform(vectors[rows]), np.zeros(len(rows))
+    for train, test in GroupKFold(_FOLDS).split(scaled, groups=song):
+        predicted[test] = scaled[test] @ RidgeCV(_ALPHAS).fit(scaled[train], level[train]).coef_
     one, other = np.nonzero(np.triu((level[:, None] == level) & (tier[:, None] != tier), k=1))
     if len(one) < _LEAST_PAIRS:
         return Interval(float("nan"))

@@ -16,6 +16,7 @@ from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import flat, plain
 from groove.embedding.embedded import EmbeddedLibrary, Provenance, save
 from groove.embedding.encode import Vectors, blinded, encode
+from groove.embedding.level import LEVEL_FILE, Level, fit_level, with_level
 from groove.embedding.reference import raw_features
 from groove.embedding.trained import weights_digest
 from groove.features.catalogue import content_fingerprint
@@ -48,7 +49,8 @@ def report(fit: Fit, untrained: LateFusionClassifier) -> None:
     every = encode(fit.module.model, fit.data.charts, fit.data.store)
     held_out = {name: matrix[np.array(fit.data.split) == "val"] for name, matrix in every.items()}
     _write_retrieval(fit, held_out, untrained)
-    embeddings = save(_own_library(fit, every), fit.folder)
+    level = _write_level(fit)
+    embeddings = save(_own_library(fit, every, level), fit.folder)
     run = load_run(fit.folder)
     verdict = judge(run)
     figure = write_figure(run, fit.folder)
@@ -58,6 +60,8 @@ def report(fit: Fit, untrained: LateFusionClassifier) -> None:
     console.print(verdict_table(verdict))
     write_verdict(verdict, fit.folder)  # last: its presence says that the run is complete
     log.info(f"verdict: {fit.folder / VERDICT_FILE}\nfigure:  {figure}\ncharts:  {embeddings}")
+    if level is not None and level.held_out.mean is not None:
+        log.info(f"level:   the meter, {level.held_out.mean:.2f} off on held-out charts: {fit.folder / LEVEL_FILE}")
 
 
 def _write_retrieval(fit: Fit, held_out: Vectors, untrained: LateFusionClassifier) -> None:
@@ -81,8 +85,18 @@ def _write_retrieval(fit: Fit, held_out: Vectors, untrained: LateFusionClassifie
     write_json(fit.folder / RETRIEVAL_FILE, json.loads(json.dumps(content), parse_constant=lambda nan: None))
 
 
-def _own_library(fit: Fit, vectors: Vectors) -> EmbeddedLibrary:
-    """Return all charts of the library that was trained on, embedded as `vectors`."""
+def _write_level(fit: Fit) -> Level | None:
+    """Write ``level.json``: the meter as the training charts' counts say it; return it, or None if they cannot."""
+    level, path = fit_level(fit.data.catalogue, fit.data.split), fit.folder / LEVEL_FILE
+    if level is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_json(path, level.model_dump())
+    return level
+
+
+def _own_library(fit: Fit, vectors: Vectors, level: Level | None) -> EmbeddedLibrary:
+    """Return all charts of the library that was trained on, embedded as `vectors`, with `level`."""
     data, settings = fit.data, fit.cfg.data
     fingerprint = content_fingerprint(data.catalogue)
     provenance = Provenance(
@@ -93,9 +107,16 @@ def _own_library(fit: Fit, vectors: Vectors) -> EmbeddedLibrary:
         library=fingerprint,
         trained_on=fingerprint,
     )
-    table = data.catalogue.append_column("split", pa.array(data.split, pa.string()))
-    weights = fit.module.model.parts.weights
-    return EmbeddedLibrary(table, vectors, settings.radar, settings.classes, data.scaler, provenance, weights)
+    return EmbeddedLibrary(
+        table=with_level(data.catalogue.append_column("split", pa.array(data.split, pa.string())), level),
+        vectors=vectors,
+        family=settings.radar,
+        classes=settings.classes,
+        scaler=data.scaler,
+        provenance=provenance,
+        weights=fit.module.model.parts.weights,
+        level_error=None if level is None else level.error(own=True),
+    )
 
 
 def _log_results(fit: Fit, held_out: Vectors, run: Run, verdict: Verdict) -> None:

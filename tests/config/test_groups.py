@@ -52,7 +52,7 @@ DIFFERS: dict[str, dict[str, Any]] = {
         "model.projection_dim": 32,
         "model.body": True,
         "model.pooling": "profile",
-        **{"model.parts.feet": 0.3, "model.parts.flow": 0.45, "model.parts.song": 0.3},
+        **{"model.parts.feet": 0.35, "model.parts.flow": 0.4, "model.parts.song": 0.4},
         "data.augment.audio_hidden": 0.5,
     },
     "classification": RECIPE_OPTIMIZER,

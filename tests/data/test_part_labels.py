@@ -69,7 +69,7 @@ def test_labels_one_by_one(charts):
         np.testing.assert_allclose(labels[:, column], WEIGHTS[column] * np.array(scaled), rtol=1e-4, atol=1e-5)
 
 
-WEIGHTS = [1.0] * 11 + [3.5, 1.0, 1.0, 0.5, 0.5] + [4.5 / 32**0.5] * 32
+WEIGHTS = [1.0] * 11 + [3.0, 1.0, 1.0, 0.5, 0.5] + [1.5 / 32**0.5] * 32
 """Of each label: techniques and streams, then tempo, length, density, silent parts, breaks, and the profile's shape."""
 
 

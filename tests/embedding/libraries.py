@@ -51,9 +51,10 @@ def embedded_library(charts: int = 20, seed: int = 0, dim: int = 3) -> EmbeddedL
     columns |= {f"konami_{axis}": radar[:, i] for i, axis in enumerate(RADAR_AXES)}
     columns |= {f"stepmania_{axis}": radar[:, i] / 100 for i, axis in enumerate(RADAR_AXES)}
     columns["split"] = ["unseen" if i % 5 == 4 else "val" if s % 3 == 0 else "train" for i, s in enumerate(song)]
+    columns["level"] = [meter + 0.5 for meter in columns["meter"]]
     vectors = {
         "pooled": np.hstack([scaler(radar), random.normal(size=(charts, 2))]).astype(np.float32),
         "projection": scaler(radar)[:, :dim].astype(np.float32),
     }
     provenance = Provenance("run/checkpoints/last.ckpt", "d" * 16, "c", "Songs", "library", "library")
-    return EmbeddedLibrary(pa.table(columns), vectors, "konami", CLASSES, scaler, provenance, {"radar": 1.0})
+    return EmbeddedLibrary(pa.table(columns), vectors, "konami", CLASSES, scaler, provenance, {"radar": 1.0}, 0.5)

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -77,3 +78,35 @@ def test_a_library_that_the_model_was_not_trained_on_is_told_apart():
     library = embedded_library(5)
     assert library.provenance.own
     assert not replace(library.provenance, library="another").own
+
+
+def test_the_file_says_which_columns_are_which_part_and_how_far_a_level_is_off(tmp_path):
+    base = embedded_library(7)
+    sides = np.random.default_rng(0).normal(size=(7, 2, 2))
+    weights = {"radar": 1.0, "feet": 0.5}
+    on_spheres = sides / np.linalg.norm(sides, axis=2, keepdims=True) * np.array([1.0, 0.5])[:, None]
+    vectors = {**base.vectors, "projection": on_spheres.reshape(7, 4).astype(np.float32)}
+    path = save(replace(base, vectors=vectors, weights=weights, level_error=0.75), tmp_path)
+    about = json.loads(pq.read_schema(path).metadata[b"groove"])
+    assert about["parts"] == {"radar": [0, 2], "feet": [2, 4]} and about["level_error"] == 0.75
+    again = load(path)
+    assert again.parts == {"radar": (0, 2), "feet": (2, 4)} and again.weights == weights
+    assert again.level_error == 0.75 and again.column("level") == base.column("level")
+    assert base.parts == {"radar": (0, 3)}  # one part has all columns
+    projection = np.array(pq.read_table(path)["projection"].to_pylist())
+    for i in range(7):
+        for j in range(7):
+            cosines = [sides[i, p] @ sides[j, p] / np.prod(np.linalg.norm(sides[[i, j], p], axis=1)) for p in (0, 1)]
+            weighted = sum(w**2 * 2 * (1 - c) for w, c in zip(weights.values(), cosines, strict=True))
+            assert np.linalg.norm(projection[i] - projection[j]) ** 2 == pytest.approx(weighted, abs=1e-5)
+
+
+@pytest.mark.parametrize("missing", ["spaces", "weights", "level_error"])
+def test_a_file_of_another_version_is_said_to_be_one(tmp_path, missing):
+    path = save(embedded_library(5), tmp_path)
+    table = pq.read_table(path)
+    about = json.loads(table.schema.metadata[b"groove"])
+    del about[missing]
+    pq.write_table(table.replace_schema_metadata({b"groove": json.dumps(about).encode()}), path)
+    with pytest.raises(RunError, match="of another version"):
+        load(path)

@@ -127,3 +127,14 @@ def test_a_space_that_tells_what_is_hard_orders_the_tiers_and_one_that_does_not_
     assert orders_tiers(np.zeros((120, 1)), LIBRARY, given, draws=10).value == pytest.approx(0.5, abs=0.1)
     few = {row: given[row] for row in range(4)}
     assert np.isnan(orders_tiers(knows, LIBRARY, few).value) and isinstance(orders_tiers(knows, LIBRARY, few), Interval)
+
+
+def test_fifths_of_songs_of_other_levels_do_not_order_the_tiers():
+    """A space that tells nothing is half right, also where songs of high levels have high tiers throughout."""
+    song = LIBRARY.song
+    level = 5 + np.arange(120) % 5 + song % 3
+    given = {i: (int(level[i]), float(level[i] + 0.3 * (song[i] % 3) + 1e-4 * i)) for i in range(120)}
+    noise = [np.random.default_rng(seed).normal(size=(120, 3)) for seed in range(30)]
+    found = [orders_tiers(vectors, LIBRARY, given, draws=2).value for vectors in noise]
+    assert np.mean(found) == pytest.approx(0.5, abs=0.03)
+    assert orders_tiers(np.zeros((120, 1)), LIBRARY, given, draws=2).value == 0.5, "equal predictions are half right"
