@@ -3,8 +3,9 @@
 A difference is that of medians (sub-style less rest) in units of the class's spread, which outliers do not widen (a
 robust z). It is named only if it is at least `BOUND` and the two groups differ by a rank test (Mann and Whitney 1947)
 too, so that a handful of odd charts names nothing. The words are those of players: ``streams`` is the radar's stream,
-``bursts`` its voltage, ``jumps`` its air, ``freezes`` its freeze, ``rhythms`` its chaos; tempo, length, mines, hands
-and rolls are counted. Dimension letters: N charts of a class, F traits, K sub-styles.
+``bursts`` its voltage, ``jumps`` its air, ``freezes`` its freeze, ``rhythms`` its chaos; tempo, length, mines, hands,
+rolls, what the feet do and breaks between streams are counted. Dimension letters: N charts of a class, F traits, K
+sub-styles.
 """
 
 from __future__ import annotations
@@ -55,6 +56,13 @@ TRAITS = (
     Trait("mines", "many mines", "few mines", per_step=True),
     Trait("hands", "many hands", "few hands", per_step=True),
     Trait("rolls", "many rolls", "few rolls", per_step=True),
+    Trait("technique_jacks", "jack-heavy", "few jacks", per_step=True),
+    Trait("technique_doublesteps", "doublestep-heavy", "few doublesteps", per_step=True),
+    Trait("technique_crossovers", "crossover-heavy", "few crossovers", per_step=True),
+    Trait("technique_footswitches", "footswitch-heavy", "few footswitches", per_step=True),
+    Trait("technique_brackets", "bracket-heavy", "few brackets", per_step=True),
+    Trait("technique_candles", "candle-heavy", "few candles", per_step=True),
+    Trait("technique_break_measures", "broken streams", "few breaks"),
 )
 
 
@@ -76,7 +84,8 @@ def trait_values(library: EmbeddedLibrary) -> tuple[list[Trait], NDArray[np.floa
     numbers: dict[str, NDArray[np.float64]] = dict(zip(RADAR_AXES, library.radar.T, strict=True))
     for trait in TRAITS:
         if trait.column in library.table.column_names:
-            numbers[trait.column] = library.table[trait.column].to_numpy().astype(np.float64)
+            values = library.table[trait.column].to_numpy(zero_copy_only=False).astype(np.float64)
+            numbers[trait.column] = np.nan_to_num(values)  # what the feet do on two pads is not counted
     known = [trait for trait in TRAITS if trait.column in numbers]
     steps = np.maximum(library.table["steps"].to_numpy(), 1.0)
     return known, np.stack([numbers[x.column] / steps if x.per_step else numbers[x.column] for x in known], axis=1)

@@ -125,7 +125,21 @@ def test_values_are_those_of_the_table_a_step_where_they_are_counts():
     table = table.set_column(table.column_names.index("steps"), "steps", pa.array(steps))
     traits, values = trait_values(replace(library, table=table))
     names = [trait.name for trait in traits]
-    assert names == [*RADAR_AXES, "bpm", "length_s", "jumps_per_step"]
+    feet = ("jacks", "doublesteps", "crossovers", "footswitches", "brackets", "candles")
+    counted = [*(f"technique_{name}_per_step" for name in feet), "technique_break_measures"]
+    assert names == [*RADAR_AXES, "bpm", "length_s", "jumps_per_step", *counted]
     np.testing.assert_allclose(values[:, :5], library.radar)
     np.testing.assert_allclose(values[:, names.index("bpm")], library.column("bpm"))
-    np.testing.assert_allclose(values[:, -1], [i / max(s, 1) for i, s in enumerate(steps)])
+    np.testing.assert_allclose(values[:, names.index("jumps_per_step")], [i / max(s, 1) for i, s in enumerate(steps)])
+    crossovers = library.column("technique_crossovers")
+    per_step = [n / max(s, 1) for n, s in zip(crossovers, steps, strict=True)]
+    np.testing.assert_allclose(values[:, names.index("technique_crossovers_per_step")], per_step)
+    np.testing.assert_allclose(values[:, -1], library.column("technique_break_measures"))
+
+
+def test_feet_that_are_not_counted_are_no_difference():
+    library = embedded_library(20)
+    place = library.table.column_names.index("technique_jacks")
+    table = library.table.set_column(place, "technique_jacks", pa.nulls(20, pa.int64()))
+    traits, values = trait_values(replace(library, table=table))
+    assert not values[:, [trait.column for trait in traits].index("technique_jacks")].any()
