@@ -21,7 +21,7 @@ from groove.config.schema import ExportConfig
 from groove.embedding.library import about, embedded, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError
 from groove.io.files import json_bytes, write_bytes, writing
-from groove.runs.layout import CARD_FILE, CHECKPOINTS, EMBEDDINGS_FILE, WEIGHTS_FILE
+from groove.runs.layout import CARD_FILE, CHECKPOINTS, EMBEDDINGS_FILE, LEVEL_FILE, WEIGHTS_FILE
 
 WHAT = ("embeddings", "radar", "model", "onnx")
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -36,6 +36,7 @@ _ABOUT = {
     "radar.lua": "a Lua table for themes: Pack/Song, steps type, difficulty",
     WEIGHTS_FILE: "weights: groove.load_run(folder)",
     ONNX_FILE: "frames -> pooled, embedding, logits",
+    LEVEL_FILE: "what predicts the meter, as plain numbers",
     CARD_FILE: "the card: inputs, classes, scaler, results, checksums",
 }
 log = logging.getLogger("groove.export")
@@ -120,6 +121,8 @@ def _model_files(cfg: ExportConfig, what: Sequence[str]) -> dict[str, bytes]:
         trained = load_trained(Path(cfg.run))
     files = {WEIGHTS_FILE: weights_bytes(trained.model)} if "model" in what else {}
     files |= {} if content is None else {ONNX_FILE: content}
+    level = trained.folder / LEVEL_FILE
+    files |= {LEVEL_FILE: level.read_bytes()} if "model" in what and level.is_file() else {}
     return files | {CARD_FILE: json_bytes(model_card(trained, files, check))}
 
 

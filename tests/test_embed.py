@@ -16,10 +16,10 @@ from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import EmbedConfig, RunConfig
 from groove.embed import run
 from groove.embedding.embedded import EMBEDDINGS_FILE, load
-from groove.embedding.level import LEVEL_FILE
 from groove.embedding.library import about, embedded
 from groove.embedding.trained import load_trained
 from groove.errors import CheckpointError, ConfigError, GrooveError, LibraryError, RunError
+from groove.runs.layout import LEVEL_FILE
 from tests.builders import measures, write_song
 
 

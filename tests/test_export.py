@@ -149,7 +149,7 @@ def test_a_real_run_as_a_user(tmp_path):
     done = call(tmp_path, f"run={folder}", "out=out", store)
     assert done.returncode == 0, done.stderr
     out = tmp_path / "out"
-    assert sorted(path.name for path in out.iterdir()) == sorted([*LIGHT_FILES, "encoder.onnx"])
+    assert sorted(path.name for path in out.iterdir()) == sorted([*LIGHT_FILES, "encoder.onnx", "level.json"])
     card = json.loads((out / "model.json").read_text())
     assert card["onnx"]["charts"] == 50 and max(card["onnx"]["relative"].values()) < 1e-4
     assert card["results"]["retrieval"]["charts"] == card["data"]["charts"]["val"]

@@ -33,8 +33,8 @@ from groove.config.schema import Settings
 from groove.data.part_labels import technique_table
 from groove.data.trees import COUNTED, counted_features
 from groove.errors import RunError
+from groove.runs.layout import LEVEL_FILE
 
-LEVEL_FILE = "level.json"
 FEATURES = (*COUNTED, *RATES)
 """What a level is predicted from; neither title, pack, slot nor meter is among them."""
 LARGEST = 50

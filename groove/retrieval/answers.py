@@ -210,7 +210,7 @@ def answer_table(library: EmbeddedLibrary, query: Query, found: Sequence[Recomme
         "rank": list(range(1, len(found) + 1)),
         "distance": [round(answer.distance, 4) for answer in found],
     }
-    columns |= {name: library.table[name].take(rows) for name in (*SHOWN, *WORDS, "split")}
+    columns |= {name: library.table[name].take(rows) for name in (*SHOWN, "level", *WORDS, "split")}
     digits = DIGITS[library.family] + 1
     for axis, name in enumerate(RADAR_AXES):
         columns[name] = [round(float(library.radar[answer.row, axis]), digits) for answer in found]

@@ -14,6 +14,7 @@ CURVES_FILE = "training_curves.png"
 LOG_FILE = "groove.log"  # every message of the run, with its time
 VERDICT_FILE = "verdict.json"  # the last file that a run writes: a folder without it is unfinished
 EVALUATION_FILE = "evaluation.json"
+LEVEL_FILE = "level.json"
 OVERRIDES_FILE = Path(".hydra") / "overrides.yaml"
 TENSORBOARD = "tensorboard"
 LIBRARIES = "libraries"  # the folder of other libraries' embeddings

@@ -16,7 +16,7 @@ from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import flat, plain
 from groove.embedding.embedded import EmbeddedLibrary, Provenance, save
 from groove.embedding.encode import Vectors, blinded, encode
-from groove.embedding.level import LEVEL_FILE, Level, fit_level, with_level
+from groove.embedding.level import Level, fit_level, with_level
 from groove.embedding.reference import raw_features
 from groove.embedding.trained import weights_digest
 from groove.features.catalogue import content_fingerprint
@@ -27,7 +27,7 @@ from groove.retrieval.blind import DRAWS, blind_gain
 from groove.retrieval.metrics import retrieval_metrics
 from groove.runs import metric_columns as columns
 from groove.runs.folder import Run, load_run
-from groove.runs.layout import CHECKPOINTS, LAST, RETRIEVAL_FILE, VERDICT_FILE
+from groove.runs.layout import CHECKPOINTS, LAST, LEVEL_FILE, RETRIEVAL_FILE, VERDICT_FILE
 from groove.runs.verdict.indicator import Verdict
 from groove.runs.verdict.verdict import judge, verdict_table, write_verdict
 from groove.training.fit import Fit

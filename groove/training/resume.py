@@ -29,7 +29,10 @@ from groove.training.module import GrooveModule
 
 log = logging.getLogger(__name__)
 
-_RESULTS = (layout.METRICS_FILE, layout.RETRIEVAL_FILE, layout.EMBEDDINGS_FILE, layout.CURVES_FILE)
+_RESULTS = (
+    *(layout.METRICS_FILE, layout.RETRIEVAL_FILE, layout.EMBEDDINGS_FILE, layout.CURVES_FILE),
+    layout.LEVEL_FILE,
+)
 _ELSEWHERE = (*NO_EFFECT, "data.songs", "data.generated", "pretrain", "pretrained")
 """Settings that a resumed run does not look at: the songs are known by their content, the start is behind it."""
 

@@ -18,7 +18,6 @@ from groove.embedding import level as module
 from groove.embedding.embedded import EMBEDDINGS_FILE, load
 from groove.embedding.level import (
     FEATURES,
-    LEVEL_FILE,
     Level,
     OrdinalRegression,
     compared,
@@ -29,6 +28,7 @@ from groove.embedding.level import (
     with_level,
 )
 from groove.errors import RunError
+from groove.runs.layout import LEVEL_FILE
 
 
 @pytest.fixture(scope="module")

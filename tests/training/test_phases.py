@@ -67,12 +67,14 @@ def test_a_warmup_that_leaves_no_epoch_is_an_error(warmup):
 def test_b_freezes_the_encoders_throughout():
     (only,) = phases_of("experiment=b")
     assert (only.first_epoch, only.last_epoch, only.frozen) == (1, 20, ENCODERS)
-    assert only.weights == {"classification": 0.8, "contrastive": 2.0, "drift": 2.0}
+    assert only.weights == {"classification": 0.8, "contrastive": 2.0, "drift": 1.5}
+    assert only.lr_factor == {"classifier_head": 3.0}
 
 
 @pytest.mark.parametrize("radar_mlp", [False, True])
 def test_b_by_freeze_list_is_b_by_train_only_list(radar_mlp):
-    by_freeze = phase("finetune", weights=(0.8, 2.0, 2.0), freeze=["audio_encoder", "chart_encoder"])
+    lists = {"freeze": ["audio_encoder", "chart_encoder"], "lr_factor": {"classifier_head": 3.0}}
+    by_freeze = phase("finetune", weights=(0.8, 2.0, 1.5), **lists)
     by_train = phases_of("experiment=b", radar_mlp=radar_mlp)
     assert resolved([by_freeze], 20, tiny_model(radar_mlp=radar_mlp)) == by_train
 
