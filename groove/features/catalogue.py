@@ -32,7 +32,7 @@ _COLUMNS = (
     *("chart_id", "simfile", "index", "pack", "title", "artist", "steps_type", "difficulty", "meter", "description"),
     *WORDS,
     *("identity", *_OF_RECORDS, "length_s", "bpm", "content", "key", "chart_path", "audio_path"),
-    *("profile", *TECHNIQUE_COLUMNS, *RADAR_COLUMNS),
+    *(*TECHNIQUE_COLUMNS, *RADAR_COLUMNS),
 )  # the elements of the radars follow
 
 
