@@ -330,7 +330,7 @@ def test_filters(tab, written) -> None:
     tab.uncheck("input[name=substyle][value='style 1']")
     kept &= np.array(library.column("substyle")) != "style 1"
     assert shown(tab) == kept.sum() > 0
-    tab.click("text=technique, times in 100 steps")
+    tab.click("summary:has-text('Technique')")
     tab.fill("#filter-crossovers-from", "2.5")
     kept &= 100 * counted("technique_crossovers") / counted("technique_steps") >= 2.5
     assert shown(tab) == kept.sum() > 0

@@ -57,7 +57,7 @@ function allFilters(host, onChange) {
   if ("substyle" in charts.texts) all.push(namesFilter("substyle", onChange));
   all.push(namesFilter("split", onChange));
   const feet = page.techniques.map((name) => rangeFilter(name, onChange));
-  const folded = el("details", {}, el("summary", {}, "technique, times in 100 steps"), ...feet.map((filter) => filter.host));
+  const folded = el("details", {}, el("summary", {}, "Technique"), ...feet.map((filter) => filter.host));
   host.replaceChildren(...all.map((filter) => filter.host), folded);
   all.push(...feet);
   const kept = () => {
