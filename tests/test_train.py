@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from groove.charts.display import SHOWN
 from groove.charts.radar.groove_radar import RADAR_AXES
-from groove.config.schema import CONF_DIR, plain
+from groove.config.schema import CONF_DIR, flat, plain
 from groove.data.datamodule import GrooveDataModule
 from groove.data.trees import COUNTED
 from groove.embedding.trained import load_trained
@@ -334,7 +334,7 @@ def test_every_other_file_trains_two_steps(group, name, work, songs):
     cfg = option(group, name)
     if cfg.trainer.accelerator != "cpu":
         pytest.skip("needs an accelerator")
-    given = [f"{group}.{key}={'null' if value is None else value}" for key, value in plain(cfg)[group].items()]
+    given = [f"{group}.{key}={'null' if value is None else value}" for key, value in flat(plain(cfg)[group]).items()]
     short = ["experiment=scratch", "experiment.epochs=1", "trainer.limit_train_batches=2", "trainer.devices=1"]
     folder = run(work, songs, f"{group}_{name}", f"{group}={name}", *given, *short)
     assert len(rows(folder)) == 2 and (folder / "verdict.json").is_file()
