@@ -74,28 +74,42 @@ def find_query(
         LibraryError: if there is no such chart, or no chart passes the filters.
     """
     charts = library if other is None else other
-    if not radar and chart is None and other is None:
+    if chart is not None or other is not None:
+        row = find_chart(charts, chart) if chart is not None else only_chart(charts)
+        conditions = {**_beside_chart(library, charts, row, filters), "radar": radar}
+        query = replace(
+            query_by_chart(library, charts, row, space), factors=part_factors(library, weights or {}, space)
+        )
+        return query, candidates(library, parse_filters(conditions))
+    if not radar:
         raise ConfigError("no query: name a chart, a simfile or a radar")
-    harder, filters = filters.get("harder"), {name: value for name, value in filters.items() if name != "harder"}
+    if filters.get("harder") is not None:
+        raise ConfigError("harder= needs a chart to compare with; a radar has no level")
+    if any(weight is not None for weight in (weights or {}).values()):
+        raise ConfigError("weights.*= need a chart to compare with; a radar is searched among radars")
     wanted = filters.get("difficulty", SAME)
-    if radar and chart is None and other is None:
-        if harder is not None:
-            raise ConfigError("harder= needs a chart to compare with; a radar has no level")
-        among = candidates(library, parse_filters({**filters, "difficulty": None if wanted in (SAME, ANY) else wanted}))
-        return query_by_radar(library, radar, among), among
-    row = find_chart(charts, chart) if chart is not None else only_chart(charts)
+    conditions = {**filters, "harder": None, "difficulty": None if wanted in (SAME, ANY) else wanted}
+    among = candidates(library, parse_filters(conditions))
+    return query_by_radar(library, radar, among), among
+
+
+def _beside_chart(
+    library: EmbeddedLibrary, charts: EmbeddedLibrary, row: int, filters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return `filters` as `parse_filters` takes them: `harder` as a meter, the difficulty as slots or None.
+
+    Both are relative to the chart at `row` of `charts`.
+    """
+    harder, wanted = filters.get("harder"), filters.get("difficulty", SAME)
+    found = {**filters, "harder": None}
     if harder is not None:
         if filters.get("meter") is not None:
             raise ConfigError(f"both harder={harder} and meter={filters['meter']} given; give one of them")
-        filters["meter"] = str(max(0, charts.column("meter")[row] + harder))
+        found["meter"] = str(max(0, charts.column("meter")[row] + harder))
         wanted = ANY if wanted == SAME else wanted
     if wanted == SAME:
         wanted = library.slots_like(charts.column("difficulty")[row])
-    conditions = {**filters, "radar": radar, "difficulty": None if wanted == ANY else wanted}
-    factors = part_factors(library, weights or {}, space)
-    return replace(query_by_chart(library, charts, row, space), factors=factors), candidates(
-        library, parse_filters(conditions)
-    )
+    return found | {"difficulty": None if wanted == ANY else wanted}
 
 
 def part_factors(

@@ -163,6 +163,8 @@ def test_one_level_harder_asks_for_the_next_meter_in_any_difficulty():
         find_query(LIBRARY, chart, None, {}, "projection", {"harder": 1, "meter": "8-"})
     with pytest.raises(ConfigError, match="harder= needs a chart"):
         find_query(LIBRARY, None, None, {"air": "20"}, "projection", {"harder": 1})
+    with pytest.raises(ConfigError, match=r"weights\.\*= need a chart"):
+        find_query(LIBRARY, None, None, {"air": "20"}, "projection", {}, {"feet": 1.0})
     with pytest.raises(LibraryError, match="meter=9 0"):
         find_query(LIBRARY, chart, None, {}, "projection", {"harder": 7})
 
