@@ -62,20 +62,13 @@ def run(cfg: EmbedConfig) -> None:
 
 def measure_levels(cfg: EmbedConfig, library: EmbeddedLibrary, out: Path) -> None:
     """Print how far off the meter is as predicted in every way, on the run's own `library`, and write it to `out`."""
-    import numpy as np
-    import torch
-
     from groove.embedding.level import compared
     from groove.embedding.library import trained_and_catalogue
-    from groove.features.store import load_array
-    from groove.model.chart_counts import chart_counts
+    from groove.embedding.reference import whole_counts
 
     trained, catalogue, _ = trained_and_catalogue(cfg)
-    stride, counts = trained.settings.features.frames_per_beat, []
-    for path in library.column("chart_path"):
-        frames = torch.from_numpy(load_array(catalogue.store, path).astype(np.float32))[None]
-        counts.append(chart_counts(frames, torch.tensor([frames.shape[1]]), stride)[0].double().numpy())
-    found = compared(library.table, library.space("pooled").astype(float), np.array(counts), cfg.threads)
+    counts = whole_counts(library, catalogue.store, trained.settings.features.frames_per_beat)
+    found = compared(library.table, library.space("pooled").astype(float), counts, cfg.threads)
     show(found)
     content = {name: {key: e and e.model_dump() for key, e in way._asdict().items()} for name, way in found.items()}
     with writing(out):

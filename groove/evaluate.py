@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ def run(cfg: EvaluateConfig) -> None:
     """Measure, print the tables, and write them."""
     if cfg.out and Path(cfg.out).suffix != ".json":
         raise ConfigError(f"out={cfg.out} must end in .json")
-    from groove.embedding.given_tags import with_tags
+    from groove.embedding.given_rows import tiers_of, with_tags
     from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue
     from groove.retrieval.evaluation import beyond_tables, radar_tables, technique_tables
 
@@ -46,14 +47,12 @@ def run(cfg: EvaluateConfig) -> None:
     library, path = embedded_catalogue(trained, catalogue, songs)
     log.info(about(library))
     part = library.take(queries(library))
-    tiers = Path(cfg.tiers) if cfg.tiers else None
     if cfg.tags:
         part = with_tags(part, Path(cfg.tags))
+    tiers = tiers_of(part, Path(cfg.tiers)) if cfg.tiers else None
     from groove.embedding.reference import compared_spaces
-    from groove.retrieval.known import beside_radar, known_table, tiers_of  # scikit-learn: not before it is needed
+    from groove.retrieval.known import beside_radar, known_table  # scikit-learn: not before it is needed
 
-    if tiers is not None:  # read here too: a file that cannot be used is found before the networks run
-        log.info(f"tiers={tiers}: {len(tiers_of(part, tiers))} of the {len(part)} charts that are asked have one")
     spaces, mirrors = compared_spaces(trained, part, catalogue.store)
     if "counts" in spaces:
         spaces["counts"] = beside_radar(spaces["counts"], part)
@@ -87,20 +86,22 @@ def difficulty_table(trained: TrainedModel, part: EmbeddedLibrary, draws: int) -
 
     Such a head reads the notes too, not only the pooled features that are kept.
     """
+    if trained.model.classifier_head.counts:
+        log.info("accuracy left out: the head reads counts of the notes, which are not kept with the embeddings")
+        return {}
+    return {"accuracy": {"own head": {"accuracy": _accuracy(trained, part, part.space("pooled"), draws)}}}
+
+
+def _accuracy(trained: TrainedModel, part: EmbeddedLibrary, pooled: NDArray[np.float32], draws: int) -> Interval:
+    """Return how often the model's own head names the class of the charts of `part` from their `pooled` (N, D)."""
     import torch
 
     from groove.retrieval.intervals import mean_intervals
 
-    model = trained.model
-    if model.classifier_head.counts:
-        log.info("accuracy left out: the head reads counts of the notes, which are not kept with the embeddings")
-        return {}
     with torch.no_grad():
-        radar = torch.from_numpy(part.scaled_radar).float()
-        logits = model.logits(torch.from_numpy(part.space("pooled")), radar)
-        right = model.classifier_head.predict(logits).numpy() == part.label
-    (found,) = mean_intervals([right.astype(np.float64)], part.song, draws)
-    return {"accuracy": {"own head": {"accuracy": found}}}
+        logits = trained.model.logits(torch.from_numpy(pooled), torch.from_numpy(part.scaled_radar).float())
+    right = trained.model.classifier_head.predict(logits).numpy() == part.label
+    return mean_intervals([right.astype(np.float64)], part.song, draws)[0]
 
 
 def audio_table(trained: TrainedModel, part: EmbeddedLibrary, store: Path, draws: int) -> dict[str, Table]:
@@ -109,30 +110,28 @@ def audio_table(trained: TrainedModel, part: EmbeddedLibrary, store: Path, draws
     Nothing where fewer than two songs have audio, or the head counts notes. What another song's audio costs more than
     none is what the network took from it, right or wrong.
     """
-    import torch
-
     from groove.embedding.apply import scaled_table
+    from groove.embedding.embedded import SPACES
     from groove.embedding.encode import deafened, encode, swapped
     from groove.retrieval.evaluation import space_scores
-    from groove.retrieval.intervals import mean_intervals
 
     heard = part.take(np.flatnonzero(part.column("has_audio")))
     if len(set(heard.song.tolist())) < 2 or trained.model.classifier_head.counts:
         return {}
-    table, found = scaled_table(trained, heard.table), {}
-    radar = torch.from_numpy(heard.scaled_radar).float()
-    for name, change in (("its own", None), ("none", deafened), ("another song's", swapped)):
-        vectors = encode(trained.model, table, store, change) if change else encode(trained.model, table, store)
-        with torch.no_grad():
-            logits = trained.model.logits(torch.from_numpy(vectors["pooled"]), radar)
-        right = trained.model.classifier_head.predict(logits).numpy() == heard.label
-        (accuracy,) = mean_intervals([right.astype(np.float64)], heard.song, draws)
-        gain = {
-            f"{space} gain": space_scores(vectors[space].astype(float), heard.labels, True, (5,), draws)["gain"]
-            for space in ("pooled", "projection")
-        }
-        found[name] = {"accuracy": accuracy, **gain}
-    return {f"{len(heard)} charts with audio, by the audio that the model is given": found}
+    table = scaled_table(trained, heard.table)
+    given = {
+        "its own": heard.vectors,
+        "none": encode(trained.model, table, store, deafened),
+        "another song's": encode(trained.model, table, store, swapped),
+    }
+
+    def measured(vectors: Mapping[str, NDArray[np.float32]]) -> dict[str, Interval]:
+        spaces = {name: vectors[name].astype(float) for name in reversed(SPACES)}
+        gains = {f"{n} gain": space_scores(x, heard.labels, True, (5,), draws)["gain"] for n, x in spaces.items()}
+        return {"accuracy": _accuracy(trained, heard, vectors["pooled"], draws), **gains}
+
+    title = f"{len(heard)} charts with audio, by the audio that the model is given"
+    return {title: {name: measured(vectors) for name, vectors in given.items()}}
 
 
 def show(title: str, table: Table, width: int) -> None:

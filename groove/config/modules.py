@@ -5,6 +5,8 @@ Every other list of module names derives from these. Nothing heavy is imported h
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 SHARED_MODULES = ("audio_encoder", "chart_encoder", "fusion_module", "backbone", "pooling")
 """In order of the data's flow: what both losses train, and what a checkpoint must hold."""
 HEAD_OF = {"classification": "classifier_head", "contrastive": "projection_head"}
@@ -18,8 +20,14 @@ OPTIONAL_MODULES = ("radar_mlp",)
 MODULES = (*SHARED_MODULES, *HEADS, *OPTIONAL_MODULES)
 PARTS = ("radar", "feet", "flow", "song")
 """The parts that an embedding may have; the first one is in every embedding."""
+
 FRESH_MODULES = ("projection_head",)
 """What a fine-tuning starts anew: a classifier's checkpoint holds an untrained projection head."""
+
+
+def part_columns(parts: Collection[str], size: int) -> dict[str, tuple[int, int]]:
+    """Return the first column of an embedding that each of its `parts` of `size` has, and the one after its last."""
+    return {name: (i * size, (i + 1) * size) for i, name in enumerate(parts)}
 
 
 def reached_by(loss: str, radar_in_projection: bool) -> set[str]:

@@ -1,8 +1,8 @@
 """Training-only augmentation of chart and audio frames.
 
 A mirror swaps panels and leaves the radar unchanged: left-right swaps panels 0 and 3 and the feet, up-down swaps 1 and
-2; both turn the hips the other way, and what the feet do is taken to stay what it is. Row
-dropout takes notes away, so that the radar is only nearly that of the chart: a small share is meant.
+2; both turn the hips the other way, and what the feet do is taken to stay what it is. Row dropout takes notes away, so
+that the radar is only nearly that of the chart: a small share is meant.
 Dimension letters: T frames, F features.
 """
 
@@ -38,7 +38,7 @@ _MIRRORS = tuple(mirror_columns(CHART_FEATURES, panels) for panels in (LEFT_RIGH
 
 
 class Augmentation(NamedTuple):
-    """What is done to one chart: columns in another order, frames emptied, a span of silent audio, all of it hidden.
+    """What is done to one chart: columns in another order, frames emptied, a span of silent audio or none at all.
 
     Drawn apart from applied: a process that loads a part of a batch draws for all of it, as a single one would.
     """
@@ -62,8 +62,8 @@ class Augmentation(NamedTuple):
             length = int(generator.uniform(0, settings.audio_mask) * frames)
             start = int(generator.integers(0, frames - length + 1))
             silent = slice(start, start + length)
-        if settings.audio_hidden > 0:
-            deaf = bool(generator.random() < settings.audio_hidden)
+        if settings.audio_hidden > 0 and generator.random() < settings.audio_hidden:
+            silent, deaf = slice(None), True
         return cls(columns, dropped, silent, deaf)
 
     def apply(
@@ -74,9 +74,7 @@ class Augmentation(NamedTuple):
             chart = chart[:, self.columns]
         if self.dropped is not None:
             chart = np.where(self.dropped[:, None] & _NOTES, np.float32(0), chart)
-        if self.deaf:
-            audio = np.zeros_like(audio)
-        elif self.silent is not None:
+        if self.silent is not None:
             audio = audio.copy()
             audio[self.silent] = 0
         return chart, audio

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.config.modules import PARTS
 from groove.config.schema import DataConfig
 from groove.data.dataset import ChartBatch, ChartDataset, ChartTable, EpochSampler, InOrderSampler
-from groove.data.part_labels import part_labels
+from groove.data.part_labels import PART_LABELS, part_labels
 from groove.data.scaler import RadarScaler
 from groove.data.slots import SimfileSlots
 from groove.data.splits import held_out
@@ -48,16 +50,18 @@ class GrooveDataModule(L.LightningDataModule):
         data: DataConfig,
         max_frames: int | None,
         seed: int,
-        songs_together: bool = False,
+        parts: Collection[str] = PARTS[:1],
     ) -> None:
-        """Split `catalogue` as `data` says; `songs_together`: batches of whole songs, for what a song's charts share.
+        """Split `catalogue` as `data` says, for an embedding of these `parts`.
+
+        Only other parts than the radar need labels of their own; a part of songs needs batches of whole songs.
 
         Raises:
             LibraryError: if a split has no chart of any class.
         """
         super().__init__()
         self.data, self.store, self.max_frames, self.seed = data, store, max_frames, seed
-        self.songs_together = songs_together
+        self.songs_together = "song" in parts
         self.classes = list(data.classes)
         table = chart_table(catalogue, data)
         held = held_out(catalogue["identity"].to_pylist(), data.val_fraction, data.split_seed, data.fold)
@@ -70,7 +74,9 @@ class GrooveDataModule(L.LightningDataModule):
             )
         self.scaler = RadarScaler.fit(table.radar[train])
         labels = replace(table.labels, radar=self.scaler(table.radar))
-        self.catalogue, self.charts = catalogue, replace(table, labels=labels, parts=part_labels(catalogue, train))
+        self.catalogue, self.charts = catalogue, replace(table, labels=labels)
+        if PART_LABELS.keys() & set(parts):
+            self.charts = replace(self.charts, parts=part_labels(catalogue, train))
         self.train, self.val = self.charts.take(train), self.charts.take(val)
         self.tables = {"train": self.train, "val": self.val}
         self.split = np.where(trainable, np.where(held, "val", "train"), "unseen").tolist()

@@ -19,8 +19,6 @@ BOUND = 4.0
 FLOW = {"tempo": 3.0, "length": 1.0, "density": 1.0, "breaks": 0.5, "broken_stream": 0.5}
 """How much each label of flow weighs, beside the shape of the profile (all of it together)."""
 _SHAPE = 1.5
-
-
 PART_LABELS = {"feet": slice(0, len(RATES)), "flow": slice(len(RATES), len(RATES) + len(FLOW) + PROFILE)}
 """Which columns of `part_labels` a part has; the labels of radar and song are kept elsewhere."""
 
@@ -40,30 +38,37 @@ def profiles(catalogue: pa.Table) -> NDArray[np.float64]:
     return np.array(catalogue["profile"].to_pylist(), dtype=np.float64).reshape(len(catalogue), PROFILE)
 
 
+def profile_shapes(catalogue: pa.Table) -> NDArray[np.float64]:
+    """Return the density profiles as shares of their mean, (N, PROFILE); 0 where a chart has no density."""
+    density = profiles(catalogue)
+    return density / np.maximum(density.mean(axis=1, keepdims=True), 1e-9)
+
+
 def part_labels(catalogue: pa.Table, fitted_on: NDArray[np.intp]) -> NDArray[np.float32]:
     """Return the labels (N, L) of the charts of `catalogue`, in deviations of those at `fitted_on`.
 
     feet: the square roots of `RATES` (a few crossovers differ more from none than many from more). flow: tempo, length
     and density as logarithms, the share of silent parts and of breaks between streams, and the shape of the profile.
     """
-    feet = np.sqrt(np.nan_to_num(technique_table(catalogue)))
+    rates, shape = np.nan_to_num(technique_table(catalogue)), profile_shapes(catalogue)
     density = profiles(catalogue)
-    mean = density.mean(axis=1, keepdims=True)
-    shape = np.sqrt(density / np.maximum(mean, 1e-6))
+    mean = density.mean(axis=1)
     bpm, seconds = (catalogue[name].to_numpy().astype(np.float64) for name in ("bpm", "length_s"))
-    broken = np.nan_to_num(technique_table(catalogue)[:, RATES.index("broken_stream")])
     flow = np.column_stack(
         [
             np.log(np.maximum(bpm, 1.0)),
             np.log(np.maximum(seconds, 1.0)),
-            np.log1p(mean[:, 0]),
-            (density < mean / 8).mean(axis=1),
-            broken,
+            np.log1p(mean),
+            (density < mean[:, None] / 8).mean(axis=1),
+            rates[:, RATES.index("broken_stream")],
         ]
     )
-    weighed = _scaled(flow, fitted_on) * list(FLOW.values()), _scaled(shape, fitted_on) * _SHAPE / PROFILE**0.5
-    scaled = [_scaled(feet, fitted_on), *weighed]
-    return np.hstack(scaled).astype(np.float32)
+    labels = (
+        _scaled(np.sqrt(rates), fitted_on),
+        _scaled(flow, fitted_on) * list(FLOW.values()),
+        _scaled(np.sqrt(shape), fitted_on) * _SHAPE / PROFILE**0.5,
+    )
+    return np.hstack(labels).astype(np.float32)
 
 
 def _scaled(values: NDArray[np.float64], fitted_on: NDArray[np.intp]) -> NDArray[np.float64]:

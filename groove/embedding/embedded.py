@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from groove.charts.radar.groove_radar import RADAR_AXES
+from groove.config.modules import part_columns
 from groove.data.scaler import RadarScaler
 from groove.data.triplets import ChartLabels
 from groove.errors import RunError, did_you_mean
@@ -81,8 +82,7 @@ class EmbeddedLibrary:
     @property
     def parts(self) -> dict[str, tuple[int, int]]:
         """Return the first column of `projection` that each part has, and the one after its last."""
-        size = self.vectors["projection"].shape[1] // len(self.weights)
-        return {name: (i * size, (i + 1) * size) for i, name in enumerate(self.weights)}
+        return part_columns(self.weights, self.vectors["projection"].shape[1] // len(self.weights))
 
     @cached_property
     def radar(self) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from scipy.stats import norm, rankdata
 
 from groove.data.augment import LEFT_RIGHT, mirror_columns
 from groove.data.dataset import ChartTable
-from groove.data.part_labels import profiles, technique_table
+from groove.data.part_labels import profile_shapes, technique_table
 from groove.embedding.apply import scaled_table
 from groove.embedding.embedded import SPACES, EmbeddedLibrary
 from groove.embedding.encode import encode, mirrored
@@ -80,17 +80,22 @@ def raw_features(table: ChartTable, store: Path, mirror: bool = False) -> NDArra
     return ((raw[..., columns] - center) / scale).reshape(len(raw), -1)
 
 
+def whole_counts(part: EmbeddedLibrary, store: Path, frames_per_beat: int) -> NDArray[np.float64]:
+    """Return the counts of the charts of `part` as a whole, `groove.model.chart_counts.COUNTS`, (N, K)."""
+    frames = (torch.from_numpy(load_array(store, path).astype(np.float32)) for path in part.column("chart_path"))
+    counts = [chart_counts(x[None], torch.tensor([len(x)]), frames_per_beat) for x in frames]
+    return torch.cat(counts).double().numpy()
+
+
 def ranked_counts(part: EmbeddedLibrary, store: Path, frames_per_beat: int) -> NDArray[np.float64]:
     """Return all that is counted of the charts of `part`, each count as its rank, spread like a bell, (N, K).
 
     No network: the counts of a chart as a whole, the rates of its technique, tempo, length, and the shape of its
     density profile. All together are as long as one of them would be.
     """
-    rows = [torch.from_numpy(load_array(store, path).astype(np.float32))[None] for path in part.column("chart_path")]
-    counts = torch.cat([chart_counts(x, torch.tensor([x.shape[1]]), frames_per_beat) for x in rows]).double().numpy()
-    density, about = profiles(part.table), (np.array(part.column(name), dtype=float) for name in ("bpm", "length_s"))
-    shape = density / np.maximum(density.mean(axis=1, keepdims=True), 1e-9)
-    columns = np.column_stack([counts, np.nan_to_num(technique_table(part.table)), *about, shape])
+    counts, about = whole_counts(part, store, frames_per_beat), (np.array(part.column(x)) for x in ("bpm", "length_s"))
+    technique = np.nan_to_num(technique_table(part.table))
+    columns = np.column_stack([counts, technique, *about, profile_shapes(part.table)])
     return norm.ppf((rankdata(columns, axis=0) - 0.5) / max(len(columns), 1)) / columns.shape[1] ** 0.5
 
 

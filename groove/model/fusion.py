@@ -171,9 +171,9 @@ class LateFusionClassifier(nn.Module):
         fused = self.fusion_module(audio_out, chart_out)
         shared = self.backbone(fused, beat_mask)
         with full_precision(shared):
-            encoded = {"pooled": self.pooling(shared.float(), beat_mask, per_beat, seconds)}
-            if isinstance(self.pooling, ProfilePooling):
-                encoded["counted"] = self.pooling.counted(per_beat, beat_mask, seconds)
+            profile = self.pooling if isinstance(self.pooling, ProfilePooling) else None
+            encoded = {"counted": profile.counted(per_beat, beat_mask, seconds)} if profile else {}
+            encoded["pooled"] = self.pooling(shared.float(), beat_mask, per_beat, seconds, **encoded)
             if self.classifier_head.counts:
                 encoded["counts"] = chart_counts(chart, lengths, stride)
         if self.training:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from groove.config.modules import part_columns
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -29,7 +31,7 @@ class Parts:
     @property
     def columns(self) -> dict[str, slice]:
         """Return which columns of the embedding each part has."""
-        return {name: slice(i * self.size, (i + 1) * self.size) for i, name in enumerate(self.weights)}
+        return {name: slice(*ends) for name, ends in part_columns(self.weights, self.size).items()}
 
     def __call__(self, projected: Tensor) -> Tensor:
         """Return the embedding (B, E) of what the projection head gives (B, E)."""

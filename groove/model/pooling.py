@@ -76,9 +76,14 @@ class StatisticsPooling(nn.Module):
         self.blocks = nn.ModuleList(_Perceptron(self.out_dim, dropout) for _ in range(2))
         self.out_norm = nn.LayerNorm(self.out_dim)
 
-    def forward(self, x: Tensor, mask: Tensor, inputs: Tensor, seconds: Tensor) -> Tensor:
-        """Pool `x` (B, D, P) and `inputs` (B, I, P) where `mask` (B, P) is 1; `seconds` (B, P) are lengths of beats."""
-        counted = self.counted(inputs, mask, seconds)
+    def forward(
+        self, x: Tensor, mask: Tensor, inputs: Tensor, seconds: Tensor, counted: Tensor | None = None
+    ) -> Tensor:
+        """Pool `x` (B, D, P) and `inputs` (B, I, P) where `mask` (B, P) is 1; `seconds` (B, P) are lengths of beats.
+
+        What is `counted` (B, K) of `inputs` need not be counted again.
+        """
+        counted = self.counted(inputs, mask, seconds) if counted is None else counted
         pooled = self.mix(self.norm(torch.cat([statistics(x, mask, seconds), counted], dim=1)))
         for block in self.blocks:
             pooled = block(pooled)

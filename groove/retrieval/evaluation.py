@@ -131,12 +131,16 @@ def label_gains(
     kinds = {name: scaled[:, [i]] for i, name in enumerate(names)} | {"all": scaled}
     found: Table = {space: {} for space in spaces}
     for name, kind in kinds.items():
-        charts = ChartLabels(kind, labels.label, labels.song)
-        truth = radar_truth(charts, within=True)
-        for space, vectors in spaces.items():
-            scores = query_scores(vectors, charts, (NEIGHBORS,), True, truth)[NEIGHBORS]
-            found[space][name] = _gain(scores, charts, draws)
+        for space, gain in alike_gains(spaces, ChartLabels(kind, labels.label, labels.song), draws).items():
+            found[space][name] = gain
     return found
+
+
+def alike_gains(spaces: Spaces, charts: ChartLabels, draws: int = DRAWS) -> dict[str, Interval]:
+    """Return by space how much more alike neighbors are than random candidates, in what `charts` has as its radar."""
+    truth = radar_truth(charts, within=True)
+    scores = {name: query_scores(x, charts, (NEIGHBORS,), True, truth)[NEIGHBORS] for name, x in spaces.items()}
+    return {name: _gain(found, charts, draws) for name, found in scores.items()}
 
 
 def finds_original(

@@ -8,9 +8,7 @@ L labels, G tags, P pairs.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,13 +18,13 @@ from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
 from groove.charts.notation import TAGS
-from groove.data.part_labels import profiles, technique_table
+from groove.data.part_labels import profile_shapes, technique_table
 from groove.data.triplets import ChartLabels
 from groove.embedding.embedded import EmbeddedLibrary
-from groove.errors import ConfigError, LibraryError
-from groove.retrieval.evaluation import Spaces, Table, Vectors, finds_song
-from groove.retrieval.intervals import DRAWS, Interval, mean_intervals, ratio_intervals
-from groove.retrieval.metrics import NEIGHBORS, query_scores, radar_truth, retrieval_gain
+from groove.embedding.given_rows import Tier
+from groove.retrieval.evaluation import Spaces, Table, Vectors, alike_gains, finds_song
+from groove.retrieval.intervals import DRAWS, Interval, mean_intervals
+from groove.retrieval.metrics import NEIGHBORS, retrieval_gain
 from groove.retrieval.search import NONE, nearest_of_other_songs
 
 _ALPHAS = np.logspace(-1, 4, 11)
@@ -35,7 +33,6 @@ _LEAST_PAIRS = 20
 """Pairs of charts below which their order is not worth a number."""
 RADAR_KEPT = 0.9
 _HEAVIEST, _HALVINGS = 4.0, 7
-TIER_COLUMNS = ("simfile", "difficulty", "level", "tier")
 
 
 class Question(NamedTuple):
@@ -49,11 +46,12 @@ class Question(NamedTuple):
     apart: NDArray[np.int64]
 
 
-def known_table(spaces: Spaces, part: EmbeddedLibrary, draws: int = DRAWS, tiers: Path | None = None) -> Table:
+def known_table(
+    spaces: Spaces, part: EmbeddedLibrary, draws: int = DRAWS, tiers: Mapping[int, Tier] | None = None
+) -> Table:
     """Return what each of `spaces` knows of the charts of `part`; what no chart can answer is NaN.
 
-    Raises:
-        ConfigError, LibraryError: if the file `tiers` cannot be used, or matches no chart.
+    `tiers` are those of the rows of `part` that players have given one.
     """
     found: Table = {name: {} for name in spaces}
     for column, question in questions(part).items():
@@ -62,10 +60,8 @@ def known_table(spaces: Spaces, part: EmbeddedLibrary, draws: int = DRAWS, tiers
     for name, vectors in spaces.items():
         found[name]["song"] = finds_song(vectors, part.labels, draws)[f"hit_at_{NEIGHBORS}"]
         found[name]["step artist"] = shares_artist(vectors, part, draws)
-    if tiers is not None:
-        given = tiers_of(part, tiers)
-        for name, vectors in spaces.items():
-            found[name]["player tiers"] = orders_tiers(vectors, part, given, draws)
+        if tiers is not None:
+            found[name]["player tiers"] = orders_tiers(vectors, part, tiers, draws)
     return found
 
 
@@ -93,8 +89,6 @@ def questions(part: EmbeddedLibrary) -> dict[str, Question]:
     rates = technique_table(part.table)
     rates = np.nan_to_num(rates / np.maximum(np.nanstd(rates, axis=0), 1e-12) if len(rates) else rates)
     _, pack = np.unique(part.column("pack"), return_inverse=True)
-    density = profiles(part.table)
-    shape = density / np.maximum(density.mean(axis=1, keepdims=True), 1e-9)
     meter, bpm = (np.array(part.column(name), dtype=np.float64)[:, None] for name in ("meter", "bpm"))
     written = [set(tags.split()) for tags in part.column("tags")]
     tags = np.array([[float(tag in own) for tag in TAGS] for own in written]).reshape(len(part), len(TAGS))
@@ -104,20 +98,14 @@ def questions(part: EmbeddedLibrary) -> dict[str, Question]:
         "technique": Question(rates, of_class, song),
         "level": Question(meter, of_class * (pack.max(initial=0) + 1) + pack, song),
         "tempo": Question(np.log(np.maximum(bpm, 1.0)), of_class, song),
-        "profile": Question(shape, of_class, song),
+        "profile": Question(profile_shapes(part.table), of_class, song),
         "tags": Question(tags, tagged, _names(part.column("step_artist"))),
     }
 
 
 def gains(spaces: Spaces, question: Question, draws: int = DRAWS) -> dict[str, Interval]:
     """Return by space how much more alike in the labels of `question` neighbors are than random candidates."""
-    labels = ChartLabels(*question)
-    truth, found = radar_truth(labels, within=True), {}
-    for name, vectors in spaces.items():
-        scores = query_scores(vectors, labels, (NEIGHBORS,), True, truth)[NEIGHBORS]
-        ratio = scores.random - scores.model, scores.random - scores.oracle
-        found[name] = ratio_intervals([ratio], question.apart[scores.row], draws)[0]
-    return found
+    return alike_gains(spaces, ChartLabels(*question), draws)
 
 
 def shares_artist(vectors: Vectors, part: EmbeddedLibrary, draws: int = DRAWS) -> Interval:
@@ -140,37 +128,7 @@ def shares_artist(vectors: Vectors, part: EmbeddedLibrary, draws: int = DRAWS) -
     return mean_intervals([np.concatenate([np.zeros(0), *hits])], artist[row], draws)[0]
 
 
-def tiers_of(part: EmbeddedLibrary, path: Path) -> dict[int, tuple[int, float]]:
-    """Return level and tier of the rows of `part` that the CSV file `path` names by simfile and difficulty.
-
-    Raises:
-        ConfigError: if the file is not there or lacks a column of `TIER_COLUMNS`.
-        LibraryError: if it names no chart of `part`.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            entries = list(csv.DictReader(file))
-        given = {(e["simfile"], e["difficulty"].casefold()): (int(e["level"]), float(e["tier"])) for e in entries}
-    except OSError as error:
-        raise ConfigError(f"tiers={path} cannot be read: {error.strerror}") from error
-    except (KeyError, TypeError, AttributeError, ValueError, csv.Error) as error:
-        raise ConfigError(
-            f"tiers={path} must be a CSV file with the columns {', '.join(TIER_COLUMNS)}, the last two numbers "
-            f"({type(error).__name__}: {error})"
-        ) from error
-    slots = (slot.casefold() for slot in part.column("difficulty"))
-    keys = enumerate(zip(part.column("simfile"), slots, strict=True))
-    found = {row: given[key] for row, key in keys if key in given}
-    if not found:
-        raise LibraryError(
-            f"tiers={path} names none of the {len(part)} charts: {len(given)} rows by simfile, difficulty"
-        )
-    return found
-
-
-def orders_tiers(
-    vectors: Vectors, part: EmbeddedLibrary, tiers: Mapping[int, tuple[int, float]], draws: int = DRAWS
-) -> Interval:
+def orders_tiers(vectors: Vectors, part: EmbeddedLibrary, tiers: Mapping[int, Tier], draws: int = DRAWS) -> Interval:
     """Return which share of the pairs of charts of one level a space orders as the players' tiers do.
 
     What is ordered is the level as a ridge regression on the space predicts it, each fifth of the songs from the

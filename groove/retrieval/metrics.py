@@ -48,7 +48,8 @@ def _groups(labels: ChartLabels, within: bool) -> list[NDArray[np.intp]]:
     """Return the rows of charts that are each other's candidates, unless of one song."""
     if not within:
         return [np.arange(len(labels))]
-    return [np.flatnonzero(labels.label == label) for label in np.unique(labels.label)]
+    names, charts = np.unique(labels.label, return_counts=True)
+    return [np.flatnonzero(labels.label == label) for label in names[charts > 1]]  # who is alone has no candidate
 
 
 def _nearest(vectors: NDArray[np.float64], labels: ChartLabels, within: bool, k: int) -> NDArray[np.intp]:

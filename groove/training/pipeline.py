@@ -100,8 +100,8 @@ def _unused(overrides: Sequence[str], cfg: TrainConfig, loss: ContrastiveLoss) -
 def load_data(cfg: TrainConfig) -> GrooveDataModule:
     """Prepare the library, split it, and say what there is to learn from: pairs, lacking triplets, radar outliers."""
     catalogue = prepared(cfg.data, cfg.features)
-    together = "song" in cfg.model.parts
-    data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, cfg.model.max_frames, cfg.seed, together)
+    model = cfg.model
+    data = GrooveDataModule(catalogue.table, catalogue.store, cfg.data, model.max_frames, cfg.seed, model.parts)
     for split, table in data.tables.items():
         counts = ", ".join(
             f"{name} {n['charts']} ({n['without_pair']} without a pair)" for name, n in data.pair_counts[split].items()

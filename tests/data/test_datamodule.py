@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from groove.config.modules import PARTS
 from groove.data.datamodule import GrooveDataModule, chart_table
 from groove.data.part_labels import PART_LABELS, part_labels
 from groove.errors import LibraryError
@@ -32,10 +34,10 @@ def many_songs(store) -> pa.Table:
 
 
 def data_module(
-    table: pa.Table, store: Path, *overrides: str, seed: int = 0, max_frames=None, songs_together: bool = False
+    table: pa.Table, store: Path, *overrides: str, seed: int = 0, max_frames=None, parts: Collection[str] = PARTS
 ) -> GrooveDataModule:
     settings = train_config("data.val_fraction=0.25", "data.batch_size=8", *overrides).data
-    return GrooveDataModule(table, store, settings, max_frames, seed, songs_together)
+    return GrooveDataModule(table, store, settings, max_frames, seed, parts)
 
 
 def test_slots_fold_into_classes_in_the_order_of_the_setting(store):
@@ -186,7 +188,7 @@ def test_the_training_loader_is_a_function_of_the_epoch_and_augments(songs, stor
 
 def test_songs_come_together_where_it_is_asked_for(songs, store):
     def apart(together: bool) -> int:
-        data = data_module(songs, store, "data.min_steps=1", songs_together=together)
+        data = data_module(songs, store, "data.min_steps=1", parts=PARTS if together else PARTS[:1])
         data.trainer = SimpleNamespace(current_epoch=0, global_rank=0, world_size=1)
         loaded = list(data.train_dataloader())
         assert sorted(i for batch in loaded for i in batch.index.tolist()) == list(range(36))

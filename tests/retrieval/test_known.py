@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from groove.charts.notation import TAGS
+from groove.embedding.given_rows import tiers_of
 from groove.retrieval.intervals import Interval
 from groove.retrieval.known import (
     RADAR_KEPT,
@@ -18,7 +19,6 @@ from groove.retrieval.known import (
     orders_tiers,
     questions,
     shares_artist,
-    tiers_of,
 )
 from groove.retrieval.metrics import retrieval_gain
 from tests.embedding.libraries import embedded_library

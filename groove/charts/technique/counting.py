@@ -2,9 +2,9 @@
 
 Only `experiment=feel` learns from it (`model.body`, the parts' labels); for all other models it serves as labels that
 training never saw. The counts and their time limits are those of ITGmania's tech counts (`TechCounts.cpp`, 2025), on
-feet assigned as there (`feet.py`). Candles are
-those of the stamina community: up and down by one foot, a side panel by the other in between. Streams are those of
-Simply Love (`SL-ChartParser.lua`): a stream measure has at least 16 rows with an arrow, whatever their quantisation.
+feet assigned as there (`feet.py`). Candles are those of the stamina community: up and down by one foot, a side panel by
+the other in between. Streams are those of Simply Love (`SL-ChartParser.lua`): a stream measure has at least 16 rows
+with an arrow, whatever their quantisation.
 Dimension letters: R rows, M measures.
 """
 

@@ -47,7 +47,7 @@ def lowest_mean(run: Run, column: str, epochs: Sequence[int], length: int) -> tu
     """Return the lowest mean of `column` over `length` of `epochs` in a row (all, if they are fewer), and its first."""
     length = max(1, min(length, len(epochs)))
     windows = [epochs[start : start + length] for start in range(len(epochs) - length + 1)]
-    values = [(mean(run, column, window).value, window[0]) for window in windows if window]
+    values = [(mean(run, column, window).value, window[0]) for window in windows]
     missing = not values or any(math.isnan(value) for value, _ in values)
     return (math.nan, 0) if missing else min(values)
 

@@ -73,7 +73,7 @@ RULES: dict[str, tuple[Rules, Rules]] = {
             partial(everyone.accuracy_kept, name="feel/probe_kept", column=PROBE),
             partial(everyone.accuracy_kept, name="feel/knn_kept", column=KNN),
             *_SOUND,
-            _RETRIEVAL[1],
+            partial(everyone.retrieval, layer="projection"),
         ),
         _TRIPLETS,
     ),

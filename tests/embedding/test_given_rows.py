@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pytest
 
-from groove.embedding.given_tags import TAG_COLUMNS, with_tags
+from groove.embedding.given_rows import TAG_COLUMNS, with_tags
 from groove.errors import ConfigError, LibraryError
 from tests.embedding.libraries import embedded_library
 
