@@ -95,8 +95,8 @@ def retrieval_tables(run: Run) -> list[Table]:
 
     tables = []
     for candidates, spaces in run.retrieval.items():
-        if not isinstance(spaces, dict) or not spaces:
-            continue
+        if not isinstance(spaces, dict) or not spaces or not all(isinstance(x, dict) for x in spaces.values()):
+            continue  # a fact of its own, such as the gain of the blind network
         metrics = list(dict.fromkeys(metric for values in spaces.values() for metric in values))
         axes = any(metric.startswith(AXES) for metric in metrics)
         title = f"held-out retrieval {candidates.replace('_', ' ')} (gain: 0 = random, 1 = perfect"

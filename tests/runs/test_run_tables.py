@@ -46,3 +46,16 @@ def test_what_is_missing_is_a_dash_and_no_file_is_no_table(tmp_path: Path) -> No
     assert [line.split() for line in text.splitlines() if line.split()[:1] == ["pooled"]] == [["pooled", "0.400", "-"]]
     assert "then with each axis" not in text
     assert shown(tmp_path / "2", {}) == "" and shown(tmp_path / "3", {"split": "val"}) == ""
+
+
+def test_the_gain_of_the_blind_network_is_no_table_of_spaces(tmp_path: Path) -> None:
+    blind = {"gain": 0.0, "gain_low": -0.1, "gain_high": None, "draws": 100}
+    text = shown(tmp_path, {"within_difficulty": {"pooled": {"gain": 0.4}}, "blind": blind})
+    assert text.count("held-out retrieval") == 1 and "blind" not in text
+
+
+def test_the_file_of_a_finished_run_is_shown(finished: Path) -> None:
+    console = Console(width=120, record=True, file=io.StringIO())
+    for table in retrieval_tables(load_run(finished / "run")):
+        console.print(table)
+    assert console.export_text().count("held-out retrieval") == 2

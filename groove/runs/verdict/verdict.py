@@ -22,7 +22,7 @@ from groove.runs.verdict import rules_everyone as everyone
 from groove.runs.verdict import rules_experiments as experiments
 from groove.runs.verdict import rules_gradient as gradient
 from groove.runs.verdict.indicator import Indicator, Verdict, advisory
-from groove.runs.verdict.measured import change, final_points, number
+from groove.runs.verdict.measured import arrow, change, final_points, number
 from groove.runs.verdict.thresholds import RECIPE_GAIN, RECOVERY_POINTS, state_of
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ def _summary(run: Run, verdict: Verdict) -> str:
         meaning = "; judge it by accuracy and gain"
         bounds = RECIPE_GAIN.items()
         gains = [f"{layer} {number(run.final(gain(layer)))} (bound >= {least:g})" for layer, least in bounds]
+    elif run.info.verdict == "feel":
+        gains = [f"projection {arrow(run, gain('projection'))}"]
     parts = [
         f"{verdict.experiment} is {verdict.state} (pooled cosine {number(run.final(COSINE))}, "
         f"L2 {number(run.final(L2))}{meaning})",
@@ -185,4 +187,5 @@ def verdict_table(verdict: Verdict) -> Table:
         held = {True: "holds", False: "no", None: "undefined"}[cause.holds]
         value = "-" if cause.value is None else number(cause.value)
         table.add_row(held, Text(f"cause: {cause.name.replace('_', ' ')}"), value, Text(cause.text))
+    table.show_header = table.row_count > 0
     return table
