@@ -9,6 +9,7 @@ sets of stances are worked out once. Dimension letters: R rows, M moves, A stanc
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -24,7 +25,8 @@ HEEL_OF = (0, 0, 2, 2)
 """The heel that each part of the feet belongs to."""
 OPPOSITE = 3
 """Panels of these two numbers together lie on opposite sides: no foot covers both."""
-CACHED_TRANSITIONS = 8192
+CACHED, CACHED_MOVES = 1 << 15, 1 << 18
+"""How many moves between sets of stances, and from single stances, are kept: more than a library of packs has."""
 
 Placement = tuple[int, ...]
 """The panel that each part presses, `NOWHERE` if none."""
@@ -38,17 +40,32 @@ class Stance(NamedTuple):
     holding: tuple[bool, ...]  # whether the part goes on holding a panel on this row
 
 
+class Stances:
+    """The stances that are possible after a row; two with the same stances are one object, quick to look up."""
+
+    def __init__(self, each: tuple[Stance, ...]) -> None:
+        self.each = each
+
+
 class Transitions(NamedTuple):
     """All M moves from the possible stances before a row to the A possible ones after it, sorted by the latter."""
 
-    after: tuple[Stance, ...]
+    after: Stances
     source: NDArray[np.int64]  # (M,) index of the stance before
-    first: NDArray[np.int64]  # (A + 1,) the moves into stance a are first[a] to first[a + 1]
+    first: NDArray[np.int64]  # (A,) the first move into each stance
     hits: NDArray[np.int8]  # (M, 4) the panel that each part presses on this row
     cost: NDArray[np.float64]  # (M, F) weights of `time_features`
 
 
-START: tuple[Stance, ...] = (Stance((0, NOWHERE, 3, NOWHERE), (False,) * 4, (False,) * 4),)
+class Move(NamedTuple):
+    """One way to do a row from one stance."""
+
+    after: Stance
+    hits: Placement
+    cost: tuple[float, ...]  # (F,)
+
+
+START = Stance((0, NOWHERE, 3, NOWHERE), (False,) * 4, (False,) * 4)
 """Before the first row the left foot stands on left, the right one on right. In the engine they are nowhere, and drills
 begin with crossed feet; no count of a real chart that was compared depends on it."""
 
@@ -69,17 +86,17 @@ def assign_feet(rows: StepRows) -> NDArray[np.int8]:
 def _cheapest(rows: StepRows) -> NDArray[np.int8]:
     """Return the panels (R, 4) that the parts press on the cheapest way, held ones included."""
     features = time_features(rows.seconds)
-    stances, cost = START, np.zeros(1)
+    stances, cost = stances_of((START,)), np.zeros(1)
     path: list[tuple[Transitions, NDArray[np.float64]]] = []
     for row, feature in zip(rows.tolist(), features, strict=True):
         step = transitions(stances, row)
         path.append((step, cost))
-        cost = np.minimum.reduceat(cost[step.source] + step.cost @ feature, step.first[:-1])
+        cost = np.minimum.reduceat(cost[step.source] + step.cost @ feature, step.first)
         stances = step.after
     hits = np.empty((len(path), 4), dtype=np.int8)
     stance = int(cost.argmin())
     for i, (step, cost_before) in reversed([*enumerate(path)]):
-        into = slice(step.first[stance], step.first[stance + 1])
+        into = slice(step.first[stance], step.first[stance + 1] if stance + 1 < len(step.first) else len(step.source))
         best = into.start + (cost_before[step.source[into]] + step.cost[into] @ features[i]).argmin()
         hits[i] = step.hits[best]
         stance = step.source[best]
@@ -113,18 +130,48 @@ def stance_after(before: Stance, hits: Placement, held: int) -> Stance:
     return Stance(at, moved, holding)
 
 
-@lru_cache(maxsize=CACHED_TRANSITIONS)
-def transitions(before: tuple[Stance, ...], row: StepRow) -> Transitions:
+@lru_cache(maxsize=CACHED)
+def stances_of(each: tuple[Stance, ...]) -> Stances:
+    """Return the one object that stands for the stances `each`, in their order."""
+    return Stances(each)
+
+
+@lru_cache(maxsize=CACHED)
+def transitions(before: Stances, row: StepRow) -> Transitions:
     """Return every move from the stances `before` that does `row`, with its cost."""
-    found = [
-        (stance_after(stance, hits, row.held), source, hits)
-        for source, stance in enumerate(before)
-        for hits in placements(row.arrows | row.held)
-    ]
-    after = tuple(dict.fromkeys(stance for stance, _, _ in found))  # in the order in which the engine finds them
+    found = [(source, move) for source, moves in enumerate(_moves(before.each, row)) for move in moves]
+    after = tuple(dict.fromkeys(move.after for _, move in found))  # in the order in which the engine finds them
     place = {stance: number for number, stance in enumerate(after)}
-    into, source, hits = zip(*sorted(found, key=lambda move: (place[move[0]], move[1])), strict=True)
-    first = np.append(0, np.cumsum([into.count(stance) for stance in after]))
-    pressed = np.array(hits, dtype=np.int8)
-    was, now = (map(np.array, zip(*stances, strict=True)) for stances in ([before[i] for i in source], into))
-    return Transitions(after, np.array(source), first, pressed, move_cost(Moves._make([*was, pressed, *now]), row))
+    into = np.array([place[move.after] for _, move in found])
+    order = into.argsort(kind="stable")
+    source, hits = np.array([source for source, _ in found]), np.array([move.hits for _, move in found], dtype=np.int8)
+    cost = np.array([move.cost for _, move in found])
+    first = np.searchsorted(into[order], np.arange(len(after)))
+    return Transitions(stances_of(after), source[order], first, hits[order], cost[order])
+
+
+_known: dict[tuple[Stance, StepRow], list[Move]] = {}
+
+
+def _moves(before: tuple[Stance, ...], row: StepRow) -> list[list[Move]]:
+    """Return the moves from each of the stances `before` that do `row`; the same few recur in all charts."""
+    if len(_known) > CACHED_MOVES:
+        _known.clear()
+    new = [stance for stance in before if (stance, row) not in _known]
+    for stance, moves in zip(new, _worked_out(new, row, placements(row.arrows | row.held)), strict=True):
+        _known[stance, row] = moves
+    return [_known[stance, row] for stance in before]
+
+
+def _worked_out(before: list[Stance], row: StepRow, ways: tuple[Placement, ...]) -> Iterator[list[Move]]:
+    """Yield for each stance of `before` the moves that press the panels of `ways`, all costs taken at once."""
+    after = [stance_after(stance, hits, row.held) for stance in before for hits in ways]
+    if not after:
+        return
+    was = [np.array(parts)[np.repeat(np.arange(len(before)), len(ways))] for parts in zip(*before, strict=True)]
+    now = map(np.array, zip(*after, strict=True))
+    pressed = np.tile(np.array(ways, dtype=np.int8), (len(before), 1))
+    cost = move_cost(Moves._make([*was, pressed, *now]), row).tolist()
+    for i in range(0, len(after), len(ways)):
+        own = slice(i, i + len(ways))
+        yield [*map(Move._make, zip(after[own], ways, map(tuple, cost[own]), strict=True))]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groove.charts.technique.feet import START, Stance, assign_feet, placements, stance_after, transitions
+from groove.charts.technique.feet import START, Stance, assign_feet, placements, stance_after, stances_of, transitions
 from groove.charts.technique.move_cost import Moves, move_cost, time_features
 from groove.charts.technique.pad import NOWHERE
 from groove.charts.technique.step_rows import StepRow, StepRows
@@ -38,7 +38,7 @@ def one_move(before: Stance, hits: tuple[int, ...], row: StepRow) -> tuple[Stanc
 
 def cost_of(rows: StepRows, way: list[tuple[int, ...]]) -> float:
     """Return what it costs to press the panels `way` row by row."""
-    stance, total = START[0], 0.0
+    stance, total = START, 0.0
     for hits, feature, row in zip(way, time_features(rows.seconds), rows.tolist(), strict=True):
         stance, weights = one_move(stance, hits, row)
         total += float(weights @ feature)
@@ -138,9 +138,21 @@ def test_a_part_that_holds_on_has_not_moved():
 
 
 def test_all_moves_into_a_stance_lie_together():
-    step = transitions(transitions(START, StepRow(D, 0, 0, False)).after, StepRow(L | D, 0, U, False))
+    middle = transitions(stances_of((START,)), StepRow(D, 0, 0, False)).after
+    row = StepRow(L | D, 0, U, False)
+    step = transitions(middle, row)
     assert step.first[0] == 0
-    assert step.first[-1] == len(step.source) == len(step.hits) == len(step.cost)
     assert (np.diff(step.first) > 0).all()
-    assert len(step.first) == len(step.after) + 1
-    assert len(set(step.after)) == len(step.after)
+    assert len(step.source) == len(step.hits) == len(step.cost)
+    assert len(step.first) == len(step.after.each) == len(set(step.after.each))
+    into = np.searchsorted(step.first, np.arange(len(step.source)), side="right") - 1
+    for move, (source, hits, cost) in enumerate(zip(step.source, step.hits, step.cost, strict=True)):
+        after, alone = one_move(middle.each[source], tuple(hits.tolist()), row)
+        assert after == step.after.each[into[move]]
+        assert cost == pytest.approx(alone)
+
+
+def test_the_same_stances_are_one_object():
+    one = transitions(stances_of((START,)), StepRow(D, 0, 0, False))
+    assert transitions(stances_of((START,)), StepRow(D, 0, 0, False)).after is one.after
+    assert stances_of(one.after.each) is one.after
