@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 THREADS ?= 1
 export OMP_NUM_THREADS := $(THREADS)
 
-.PHONY: help install format check check-static test smoke demo bench fuzz clean
+.PHONY: help install format check check-static test smoke demo weights bench fuzz clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -47,6 +47,10 @@ demo: $(STAMP)  ## generate a library, pretrain, run experiments baseline, a, b,
 	$(BIN)/python -m groove.report runs=outputs/demo out=outputs/demo
 	$(BIN)/python -m groove.recommend run=outputs/demo/3_c chart="Crimson Harbor [Hard]" k=5 out=outputs/demo/answers.csv
 	$(BIN)/python -m groove.explore run=outputs/demo/3_c out=outputs/demo/explore.html
+
+weights: $(STAMP)  ## train the model in the box (run=builtin) again, on generated songs
+	$(BIN)/python -m groove.train experiment=builtin hydra.run.dir=outputs/weights trainer.threads=$(THREADS)
+	$(BIN)/python -m groove.export run=outputs/weights out=groove/builtin what=[model]
 
 fuzz: $(STAMP)  ## an hour of random files and settings, far more than the tests draw
 	EXAMPLES=20000 $(BIN)/python -m pytest --hypothesis-profile=long --hypothesis-show-statistics \

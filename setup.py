@@ -5,5 +5,5 @@ from setuptools import find_packages, setup
 setup(
     packages=[*find_packages(include=["groove", "groove.*"]), "groove.conf"],
     package_dir={"groove.conf": "conf"},
-    package_data={"groove.conf": ["*.yaml", "*/*.yaml"], "groove.explorer": ["static/*"]},
+    package_data={"groove.conf": ["*.yaml", "*/*.yaml"], "groove.explorer": ["static/*"], "groove": ["builtin/*"]},
 )

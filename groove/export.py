@@ -18,6 +18,7 @@ from pathlib import Path
 
 from groove.cli.entry import run_main
 from groove.config.schema import ExportConfig
+from groove.embedding.builtin import path_of_run
 from groove.embedding.library import about, embedded, trained_and_catalogue
 from groove.errors import ConfigError, LibraryError
 from groove.io.files import json_bytes, write_bytes, writing
@@ -118,7 +119,7 @@ def _model_files(cfg: ExportConfig, what: Sequence[str]) -> dict[str, bytes]:
         content, check = checked_onnx(trained, catalogue)
         log.info(f"{ONNX_FILE} against torch on {check}")
     else:
-        trained = load_trained(Path(cfg.run))
+        trained = load_trained(path_of_run(cfg))
     files = {WEIGHTS_FILE: weights_bytes(trained.model)} if "model" in what else {}
     files |= {} if content is None else {ONNX_FILE: content}
     level = trained.folder / LEVEL_FILE

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from groove.charts.library.walk import check_folder
 from groove.cli.entry import run_main
+from groove.config.modules import BUILTIN
 from groove.config.schema import TrainConfig
-from groove.runs.layout import check_checkpoint
+from groove.embedding.builtin import FOLDER
+from groove.runs.layout import WEIGHTS_FILE, check_checkpoint
 
 log = logging.getLogger("groove.train")
 
@@ -48,6 +50,8 @@ def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None
 
     check_checkpoint("pretrained", cfg.pretrained)  # before torch is imported
     check_checkpoint("ckpt_path", cfg.ckpt_path)
+    if cfg.pretrained == BUILTIN:
+        cfg = cfg.changed(pretrained=str(FOLDER / WEIGHTS_FILE))
     if cfg.data.songs:
         check_folder(Path(cfg.data.songs))
 

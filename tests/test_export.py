@@ -123,6 +123,9 @@ def test_a_folder_that_cannot_be_written_is_one_line(trained, tmp_path):
 def test_embeddings_of_another_library_beside_a_model_do_not_tell_what_it_has_seen(trained, tmp_path):
     exported = tmp_path / "exported"
     run(ExportConfig(run=str(trained), out=str(exported), what="model"))
+    card = json.loads((exported / "model.json").read_text())
+    card["config"]["data"]["songs"] = "elsewhere"  # trained on songs of the user, not on generated ones
+    (exported / "model.json").write_text(json.dumps(card))
     write_song(tmp_path / "Songs")
     library = embedded_library(20)
     cfg = RunConfig(run=str(exported), songs=str(tmp_path / "Songs"), store=str(tmp_path / "store"), workers=1)

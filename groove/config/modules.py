@@ -25,6 +25,10 @@ FRESH_MODULES = ("projection_head",)
 """What a fine-tuning starts anew: a classifier's checkpoint holds an untrained projection head."""
 
 
+BUILTIN = "builtin"
+"""What `run` and `pretrained` may be in place of a path: the model in the box."""
+
+
 def part_columns(parts: Collection[str], size: int) -> dict[str, tuple[int, int]]:
     """Return the first column of an embedding that each of its `parts` of `size` has, and the one after its last."""
     return {name: (i * size, (i + 1) * size) for i, name in enumerate(parts)}

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from groove.charts.chart import DIFFICULTIES, PANELS
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.messages import explain, line_of
-from groove.config.modules import MODULES, PARTS
+from groove.config.modules import BUILTIN, MODULES, PARTS
 from groove.errors import ConfigError, did_you_mean
 
 CONF_DIR = next(path for parent in Path(__file__).resolve().parents if (path := parent / "conf").is_dir())
@@ -418,7 +418,7 @@ class RadarConfig(Settings):
 class RunConfig(Settings):
     """What every command that uses a run takes."""
 
-    run: PathText
+    run: PathText = BUILTIN
     songs: PathText | None = None
     store: PathText = "outputs/store"
     workers: Processes = 2

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from groove.charts.generated.write import MARKER
 from groove.data.datamodule import chart_table
 from groove.data.dataset import ChartTable
 from groove.embedding.embedded import EmbeddedLibrary, Provenance
 from groove.embedding.encode import encode
 from groove.embedding.level import level_of_run, with_level
-from groove.embedding.seen_songs import UNKNOWN, seen_before
+from groove.embedding.seen_songs import UNKNOWN, UNSEEN, seen_before
 from groove.embedding.trained import TrainedModel
 from groove.errors import SimfileError
 from groove.features.catalogue import Catalogue
@@ -34,7 +35,10 @@ def embed_library(
     data = trained.settings.data
     table = scaled_table(trained, catalogue.table)
     vectors = encode(trained.model, table, catalogue.store, on_step=on_step)
-    split = seen_before(catalogue.table, own) if own is not None else [UNKNOWN] * len(table)
+    strange = (
+        UNSEEN if data.songs is None and not (songs / MARKER).is_file() else UNKNOWN
+    )  # trained on generated songs alone?
+    split = seen_before(catalogue.table, own) if own is not None else [strange] * len(table)
     provenance = Provenance(
         checkpoint=str(trained.path),
         checkpoint_digest=trained.digest,

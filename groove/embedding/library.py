@@ -17,10 +17,12 @@ from pydantic import ValidationError
 
 from groove.charts.library.walk import check_folder
 from groove.cli.console import progress
+from groove.config.modules import BUILTIN
 from groove.config.schema import DataConfig, FeaturesConfig, RunConfig, Settings, TrainConfig
+from groove.embedding.builtin import path_of_run
 from groove.embedding.embedded import EmbeddedLibrary, load, save
 from groove.embedding.outside import the_simfile
-from groove.embedding.seen_songs import UNKNOWN
+from groove.embedding.seen_songs import UNKNOWN, UNSEEN
 from groove.features.catalogue import Catalogue
 from groove.features.preparation import prepared
 from groove.io.files import write_bytes
@@ -48,7 +50,7 @@ def embedded(cfg: RunConfig) -> tuple[EmbeddedLibrary, Path]:
     """
     if cfg.songs is not None:
         check_folder(Path(cfg.songs))
-    given = Path(cfg.run)
+    given = path_of_run(cfg)
     folder = run_folder(given)
     kept = folder / EMBEDDINGS_FILE
     if cfg.songs is None and (given == folder or given.name == LAST) and kept.is_file():
@@ -76,13 +78,14 @@ def trained_and_catalogue(cfg: RunConfig) -> tuple[TrainedModel, Catalogue, Path
 
 def model_of(cfg: RunConfig) -> TrainedModel:
     """Return the model of ``cfg.run``; torch is imported here, and told to use ``cfg.threads``."""
-    checkpoint_path(Path(cfg.run))  # a run that is not there does not wait for torch
+    run = path_of_run(cfg)
+    checkpoint_path(run)  # a run that is not there does not wait for torch
     import torch
 
     from groove.embedding.trained import load_trained
 
     torch.set_num_threads(cfg.threads)
-    trained = load_trained(Path(cfg.run))
+    trained = load_trained(run)
     known = KnownModel(digest=trained.digest, data=trained.settings.data, features=trained.settings.features)
     with suppress(OSError):  # a folder that cannot be written costs only time
         write_bytes(_note(trained.path), known.model_dump_json().encode())
@@ -151,8 +154,9 @@ def about(library: EmbeddedLibrary) -> str:
     """Return one line: whose embeddings these are, of which library, and what of it the model has seen."""
     origin = library.provenance
     counts = Counter(library.column("split"))
-    words = {"train": "trained on", "val": "held out", "unseen": "never seen", UNKNOWN: "possibly trained on"}
+    words = {"train": "trained on", "val": "held out", UNSEEN: "never seen", UNKNOWN: "possibly trained on"}
     seen = ", ".join(f"{counts[split]} {word}" for split, word in words.items() if counts[split])
     other = "a library" if origin.trained_on == UNKNOWN else "another library than it was trained on"
     where = "its own library" if origin.own else other
-    return f"experiment {origin.experiment} on {where} ({origin.songs}): {len(library)} charts, {seen}"
+    model = "the model in the box" if origin.experiment == BUILTIN else f"experiment {origin.experiment}"
+    return f"{model} on {where} ({origin.songs}): {len(library)} charts, {seen}"

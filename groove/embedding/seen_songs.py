@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from groove.charts.library.identity import keys_across_libraries
 from groove.embedding.embedded import SPLITS, EmbeddedLibrary
 
+UNSEEN = "unseen"
 UNKNOWN = "unknown"
 """The split of charts that may have been trained on: the model comes without its own embeddings."""
 
@@ -30,7 +31,7 @@ def seen_before(catalogue: pa.Table, own: EmbeddedLibrary) -> list[str]:
     songs = catalogue["identity"].to_pylist()
     seen: dict[str, str] = {}
     for song, keys in zip(songs, _keys(catalogue), strict=True):
-        seen[song] = min(seen.get(song, "unseen"), *(known.get(key, "unseen") for key in keys), key=SPLITS.index)
+        seen[song] = min(seen.get(song, UNSEEN), *(known.get(key, UNSEEN) for key in keys), key=SPLITS.index)
     return [seen[song] for song in songs]
 
 

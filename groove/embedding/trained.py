@@ -1,34 +1,29 @@
 """A trained model as its checkpoint keeps it: weights, settings, classes and radar scaler; nothing of the songs.
 
 A folder that `groove.export` wrote is as good as a run folder: ``model.safetensors`` and ``model.json`` hold the same.
-Nothing here unpickles: a safetensors file holds numbers only, the card is JSON, so a folder from a stranger can be read
-without running anything of theirs.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor
 
 from groove.config.schema import TrainConfig, checked
 from groove.data.scaler import RadarScaler
 from groove.errors import CheckpointError, ConfigError
+from groove.model.exported import first_line, read_card, read_exported
 from groove.model.fusion import LateFusionClassifier
 from groove.model.weights import read_checkpoint
 from groove.runs.layout import CARD_FILE, WEIGHTS_FILE, checkpoint_path, run_folder
 
-FORMAT = "groove model 1"
 _DIGITS = 16
 
 
@@ -88,55 +83,21 @@ def load_safetensors(folder: str | Path) -> LateFusionClassifier:
     Raises:
         CheckpointError: if a file is missing, damaged, or of another model or version.
     """
-    card = read_card(folder)
+    weights, card = read_exported(folder)
     path = Path(folder) / WEIGHTS_FILE
+    unknown = set(card["arguments"]) - set(inspect.signature(LateFusionClassifier).parameters)
+    if unknown:
+        raise CheckpointError(f"{path} is of another model: this one has no {', '.join(sorted(unknown))}")
     try:
-        content, expected = path.read_bytes(), card["files"][WEIGHTS_FILE]["sha256"]
-        found = hashlib.sha256(content).hexdigest()
-        if found != expected:
-            raise CheckpointError(
-                f"{path} ({len(content)} bytes) is damaged or not the one of {CARD_FILE}: SHA-256 {found[:12]}..., "
-                f"expected {expected[:12]}..."
-            )
-        unknown = set(card["arguments"]) - set(inspect.signature(LateFusionClassifier).parameters)
-        if unknown:
-            raise CheckpointError(f"{path} is of another model: this one has no {', '.join(sorted(unknown))}")
         with torch.random.fork_rng(devices=[]):  # the initial weights are replaced; the caller's random numbers are not
             model = LateFusionClassifier(**card["arguments"])
-        model.load_state_dict(load(content))
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
-    except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{path} does not fit {CARD_FILE}: {_first_line(error)}") from error
+        model.load_state_dict(weights)
+    except (TypeError, RuntimeError) as error:
+        raise CheckpointError(f"{path} does not fit {CARD_FILE}: {first_line(error)}") from error
     return model.eval()
-
-
-def read_card(folder: str | Path) -> dict[str, Any]:
-    """Return the card of the exported model in `folder`.
-
-    Raises:
-        CheckpointError: if there is none, or it is not one of this version.
-    """
-    path = Path(folder) / CARD_FILE
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not JSON: {_first_line(error)}") from error
-    found = card.get("format") if isinstance(card, dict) else None
-    if found != FORMAT:
-        raise CheckpointError(f"{path} has the format {found!r}, must be '{FORMAT}', as groove.export writes it")
-    return card
 
 
 def weights_bytes(model: LateFusionClassifier) -> bytes:
     """Return the weights (parameters and buffers) of `model` as a safetensors file."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     return save(weights, metadata={"format": "pt"})
-
-
-def _first_line(error: Exception) -> str:
-    """Return the first line that says something: torch says only that there were errors, then which."""
-    lines = [line for line in str(error).strip().splitlines() if not line.startswith("Error(s) in loading")]
-    return f"{type(error).__name__}: {''.join(lines[:1]).strip()}"

@@ -18,11 +18,12 @@ from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.schema import plain
 from groove.data.scaler import BOUND
 from groove.embedding.embedded import EMBEDDINGS_FILE, load
-from groove.embedding.trained import FORMAT, TrainedModel, read_card
+from groove.embedding.trained import TrainedModel
 from groove.errors import RunError
 from groove.exporting.onnx_encoder import TOLERANCE, OnnxCheck, input_names
 from groove.features.audio import AUDIO_FEATURES
 from groove.features.frames import CHART_FEATURES
+from groove.model.exported import FORMAT, read_card
 from groove.runs import metric_columns as columns
 from groove.runs.layout import CARD_FILE, INFO_FILE, LAST, METRICS_FILE, RETRIEVAL_FILE, VERDICT_FILE
 

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from groove.config.modules import SHARED_MODULES
 from groove.errors import CheckpointError
+from groove.model.exported import read_exported
+from groove.runs.layout import WEIGHTS_FILE
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,16 @@ class LoadReport:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read the ``.ckpt`` at `path`.
+    """Read the ``.ckpt`` at `path`, or the ``model.safetensors`` of an exported model with the card beside it.
 
     Raises:
         CheckpointError: if there is no such file, it cannot be read, or it holds no `LateFusionClassifier`.
     """
     if not path.is_file():
         raise CheckpointError(f"no checkpoint at {path}: give a .ckpt file that groove.train wrote")
+    if path.name == WEIGHTS_FILE:
+        weights, card = read_exported(path.parent)
+        return Checkpoint(path, weights, card["arguments"], card)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd bytes; the error below says it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from groove.config.modules import BUILTIN
 from groove.errors import CheckpointError, RunError
 
 INFO_FILE = "run.json"
@@ -44,11 +45,18 @@ def check_checkpoint(key: str, value: str | None) -> None:
     Raises:
         CheckpointError: otherwise.
     """
-    if not value or value == LAST_WORD or Path(value).is_file():
+    if not value or value in (LAST_WORD, BUILTIN) or Path(value).is_file():
         return
-    last = next((file for file in (Path(value, CHECKPOINTS, LAST), Path(value, LAST)) if file.is_file()), None)
+    last = next(
+        (
+            file
+            for file in (Path(value, CHECKPOINTS, LAST), Path(value, LAST), Path(value, WEIGHTS_FILE))
+            if file.is_file()
+        ),
+        None,
+    )
     if last is not None:
-        raise CheckpointError(f"{key}={value} is a folder; write {key}={last}, its last checkpoint")
+        raise CheckpointError(f"{key}={value} is a folder; write {key}={last}, its last weights")
     raise CheckpointError(f"no checkpoint at {value}: give a .ckpt file that groove.train wrote")
 
 
@@ -61,7 +69,10 @@ def checkpoint_path(run: Path) -> Path:
     if run.is_file():
         return run
     if not run.is_dir():
-        raise RunError(f"run={run} does not exist; give a run folder of groove.train, or a .ckpt file in it")
+        raise RunError(
+            f"run={run} does not exist; give a run folder of groove.train, a .ckpt file in it, or {BUILTIN}, the model "
+            "in the box"
+        )
     for path in (run / CHECKPOINTS / LAST, run / WEIGHTS_FILE):
         if path.is_file():
             return path

@@ -39,6 +39,13 @@ PRETRAIN_OPTIMIZER = {
     "optimizer.ramp": 0.05,
     "optimizer.label_smoothing": 0.05,
 }
+PARTS = {
+    "model.projection_dim": 32,
+    "model.body": True,
+    "model.pooling": "profile",
+    **{"model.parts.feet": 0.35, "model.parts.flow": 0.4, "model.parts.song": 0.4},
+    "data.augment.audio_hidden": 0.5,
+}
 DIFFERS: dict[str, dict[str, Any]] = {
     **{name: {} for name in ("a", "lpft")},
     "b": {"optimizer.ramp": 0.3, "loss.pooled_weight": 0.5},
@@ -47,14 +54,8 @@ DIFFERS: dict[str, dict[str, Any]] = {
     "rigid_leak": {**OLD, "model.radar_mlp": True, "model.radar_in_projection": True, "loss.pooled_weight": 0.0},
     "c": {**RANK_N_CONTRAST, **RECIPE_OPTIMIZER},
     "scratch": {**RANK_N_CONTRAST, **RECIPE_OPTIMIZER},
-    "feel": {
-        **RECIPE_OPTIMIZER,
-        "model.projection_dim": 32,
-        "model.body": True,
-        "model.pooling": "profile",
-        **{"model.parts.feet": 0.35, "model.parts.flow": 0.4, "model.parts.song": 0.4},
-        "data.augment.audio_hidden": 0.5,
-    },
+    "feel": {**RECIPE_OPTIMIZER, **PARTS},
+    "builtin": {**RECIPE_OPTIMIZER, **PARTS, "loss.pooled_weight": 1.0},
     "classification": RECIPE_OPTIMIZER,
     "regression": {
         "loss._target_": "groove.model.losses.RadarRegressionLoss",
@@ -64,7 +65,7 @@ DIFFERS: dict[str, dict[str, Any]] = {
     "pretrain": {**PRETRAIN_OPTIMIZER, "data.batch_size": 32},
 }
 """What each experiment has other than the files of `DEFAULTS`; every stored run has exactly these settings."""
-LOSS_OF = {"c": "recipe", "feel": "parts", "scratch": "recipe", "regression": "radar_regression"}
+LOSS_OF = {"c": "recipe", "feel": "parts", "builtin": "parts", "scratch": "recipe", "regression": "radar_regression"}
 """Experiments whose loss is not the default one; other settings of that are not theirs."""
 EXPERIMENTS = sorted(path.stem for path in (CONF_DIR / "experiment").glob("*.yaml"))
 LOSSES = sorted(path.stem for path in (CONF_DIR / "loss").glob("*.yaml"))

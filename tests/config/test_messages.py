@@ -14,7 +14,6 @@ from groove.config.schema import EmbedConfig, PrepareConfig, Settings, TrainConf
 from groove.errors import ConfigError
 from groove.export import ExportConfig
 from groove.radar import RadarConfig
-from groove.recommend import RecommendConfig
 from tests.batches import composed
 
 
@@ -101,8 +100,7 @@ def test_a_key_of_another_command_is_named():
     ("name", "schema", "expected"),
     [
         ("radar", RadarConfig, "songs is required: give songs=DIR, a folder of packs"),
-        ("recommend", RecommendConfig, "run is required: give run=DIR, a run folder of groove.train, a .ckpt"),
-        ("export", ExportConfig, "run is required: give run=DIR"),
+        ("export", ExportConfig, "out is required: give out=PATH, where to write"),
     ],
 )
 def test_what_a_command_cannot_do_without_is_asked_for(name, schema, expected):

@@ -90,11 +90,11 @@ def test_the_defaults_of_the_schema_are_those_of_the_files():
         (TrainConfig, "train", ()),
         (PrepareConfig, "prepare", ()),
         (RadarConfig, "radar", ("songs=x",)),
-        (RecommendConfig, "recommend", ("run=x",)),
-        (EvaluateConfig, "evaluate", ("run=x",)),
-        (ExploreConfig, "explore", ("run=x",)),
-        (SubstylesConfig, "substyles", ("run=x",)),
-        (ExportConfig, "export", ("run=x", "out=x")),
+        (RecommendConfig, "recommend", ()),
+        (EvaluateConfig, "evaluate", ()),
+        (ExploreConfig, "explore", ()),
+        (SubstylesConfig, "substyles", ()),
+        (ExportConfig, "export", ("out=x",)),
         (ReportConfig, "report", ()),
     ):
         compared = list(differences(schema, flat(plain(checked(composed(*needed, config_name=name), schema)))))

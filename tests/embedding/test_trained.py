@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from groove.embedding.trained import load_safetensors, load_trained, read_card, weights_bytes
+from groove.embedding.trained import load_safetensors, load_trained, weights_bytes
 from groove.errors import CheckpointError
+from groove.model.exported import read_card
 from tests.batches import batch, tiny_model
 from tests.embedding.exports import export_model, run_folder
 

@@ -18,6 +18,6 @@ def test_a_run_folder_in_place_of_a_checkpoint_names_its_last_one(key, tmp_path)
     for folder in (tmp_path, last.parent):
         with pytest.raises(CheckpointError) as caught:
             check_checkpoint(key, str(folder))
-        assert str(caught.value) == f"{key}={folder} is a folder; write {key}={last}, its last checkpoint"
+        assert str(caught.value) == f"{key}={folder} is a folder; write {key}={last}, its last weights"
     for given in (str(last), "last", None):
         check_checkpoint(key, given)
