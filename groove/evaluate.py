@@ -39,7 +39,9 @@ def run(cfg: EvaluateConfig) -> None:
     """Measure, print the tables, and write them."""
     if cfg.out and Path(cfg.out).suffix != ".json":
         raise ConfigError(f"out={cfg.out} must end in .json")
-    from groove.embedding.given_rows import tiers_of, with_tags
+    from groove.embedding.given_rows import check_given, tiers_of, with_tags
+
+    check_given(cfg.tags, cfg.tiers)  # before anything is embedded
     from groove.embedding.library import about, embedded_catalogue, trained_and_catalogue
     from groove.retrieval.evaluation import beyond_tables, radar_tables, technique_tables
 

@@ -32,6 +32,18 @@ class Tier(NamedTuple):
     tier: float
 
 
+def check_given(tags: str | None, tiers: str | None) -> None:
+    """Read the files `tags` and `tiers`, where given: a mistake in them must not wait for a library to be embedded.
+
+    Raises:
+        ConfigError: as `with_tags` and `tiers_of` do.
+    """
+    if tags:
+        _tags_in(Path(tags))
+    if tiers:
+        _tiers_in(Path(tiers))
+
+
 def with_tags(library: EmbeddedLibrary, path: Path) -> EmbeddedLibrary:
     """Return `library` with the tags that the CSV file `path` gives its charts.
 
@@ -42,7 +54,7 @@ def with_tags(library: EmbeddedLibrary, path: Path) -> EmbeddedLibrary:
         ConfigError: if the file cannot be read, or lacks a column of `TAG_COLUMNS`.
         LibraryError: if it names no chart of `library`.
     """
-    given = _read(path, "tags", TAG_COLUMNS, lambda row: tags_of(row["tags"]))
+    given = _tags_in(path)
     found = _by_row(library, given, f"tags={path}")
     log.info(f"tags={path}: {len(found)} of its {len(given)} charts are among the {len(library)} that are asked")
     tags = pa.array([found.get(row, own) for row, own in enumerate(library.column("tags"))], pa.string())
@@ -56,10 +68,18 @@ def tiers_of(library: EmbeddedLibrary, path: Path) -> dict[int, Tier]:
         ConfigError: if the file cannot be read, or lacks a column of `TIER_COLUMNS`.
         LibraryError: if it names no chart of `library`.
     """
-    given = _read(path, "tiers", TIER_COLUMNS, lambda row: Tier(int(row["level"]), float(row["tier"])))
+    given = _tiers_in(path)
     found = _by_row(library, given, f"tiers={path}")
     log.info(f"tiers={path}: {len(found)} of the {len(library)} charts that are asked have one")
     return found
+
+
+def _tags_in(path: Path) -> dict[_Chart, str]:
+    return _read(path, "tags", TAG_COLUMNS, lambda row: tags_of(row["tags"]))
+
+
+def _tiers_in(path: Path) -> dict[_Chart, Tier]:
+    return _read(path, "tiers", TIER_COLUMNS, lambda row: Tier(int(row["level"]), float(row["tier"])))
 
 
 def _by_row(library: EmbeddedLibrary, given: Mapping[_Chart, Value], setting: str) -> dict[int, Value]:

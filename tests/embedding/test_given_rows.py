@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pytest
 
-from groove.embedding.given_rows import TAG_COLUMNS, with_tags
+from groove.embedding.given_rows import TAG_COLUMNS, check_given, with_tags
 from groove.errors import ConfigError, LibraryError
 from tests.embedding.libraries import embedded_library
 
@@ -68,3 +68,13 @@ def test_a_folder_and_a_missing_file_cannot_be_read(tmp_path):
     for path in (tmp_path, tmp_path / "none.csv"):
         with pytest.raises(ConfigError, match="cannot be read: "):
             with_tags(LIBRARY, path)
+
+
+def test_files_are_checked_before_any_library(tmp_path):
+    (tmp_path / "tiers.csv").write_text("simfile,difficulty,level,tier\na.sm,Hard,nine,9.1\n")
+    (tmp_path / "tags.csv").write_text("simfile,difficulty\na.sm,Hard\n")
+    check_given(None, None)
+    with pytest.raises(ConfigError, match=r"tiers\.csv must be .* error after line 1"):
+        check_given(None, str(tmp_path / "tiers.csv"))
+    with pytest.raises(ConfigError, match=r"tags\.csv has no column tags"):
+        check_given(str(tmp_path / "tags.csv"), None)
