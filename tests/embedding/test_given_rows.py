@@ -74,7 +74,7 @@ def test_files_are_checked_before_any_library(tmp_path):
     (tmp_path / "tiers.csv").write_text("simfile,difficulty,level,tier\na.sm,Hard,nine,9.1\n")
     (tmp_path / "tags.csv").write_text("simfile,difficulty\na.sm,Hard\n")
     check_given(None, None)
-    with pytest.raises(ConfigError, match=r"tiers\.csv must be .* error after line 1"):
+    with pytest.raises(ConfigError, match=r"tiers\.csv must be .* error after line 0"):
         check_given(None, str(tmp_path / "tiers.csv"))
     with pytest.raises(ConfigError, match=r"tags\.csv has no column tags"):
         check_given(str(tmp_path / "tags.csv"), None)
