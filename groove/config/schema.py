@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from groove.charts.chart import DIFFICULTIES, PANELS
+from groove.charts.generated import Variety
 from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.config.messages import explain, line_of
 from groove.config.modules import BUILTIN, MODULES, PARTS
@@ -133,6 +134,7 @@ class GeneratedConfig(Settings):
     songs: int = Field(160, ge=2, le=100_000)
     seed: Seed = 0
     root: PathText = "outputs/library"
+    variety: Variety = "plain"
 
 
 class TripletsConfig(Settings):

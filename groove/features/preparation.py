@@ -52,8 +52,9 @@ def songs_of(data: DataConfig, on_step: OnStep) -> tuple[Path, int]:
         return Path(data.songs), workers
     from groove.charts.generated.write import write_library
 
-    root, songs = Path(data.generated.root), data.generated.songs
-    write_library(root, data.generated.seed, songs, workers, partial(on_step, "songs written"))
+    wanted = data.generated
+    root, report = Path(wanted.root), partial(on_step, "songs written")
+    write_library(root, wanted.seed, wanted.songs, workers, report, wanted.variety)
     return root, workers
 
 

@@ -4,6 +4,8 @@ A pack has a step author with habits and a rating habit of its own; a song has f
 (its hardness) and what its author calls it (its difficulty) differ by noise, as in real packs: neighbouring
 difficulties overlap, so that a good classifier ends near 80 %. The amount of that noise is `RATING_NOISE`.
 
+That is the ``plain`` variety; what the ``wide`` one is stands in `wide/`.
+
 A song is drawn from (seed, its index) and its pack, so that the number of workers changes nothing.
 """
 
@@ -20,15 +22,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from groove.charts.generated import Variety
 from groove.charts.generated.song import BAR, Song, compose
 from groove.charts.generated.sound import render, write_ogg
 from groove.charts.generated.steps import STEP_STYLES, draw_targets, step_chart
+from groove.charts.generated.wide.habits import Pack as WidePack
+from groove.charts.generated.wide.habits import draw_pack
+from groove.charts.generated.wide.write import write_wide_song
 from groove.errors import LibraryError
 from groove.io.processes import alone, process_pool
 
-GENERATOR_VERSION = 3
+GENERATOR_VERSION: dict[Variety, int] = {"plain": 3, "wide": 1}
 MARKER = "generated.json"
-SONGS_PER_PACK = 20
+SONGS_PER_PACK: dict[Variety, int] = {"plain": 20, "wide": 6}
 SLOTS = ("Beginner", "Easy", "Medium", "Hard", "Challenge")
 SLOT_HARDNESS = (0.0, 1.0, 2.0, 3.0, 3.8)
 """The hardness that authors mean by each of `SLOTS`."""
@@ -76,34 +82,36 @@ class StepChart(NamedTuple):
 
 
 def write_library(
-    root: Path, seed: int, songs: int = 160, workers: int = 1, on_song: Callable[[int, int], None] | None = None
+    root: Path,
+    seed: int,
+    songs: int = 160,
+    workers: int = 1,
+    on_song: Callable[[int, int], None] | None = None,
+    variety: Variety = "plain",
 ) -> None:
     """Write ``<Pack>/<Song>/<Song>.ssc`` and ``.ogg`` under `root`, whole or not at all; the same seed, the same bytes.
 
-    Nothing is done where `root` already holds this library; a library of another seed, size or version is replaced.
+    The songs of the ``wide`` variety are `.sm` or `.ssc` and have no audio. Nothing is done where `root` already holds
+    this library; a library of another seed, size, variety or version is replaced.
     `workers` processes share the work; `on_song` is called with (songs done, songs in all) after each song.
 
     Raises:
         LibraryError: if `root` holds anything that this function did not write.
     """
     root = root.resolve()
-    wanted = {"generator_version": GENERATOR_VERSION, "seed": seed, "songs": songs}
-    if wanted.items() <= _marker(root).items():
+    wanted: dict[str, Any] = {"generator_version": GENERATOR_VERSION[variety], "seed": seed, "songs": songs}
+    wanted |= {} if variety == "plain" else {"variety": variety}
+    if _holds(root, wanted):
         return
     with alone(root.with_name(f".{root.name}.lock")):
-        if wanted.items() <= _marker(root).items():  # written by the process that was waited for
+        if _holds(root, wanted):  # written by the process that was waited for
             return
         _refuse_foreign(root)
         part = root.with_name(f".{root.name}.part")
         new = part / "new"
         shutil.rmtree(part, ignore_errors=True)  # of a killed run
-        jobs = [new] * songs, [seed] * songs, range(songs), *_names(seed, songs)
         try:
-            with process_pool(min(workers, songs)) if workers > 1 else nullcontext() as pool:
-                written = pool.map(write_song, *jobs) if pool else map(write_song, *jobs)
-                for done, _ in enumerate(written, start=1):
-                    if on_song is not None:
-                        on_song(done, songs)
+            _write_songs(new, seed, songs, workers, on_song, variety)
             packs = sorted(path.name for path in new.iterdir())
             (new / MARKER).write_text(json.dumps({**wanted, "packs": packs}, indent=1) + "\n")
             if root.exists():
@@ -113,12 +121,29 @@ def write_library(
             shutil.rmtree(part, ignore_errors=True)
 
 
+def _write_songs(
+    new: Path, seed: int, songs: int, workers: int, on_song: Callable[[int, int], None] | None, variety: Variety
+) -> None:
+    """Write all songs under `new`; the arguments are those of `write_library`."""
+    write, names = (write_song, _names) if variety == "plain" else (write_wide_song, _wide_names)
+    jobs = [new] * songs, [seed] * songs, range(songs), *names(seed, songs)
+    with process_pool(min(workers, songs)) if workers > 1 else nullcontext() as pool:
+        for done, _ in enumerate(pool.map(write, *jobs) if pool else map(write, *jobs), start=1):
+            if on_song is not None:
+                on_song(done, songs)
+
+
 def _marker(root: Path) -> dict[str, Any]:
     """Return what is written in the library at `root` about it, nothing if it is none."""
     try:
         return dict(json.loads((root / MARKER).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return {}
+
+
+def _holds(root: Path, wanted: dict[str, Any]) -> bool:
+    """Return whether the library at `root` is the one that is `wanted`."""
+    return {key: value for key, value in _marker(root).items() if key != "packs"} == wanted
 
 
 def _refuse_foreign(root: Path) -> None:
@@ -132,13 +157,26 @@ def _refuse_foreign(root: Path) -> None:
 
 def _names(seed: int, songs: int) -> tuple[list[str], list[str], list[Pack]]:
     """Return the unique title, the artist and the pack of each song."""
+    titles, artists = _titles_and_artists(seed, songs)
+    packs = _packs(seed, max(-(-songs // SONGS_PER_PACK["plain"]), 2))
+    return titles, artists, [packs[i % len(packs)] for i in range(songs)]
+
+
+def _wide_names(seed: int, songs: int) -> tuple[list[str], list[str], list[WidePack]]:
+    """Return the unique title, the artist and the pack of each song of the wide variety."""
+    titles, artists = _titles_and_artists(seed, songs)
+    count = max(-(-songs // SONGS_PER_PACK["wide"]), 2)
+    packs = [draw_pack(_numbered(PACK_WORDS, i), np.random.default_rng((seed, 11, i))) for i in range(count)]
+    return titles, artists, [packs[i % count] for i in range(songs)]
+
+
+def _titles_and_artists(seed: int, songs: int) -> tuple[list[str], list[str]]:
+    """Return the unique title and the artist of each song."""
     rng = np.random.default_rng((seed, 0))
     words = [f"{first} {second}" for first in FIRST_WORDS for second in SECOND_WORDS]
     words = [words[place] for place in rng.permutation(len(words)).tolist()]
     titles = [_numbered(words, i) for i in range(songs)]
-    artists = [ARTISTS[i] for i in rng.integers(len(ARTISTS), size=songs)]
-    packs = _packs(seed, max(-(-songs // SONGS_PER_PACK), 2))
-    return titles, artists, [packs[i % len(packs)] for i in range(songs)]
+    return titles, [ARTISTS[i] for i in rng.integers(len(ARTISTS), size=songs)]
 
 
 def _numbered(names: Sequence[str], i: int) -> str:
