@@ -66,6 +66,11 @@ def one_line(cause: object) -> str:
     return " ".join(str(cause).split())
 
 
+def install_command(extra: str) -> str:
+    """Return the command that installs the packages of an `extra` of pyproject.toml."""
+    return f"pip install --constraint constraints.txt --editable '.[{extra}]'"
+
+
 def did_you_mean(found: str, names: Iterable[str]) -> str:
     """Return ``did you mean 'A'? must be one of A, B`` (the closest name first), for the tail of an error line."""
     known = sorted(names)

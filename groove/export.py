@@ -20,7 +20,7 @@ from groove.cli.entry import run_main
 from groove.config.schema import ExportConfig
 from groove.embedding.builtin import path_of_run
 from groove.embedding.library import about, embedded, trained_and_catalogue
-from groove.errors import ConfigError, LibraryError
+from groove.errors import ConfigError, LibraryError, install_command
 from groove.io.files import json_bytes, write_bytes, writing
 from groove.runs.layout import CARD_FILE, CHECKPOINTS, EMBEDDINGS_FILE, LEVEL_FILE, WEIGHTS_FILE
 
@@ -28,7 +28,6 @@ WHAT = ("embeddings", "radar", "model", "onnx")
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 ONNX_FILE = "encoder.onnx"
 NPZ_FILE, INDEX_FILE = "embeddings.npz", "projection.faiss"
-INSTALL = "pip install --constraint constraints.txt --editable '.[onnx]'"
 _ABOUT = {
     EMBEDDINGS_FILE: "vectors, radar and metadata of every chart",
     NPZ_FILE: "the same as numpy arrays: numpy.load(path, allow_pickle=False)",
@@ -80,7 +79,7 @@ def wanted(what: Sequence[str] | None) -> list[str]:
     missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None] if "onnx" in chosen else []
     if not missing:
         return chosen
-    lack = f"{ONNX_FILE} needs {', '.join(missing)}, not installed here: {INSTALL}"
+    lack = f"{ONNX_FILE} needs {', '.join(missing)}, not installed here: {install_command('onnx')}"
     if what is not None:
         raise ConfigError(f"what=[onnx]: {lack}")
     log.info(f"left out: {lack}")

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from hydra.utils import get_class
 from omegaconf import OmegaConf
 from sklearn.ensemble import HistGradientBoostingClassifier
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -23,6 +24,7 @@ from groove.data.trees import COUNTED
 from groove.embedding.trained import load_trained
 from groove.errors import CheckpointError, ConfigError, NonFiniteLossError
 from groove.features.preparation import prepared
+from groove.runs.metric_columns import IN_EPOCH_LINE
 from groove.training.module import GrooveModule
 from groove.training.resume import continued
 from tests.batches import batch, tiny_model, train_config
@@ -329,12 +331,15 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(("group", "name"), OTHERS)
-def test_every_other_file_trains_two_steps(group, name, work, songs):
+def test_every_other_file_trains_two_steps(group, name, work, songs, monkeypatch):
     """With the sizes that the file gives, which `tests.runs.TINY` would make small."""
     cfg = option(group, name)
+    if group == "logger":
+        pytest.importorskip(get_class(cfg.logger.target).PACKAGE or "groove")
     if cfg.trainer.accelerator != "cpu":
         pytest.skip("needs an accelerator")
-    given = [f"{group}.{key}={'null' if value is None else value}" for key, value in flat(plain(cfg)[group]).items()]
+    monkeypatch.chdir(work)
+    given = [f"++{group}.{key}={'null' if value is None else value}" for key, value in flat(plain(cfg)[group]).items()]
     short = ["experiment=scratch", "experiment.epochs=1", "trainer.limit_train_batches=2", "trainer.devices=1"]
     folder = run(work, songs, f"{group}_{name}", f"{group}={name}", *given, *short)
     assert len(rows(folder)) == 2 and (folder / "verdict.json").is_file()
@@ -389,9 +394,33 @@ def test_a_sweep_goes_on_where_it_was(work, songs, capsys, monkeypatch):
 def test_tensorboard_has_panels_and_a_projector(run_a):
     folder = run_a / "tensorboard"
     config = (folder / "projector_config.pbtxt").read_text()
-    assert "pooled" in config and "projection" in config
+    names = [line.split('"')[1] for line in config.splitlines() if "tensor_name" in line]
+    assert names == sorted(names) and ["projection" in name for name in names] == [True, False]  # the first one opens
     (metadata,) = folder.rglob("*pooled*/metadata.tsv")
     lines = metadata.read_text().splitlines()
     assert lines[0].split("\t") == [*SHOWN, *RADAR_AXES]
     events = EventAccumulator(str(folder)).Reload()
     assert "custom_scalars__config__" in events.Tags()["tensors"]
+
+
+def test_tensorboard_begins_with_what_every_epoch_prints(run_a):
+    events = EventAccumulator(str(run_a / "tensorboard")).Reload()
+    tags = sorted(events.Tags()["scalars"])
+    first = {f"at_a_glance/{title.replace(' ', '_')}": name for name, title in IN_EPOCH_LINE.items()}
+    assert tags[: len(first)] == sorted(first)
+    assert set(tags) - set(first) == {name for name in rows(run_a)[0] if name not in ("epoch", "phase")}
+    for tag, name in first.items():
+        assert [e.value for e in events.Scalars(tag)] == [e.value for e in events.Scalars(name)]
+
+
+def test_tensorboard_s_verdict_is_a_table_of_rounded_numbers(run_a):
+    events = EventAccumulator(str(run_a / "tensorboard"), size_guidance={"tensors": 0}).Reload()
+    (tag,) = (tag for tag in events.Tags()["tensors"] if "verdict" in tag)
+    header, line, *table = events.Tensors(tag)[-1].tensor_proto.string_val[0].decode().splitlines()
+    assert header == "| result | indicator | value | bound | what to try |" and set(line) == set("| -")
+    indicators = json.loads((run_a / "verdict.json").read_text())["indicators"]
+    assert {row.split(" | ")[1] for row in table} == {indicator["name"] for indicator in indicators}
+    values = [row.split(" | ")[2] for row in table]
+    assert all(value == "-" or value == f"{float(value):.4g}" for value in values)
+    results = [row.split(" | ")[0][2:] for row in table]
+    assert results[-1] == "pass" and results == sorted(results, key=["FAIL", "undefined", "note", "pass"].index)

@@ -28,7 +28,7 @@ CONF_DIR = next(path for parent in Path(__file__).resolve().parents if (path := 
 """Inside the package where it is installed, beside it in the repository."""
 NO_EFFECT = (
     *("ckpt_path", "data.store", "data.workers", "data.generated.root", "pretrain.root"),
-    *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar"),
+    *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar", "logger"),
 )
 """The settings that change no result: where files lie, and how the same numbers are computed."""
 N_MFCC, N_CONTRAST = 13, 7
@@ -362,6 +362,15 @@ class TrainerConfig(Settings):
     limit_train_batches: int | None = Field(None, ge=1)
 
 
+class LoggerConfig(Settings):
+    """What a run is logged with beside its own files; what the class of `_target_` does not have is not given."""
+
+    target: str = Field("groove.training.loggers.tensorboard.EventLogger", alias="_target_")
+    project: NameText | None = None
+    offline: bool | None = None
+    tracking_uri: PathText | None = None
+
+
 # --- the commands
 
 
@@ -379,6 +388,7 @@ class TrainConfig(Settings):
     pretrain: PretrainConfig
     diagnostics: DiagnosticsConfig = DiagnosticsConfig()
     trainer: TrainerConfig = TrainerConfig()
+    logger: LoggerConfig = LoggerConfig()
     pretrained: PathText | None = None
     ckpt_path: PathText | None = None
 

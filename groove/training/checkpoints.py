@@ -1,18 +1,14 @@
-"""What Lightning keeps of a run, written so that neither a kill nor a full disk spoils it: checkpoints and curves."""
+"""The checkpoints of a run, written so that neither a kill nor a full disk spoils them."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_only
 
 from groove.io.files import write_bytes
 from groove.runs import metric_columns as columns
@@ -73,28 +69,3 @@ def checkpoint_callbacks(folder: Path) -> list[ModelCheckpoint]:
     common: dict[str, Any] = {"dirpath": folder, "save_on_train_epoch_end": True, "enable_version_counter": False}
     best = [MovableCheckpoint(filename=name, monitor=metric, mode="max", **common) for name, metric in BEST.items()]
     return [*best, MovableCheckpoint(filename="last", monitor=None, **common)]
-
-
-class EventLogger(TensorBoardLogger):
-    """TensorBoard's files; a disk error is raised as one, with the folder in it."""
-
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log `metrics`, and have them in the file: a kill must not take epochs that a checkpoint counts as done.
-
-        Raises:
-            OSError: with the folder as its file name, if that fails (Lightning calls every failure a wrong value).
-        """
-        try:
-            for name, value in metrics.items():
-                self.experiment.add_scalar(name, value, step)
-            self.save()
-        except OSError as error:
-            error.filename = str(Path(self.log_dir))
-            raise
-
-    @rank_zero_only
-    def finalize(self, status: str) -> None:
-        """Close the files; after a failure that was already reported, say no more."""
-        with suppress(*((OSError,) if status == "failed" else ())):
-            super().finalize(status)

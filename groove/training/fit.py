@@ -27,10 +27,11 @@ from groove.features.store import finite_array
 from groove.io.files import write_json
 from groove.model.fusion import LateFusionClassifier
 from groove.runs.folder import RunInfo
-from groove.runs.layout import CHECKPOINTS, EPOCH_0, INFO_FILE, TENSORBOARD
-from groove.training.checkpoints import AtomicCheckpointIO, EventLogger, checkpoint_callbacks
+from groove.runs.layout import CHECKPOINTS, EPOCH_0, INFO_FILE
+from groove.training.checkpoints import AtomicCheckpointIO, checkpoint_callbacks
 from groove.training.distributed import Ranks, first_rank
 from groove.training.finite import FiniteGuard
+from groove.training.loggers.base import make_logger
 from groove.training.module import GrooveModule
 from groove.training.monitor import DiagnosticsMonitor
 from groove.training.phases import PhaseScheduler, resolve_phases
@@ -121,7 +122,7 @@ class Fit:
         self.module.hparams["data"] = data_identity(data)
         self.start = Path(cfg.ckpt_path) if cfg.ckpt_path else None
         again = check_resumable(self.start, self.module, data) + 1 if self.start else None  # the first epoch to train
-        self.logger = EventLogger(folder, name=TENSORBOARD, version="", default_hp_metric=False, purge_step=again)
+        self.logger = make_logger(cfg.logger, folder, again)
         callbacks = [scheduler, self.monitor, self.guard, *checkpoint_callbacks(folder / CHECKPOINTS)]
         ranks.start()
         self.trainer = make_trainer(cfg, folder, callbacks, self.logger)

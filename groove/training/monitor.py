@@ -1,4 +1,4 @@
-"""`DiagnosticsMonitor`: every held-out number of every epoch, from epoch 0 on, into `metrics.csv` and TensorBoard.
+"""`DiagnosticsMonitor`: every held-out number of every epoch, from epoch 0 on, into `metrics.csv` and the logger.
 
 Epoch 0 is measured by ``trainer.validate`` before the first step, by the same code as every later epoch. Its embeddings
 and weights are the reference of every drift and travel in the checkpoint, so that a resumed run compares with the same
@@ -70,6 +70,12 @@ class DiagnosticsMonitor(L.Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue after the rows of a checkpoint."""
         self.rows, self.reference, self.initial = state["rows"], state["reference"], state["initial"]
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Tell the logger what a resumed run has behind it."""
+        if trainer.ckpt_path:
+            for logger in trainer.loggers:
+                logger.go_on(self.rows)  # type: ignore[attr-defined]
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: Any, optimizer: torch.optim.Optimizer) -> None:
         """Take the norms of a step's gradients: after accumulation, before clipping."""

@@ -25,6 +25,7 @@ from groove.model.weights import read_checkpoint
 from groove.runs.layout import CHECKPOINTS, LAST, VERDICT_FILE
 from groove.training.distributed import Ranks, first_rank, run_log
 from groove.training.fit import Fit, build_model, make_trainer, starting_models
+from groove.training.loggers.base import logger_class
 from groove.training.module import make_objective
 from groove.training.phases import resolve_phases
 from groove.training.results import report
@@ -41,7 +42,7 @@ _UNTRAINED = "has no effect on training, only on what is measured"
 
 
 def check_settings(cfg: TrainConfig, overrides: Sequence[str] = ()) -> list[str]:
-    """Check everything that needs no song (model, loss, trainer, phases, checkpoints), so that a typo costs no epoch.
+    """Check all that needs no song (model, loss, trainer, logger, phases, checkpoints), so that a typo costs no epoch.
 
     Returns a line for each of the command line's words `overrides` that cannot change what is trained.
 
@@ -51,6 +52,7 @@ def check_settings(cfg: TrainConfig, overrides: Sequence[str] = ()) -> list[str]
     with torch.device("meta"):  # sizes without weights: nothing is allocated
         model = build_model(cfg, len(cfg.data.classes))
     resolve_phases(cfg.experiment, model)
+    logger_class(cfg.logger)
     loss, _ = make_objective(cfg)
     ranks_no_labels = loss.uses_triplets or isinstance(loss, RadarRegressionLoss | MetricLearningLoss)
     if len(cfg.model.parts) > 1 and ranks_no_labels:

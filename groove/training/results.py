@@ -1,4 +1,4 @@
-"""What a finished fit gives: retrieval, embeddings, TensorBoard, the verdict and its figure."""
+"""What a finished fit gives: retrieval, embeddings, the verdict and its figure, and all of them in its logger."""
 
 from __future__ import annotations
 
@@ -29,13 +29,10 @@ from groove.runs import metric_columns as columns
 from groove.runs.folder import Run, load_run
 from groove.runs.layout import CHECKPOINTS, LAST, LEVEL_FILE, RETRIEVAL_FILE, VERDICT_FILE
 from groove.runs.verdict.indicator import Verdict
-from groove.runs.verdict.verdict import judge, verdict_table, write_verdict
+from groove.runs.verdict.verdict import judge, verdict_rows, verdict_table, write_verdict
 from groove.training.fit import Fit
 
 log = logging.getLogger(__name__)
-
-_PANELS = {"groove": {title: ["Multiline", names] for title, names in columns.TENSORBOARD_PANELS.items()}}
-"""TensorBoard's page of custom scalars, much as the figure's panels."""
 
 
 def report(fit: Fit, untrained: LateFusionClassifier) -> None:
@@ -120,21 +117,17 @@ def _own_library(fit: Fit, vectors: Vectors, level: Level | None) -> EmbeddedLib
 
 
 def _log_results(fit: Fit, held_out: Vectors, run: Run, verdict: Verdict) -> None:
-    """Add figure, verdict, held-out embeddings, hyperparameters and final metrics to the run's TensorBoard files."""
-    writer, epochs = fit.logger.experiment, fit.cfg.experiment.epochs
-    writer.add_custom_scalars(_PANELS)
-    metadata = [
+    """Log held-out embeddings, figure, verdict, and the settings beside the final numbers; then close the logger."""
+    logger, epochs = fit.logger, fit.cfg.experiment.epochs
+    about = [
         [*(" ".join(str(text).split()) for text in row.values()), *(f"{value:.0f}" for value in radar)]
         for row, radar in zip(fit.data.rows["val"].select(SHOWN).to_pylist(), fit.data.val.radar, strict=True)
     ]
-    for name, matrix in held_out.items():
-        writer.add_embedding(matrix.astype(np.float32), metadata, None, epochs, name, [*SHOWN, *RADAR_AXES])
-    writer.add_figure("training_curves", training_curves(run), global_step=epochs)
-    rows = "\n".join(f"| {i.name} | {i.value} | {i.bound} | {i.passed} | {i.hint} |" for i in verdict.indicators)
-    writer.add_text("verdict", f"| indicator | value | bound | passed | hint |\n|---|---|---|---|---|\n{rows}", epochs)
-    shown = (columns.ACCURACY, columns.gain("pooled"), columns.COSINE)
-    final = {f"final/{name}": value for name in shown if not math.isnan(value := run.final(name))}
-    settings = {key: str(value) if isinstance(value, list) else value for key, value in flat(plain(fit.cfg)).items()}
-    fit.logger.log_hyperparams(settings, final)
-    fit.logger.save()
-    writer.flush()
+    vectors = {name: held_out[name].astype(np.float32) for name in ("projection", "pooled")}
+    logger.log_vectors(vectors, [*SHOWN, *RADAR_AXES], about, epochs)
+    logger.log_figure("training_curves", training_curves(run), epochs)
+    logger.log_verdict(*verdict_rows(verdict), epochs)
+    shown = (columns.ACCURACY, columns.gain("pooled"), columns.gain("projection"), columns.COSINE)
+    final = {name: value for name in shown if not math.isnan(value := run.final(name))}
+    logger.log_result(flat(plain(fit.cfg)), final)
+    logger.close()

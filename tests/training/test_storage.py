@@ -13,7 +13,7 @@ import torch
 
 import groove.io.files as files
 from groove.errors import LibraryError, RunError
-from groove.training.checkpoints import EventLogger
+from groove.training.loggers.tensorboard import EventLogger
 from groove.training.resume import resume_hint
 from tests.training.kills import run_process
 from tests.training.test_resume import SETTINGS, assert_equal_runs
@@ -69,7 +69,7 @@ def test_a_limit_on_the_size_of_files_is_one_line_on_standard_error(finished, tm
 
 def test_tensorboard_s_disk_is_told_once_with_its_folder(tmp_path, monkeypatch, capsys):
     with pytest.raises(RunError) as caught, resume_hint(tmp_path, "it"):
-        logger = EventLogger(tmp_path, name="tensorboard", version="")
+        logger = EventLogger(tmp_path)
         logger.log_metrics({"a": 1.0}, 0)
         writer = logger.experiment._get_file_writer().event_writer._async_writer
         monkeypatch.setattr(writer._writer, "write", no_room)

@@ -155,6 +155,17 @@ def write_verdict(verdict: Verdict, folder: Path) -> Path:
     return folder / VERDICT_FILE
 
 
+def verdict_rows(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of every indicator: first what decides and does not pass, last what passes."""
+    words = {True: "pass", False: "FAIL", None: "undefined"}
+    rows = []
+    for line in sorted(verdict.indicators, key=lambda line: (bool(line.passed), not line.required)):
+        word = "note" if line.passed is False and not line.required else words[line.passed]
+        value = "-" if line.value is None else number(line.value)
+        rows.append([word, line.name, value, line.bound, line.hint])
+    return ["result", "indicator", "value", "bound", "what to try"], rows
+
+
 def verdict_table(verdict: Verdict) -> Table:
     """Return the verdict as a table for 120 columns, to be read after its one sentence, ``summary``.
 
