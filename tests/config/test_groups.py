@@ -55,7 +55,10 @@ DIFFERS: dict[str, dict[str, Any]] = {
     "c": {**RANK_N_CONTRAST, **RECIPE_OPTIMIZER},
     "scratch": {**RANK_N_CONTRAST, **RECIPE_OPTIMIZER},
     "feel": {**RECIPE_OPTIMIZER, **PARTS},
-    "builtin": {**RECIPE_OPTIMIZER, **PARTS, "loss.pooled_weight": 1.0},
+    "builtin": {
+        **{**RECIPE_OPTIMIZER, **PARTS, "loss.pooled_weight": 1.0, "pretrain.epochs": 8},
+        **{"data.generated.songs": 300, "data.generated.variety": "wide", "data.generated.root": "outputs/wide"},
+    },
     "classification": RECIPE_OPTIMIZER,
     "regression": {
         "loss._target_": "groove.model.losses.RadarRegressionLoss",

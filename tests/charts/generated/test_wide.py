@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -112,7 +113,7 @@ def test_all_difficulties_are_met_and_the_harder_ones_of_a_song_have_more_rows(c
     assert {chart.difficulty for chart in charts} == set(DIFFICULTIES)
     more = [
         len(rows_of(second)) > len(rows_of(first))
-        for first, second in zip(charts, charts[1:], strict=False)
+        for first, second in itertools.pairwise(charts)
         if first.simfile == second.simfile and second.difficulty != "Edit"
     ]
     assert np.mean(more) > 0.85
@@ -121,7 +122,7 @@ def test_all_difficulties_are_met_and_the_harder_ones_of_a_song_have_more_rows(c
 def test_difficulties_of_one_song_share_rows_more_than_those_of_two(charts: list[Chart]) -> None:
     """Of the rows of an easier chart off the beat, harder ones of the song have most; those of other songs have few."""
     own, other = [], []
-    for i, (first, second) in enumerate(zip(charts, charts[1:], strict=False)):
+    for i, (first, second) in enumerate(itertools.pairwise(charts)):
         off_beat = {beat for beat in rows_of(first) if beat % 1}
         if first.simfile == second.simfile and second.difficulty != "Edit" and len(off_beat) > 10:
             own.append(np.mean([beat in rows_of(second) for beat in off_beat]))
