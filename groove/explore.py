@@ -10,6 +10,7 @@ import logging
 import time
 from pathlib import Path
 
+from groove.cli.console import progress
 from groove.cli.entry import run_main
 from groove.config.schema import ExploreConfig
 from groove.embedding.library import about, embedded
@@ -36,6 +37,7 @@ def run(cfg: ExploreConfig) -> None:
     from threadpoolctl import threadpool_limits
 
     from groove.explorer.map_layout import map_of
+    from groove.explorer.notes import notes_of_charts
     from groove.explorer.page import html, page_data
     from groove.retrieval.search import nearest_of_other_songs
     from groove.styles.division import with_substyles
@@ -49,10 +51,16 @@ def run(cfg: ExploreConfig) -> None:
     log.info(f"laying out {len(library)} charts by {cfg.method}{warning}")
     xy, how = map_of(vectors, cfg.method, cfg.seed, cfg.threads)
     neighbors = nearest_of_other_songs(vectors, library.song, cfg.neighbors, cfg.threads)
-    page = html(page_data(library, cfg.space, xy, how, neighbors)).encode()
+    with progress() as on_step:
+        notes, unread = notes_of_charts(library, Path(library.provenance.songs), cfg.workers, on_step)
+    page = html(page_data(library, cfg.space, xy, how, neighbors, notes)).encode()
     with writing(out):
         write_bytes(out, page)
     log.info(f"map: {how}")
+    if unread:
+        log.info(
+            f"{unread} of {len(library)} charts are shown without their notes: not read in {library.provenance.songs}"
+        )
     print(f"{len(page) / 1e6:.1f} MB, {time.perf_counter() - start:.1f} s; open it in a browser: {out}")
 
 

@@ -20,6 +20,7 @@ from groove.explore import ExploreConfig, run
 from groove.explorer.map_layout import map_of
 from groove.explorer.page import RINGS, SEEN, page_data
 from groove.retrieval.search import nearest_of_other_songs
+from tests.builders import ssc_text
 from tests.embedding.libraries import embedded_library
 from tests.explorer.test_page import EVIL, data_of, texts_of, unpacked
 
@@ -370,3 +371,92 @@ def test_a_phone_shows_all_without_scrolling_sideways(browser, written) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.locator(".neighbor").count() == 6 and page.locator("#marks").bounding_box()["height"] > 300
     page.close()
+
+
+# --- what is asked for in the page: weights, a level, a list, notes ----------------------------------------------
+
+
+@pytest.fixture
+def in_parts(browser, tmp_path):
+    """Return a page of 60 charts whose embedding has two parts, of which three have notes; and their library."""
+    library = replace(embedded_library(60, dim=4), weights={"radar": 1.0, "feet": 0.5})
+    table = library.table.set_column(library.table.column_names.index("meter"), "meter", pa.array([5, 6, 7, 5, 6] * 12))
+    library = replace(library, table=table, provenance=replace(library.provenance, songs=str(tmp_path / "Songs")))
+    folder = tmp_path / "Songs" / "Pack 0" / "Song 0"
+    folder.mkdir(parents=True)
+    charts = [(slot, 5, "1000\n0100\n0010\n0001,\n2000\n0000\n3000\n0110") for slot in ("Beginner", "Easy", "Medium")]
+    (folder / "song.ssc").write_text(ssc_text(charts=charts))
+    save(library, tmp_path)
+    out = tmp_path / "map.html"
+    run(ExploreConfig(run=str(tmp_path), out=str(out), method="pca", neighbors=5, substyles=False))
+    page, wrong = browser.new_page(viewport={"width": 1280, "height": 800}, accept_downloads=True), []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(f"{out.as_uri()}#chart=1")
+    settle(page)
+    yield page, library
+    page.close()
+    assert wrong == []
+
+
+def distances_shown(page) -> list[float]:
+    return [float(text.split("distance ")[1].split("\n")[0]) for text in page.locator(".neighbor").all_inner_texts()]
+
+
+def asked(library: EmbeddedLibrary, chart: int, feet: float, meter: int | None = None) -> np.ndarray:
+    """Return the five smallest distances to `chart` with a weight on the feet, the slow way."""
+    vectors = library.space("projection").astype(float)
+    (first, end) = library.parts["feet"]
+    vectors[:, first:end] *= feet / library.weights["feet"]
+    apart = np.linalg.norm(vectors - vectors[chart], axis=1)
+    other = library.song != library.song[chart]
+    if meter is not None:
+        other &= library.table["meter"].to_numpy() == meter
+    return np.sort(apart[other])[:5]
+
+
+def test_weights_of_parts_and_one_level_harder(in_parts) -> None:
+    page, library = in_parts
+    np.testing.assert_allclose(distances_shown(page), asked(library, 1, 0.5), atol=6e-4)  # the command's own
+    for feet in (2.0, 0.0):
+        page.locator("#weight-feet").fill(str(feet))
+        np.testing.assert_allclose(distances_shown(page), asked(library, 1, feet), rtol=0.05, atol=0.05)  # of 8 bits
+    page.get_by_text("one level harder").click()
+    np.testing.assert_allclose(distances_shown(page), asked(library, 1, 0.0, meter=7), rtol=0.05, atol=0.05)
+    assert {text.split()[-1] for text in page.locator(".neighbor .level").all_inner_texts()} == {"7"}
+    page.get_by_text("as the model weighs").click()
+    np.testing.assert_allclose(distances_shown(page), asked(library, 1, 0.5), atol=6e-4)
+
+
+def test_a_list_becomes_files(in_parts) -> None:
+    page, _ = in_parts
+    assert page.locator("#list").is_hidden()
+    page.locator("#listed").click()
+    page.locator(".neighbor").first.click()
+    settle(page)
+    page.locator("#listed").click()
+    assert page.inner_text("#list summary") == "List (2)"
+    texts = {}
+    for name in ("list.csv", "list.crs", "favorites.txt"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=name).click()
+        texts[name] = Path(download.value.path()).read_text()
+    assert texts["list.csv"].splitlines()[1].startswith('"Song 0","Someone","Pack 0","Medium"')
+    assert texts["list.crs"].splitlines()[:2] == ["#COURSE:groove;", "#SONG:Pack 0/Song 0:Medium;"]
+    assert texts["favorites.txt"].splitlines()[:2] == ["---groove", "Pack 0/Song 0"]
+    page.locator("#listed").click()
+    assert page.inner_text("#list summary") == "List (1)"
+
+
+def test_the_notes_of_a_chart_are_drawn_and_said_where_they_are_not_known(in_parts) -> None:
+    page, _ = in_parts
+    page.locator(".strip").wait_for()
+    assert page.locator(".keys .key").all_inner_texts() == ["4th"]
+    assert page.evaluate("document.querySelector('.strip').scrollHeight") >= 420
+    colors = """c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; const found = new Set();
+        for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 200) found.add([d[i], d[i+1], d[i+2]].join());
+        return [...found]; }"""
+    assert "217,48,44" in page.locator(".strip canvas").evaluate(colors)  # a 4th note
+    page.goto(f"{page.url.split('#')[0]}#chart=20")
+    page.get_by_text("Its notes could not be read when this page was made.").wait_for()
+    assert page.locator(".strip").count() == 0

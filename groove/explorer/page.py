@@ -23,13 +23,14 @@ from groove.charts.radar.groove_radar import RADAR_AXES
 from groove.charts.technique.counting import TECHNIQUES
 from groove.embedding.embedded import EmbeddedLibrary
 from groove.embedding.library import about
+from groove.retrieval.course import CourseEntry, course_text, preferred_text, song_folder
 from groove.retrieval.filters import per_100_steps
 from groove.retrieval.search import Neighbors
 from groove.styles.division import COLUMN as SUBSTYLE
 
 PROGRAM = (
-    *("data.js", "scales.js", "frame.js", "map.js", "pointer.js"),
-    *("radar.js", "search.js", "filters.js", "details.js", "main.js"),
+    *("data.js", "ask.js", "scales.js", "frame.js", "map.js", "pointer.js"),
+    *("radar.js", "search.js", "filters.js", "notes.js", "list.js", "details.js", "main.js"),
 )
 """The parts of the program, in their order; together they are one script."""
 RINGS = {"konami": (50.0, 100.0, 150.0, 200.0), "stepmania": (0.25, 0.5, 0.75, 1.0)}
@@ -50,14 +51,21 @@ _UNSAFE = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 def page_data(
-    library: EmbeddedLibrary, space: str, xy: NDArray[np.float64], how: str, neighbors: Neighbors
+    library: EmbeddedLibrary,
+    space: str,
+    xy: NDArray[np.float64],
+    how: str,
+    neighbors: Neighbors,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what the page's program reads of N charts; a column of sub-styles is shown where there is one.
 
-    In `space` the charts have their `neighbors` and their places `xy` (N, 2), 0 to 1, which were made as `how` says.
+    In `space` the charts have their `neighbors` and their places `xy` (N, 2), 0 to 1, which were made as `how` says;
+    `notes` are those of each chart, packed (`notes_of_charts`).
     """
     names = TEXTS | ({SUBSTYLE: SUBSTYLE} if SUBSTYLE in library.table.column_names else {})
     texts = {name: [value or "" for value in library.column(column)] for name, column in names.items()}
+    texts |= game_lines(library)
     numbers = {name: library.table[column].to_numpy() for name, column in NUMBERS.items()}
     numbers |= {name: per_100_steps(library.table, name) for name in TECHNIQUES}
     numbers |= {"x": xy[:, 0], "y": xy[:, 1], **dict(zip(RADAR_AXES, library.radar.T, strict=True))}
@@ -80,12 +88,44 @@ def page_data(
         "texts": {name: _coded(values, orders.get(name, ())) for name, values in texts.items()},
         "numbers": {name: packed(values, "f4") for name, values in numbers.items()},
         "song": packed(library.song, _unsigned(count)),
+        "vectors": vectors_in_bytes(library, space),
+        "notes": list(notes),
         "neighbors": {
             "k": k,
             "none": none,
             "rows": packed(np.where(neighbors.rows < 0, none, neighbors.rows), _unsigned(count + 1)),
             "distances": packed(distances, "f4"),
         },
+    }
+
+
+def vectors_in_bytes(library: EmbeddedLibrary, space: str) -> dict[str, Any]:
+    """Return the vectors (N, E) of `space` in 8 bits, with the step of each part, for distances within the page.
+
+    A number is off by half a step, 1/254 of the part's largest, so that distances are off by about 1 %.
+    """
+    values = library.space(space)
+    parts = library.parts if space == "projection" else {space: (0, values.shape[1])}
+    steps = {name: float(np.abs(values[:, first:end]).max(initial=1e-9)) / 127 for name, (first, end) in parts.items()}
+    rounded = [np.rint(values[:, first:end] / steps[name]) for name, (first, end) in parts.items()]
+    return {
+        "size": values.shape[1],
+        "parts": {name: list(columns) for name, columns in parts.items()},
+        "weights": {name: library.weights.get(name, 1.0) for name in parts},
+        "steps": steps,
+        "values": packed(np.concatenate(rounded, axis=1), "i1"),
+    }
+
+
+def game_lines(library: EmbeddedLibrary) -> dict[str, list[str]]:
+    """Return each chart's line in a course, and in a file of preferred songs ("" where it cannot be in one)."""
+    columns = (library.column(name) for name in ("pack", "simfile", "difficulty", "meter"))
+    entries = [
+        CourseEntry(song_folder(pack, path), slot, int(meter)) for pack, path, slot, meter in zip(*columns, strict=True)
+    ]
+    return {
+        "course": ["\n".join(course_text("", [entry]).splitlines()[1:]) for entry in entries],
+        "preferred": ["\n".join(preferred_text({"": [entry]}).splitlines()[1:]) for entry in entries],
     }
 
 
@@ -125,7 +165,7 @@ def _coded(values: Sequence[str], order: Iterable[str]) -> dict[str, Any]:
 
 
 def packed(values: NDArray[Any], kind: str) -> dict[str, str]:
-    """Return `values`, flattened, in base64 as `kind`: ``u2``, ``u4`` or ``f4``."""
+    """Return `values`, flattened, in base64 as `kind`: ``i1``, ``u2``, ``u4`` or ``f4``."""
     return {"kind": kind, "data": base64.b64encode(values.astype(f"<{kind}").tobytes()).decode()}
 
 

@@ -1,7 +1,7 @@
 // The charts: columns of numbers and of coded texts, as groove/explorer/page.py wrote them.
 
 const page = JSON.parse(document.getElementById("data").textContent);
-const ARRAYS = { u2: Uint16Array, u4: Uint32Array, f4: Float32Array };
+const ARRAYS = { i1: Int8Array, u2: Uint16Array, u4: Uint32Array, f4: Float32Array };
 
 function unpack({ kind, data }) {
   const text = atob(data);
@@ -27,6 +27,7 @@ const numberOf = (name, chart) => charts.numbers[name][chart];
 
 /** The neighbours of a chart, nearest first, as [{chart, distance}]. */
 function neighborsOf(chart) {
+  if (asksAnew()) return nearestAsked(chart);
   const found = [];
   for (let i = chart * charts.k; i < (chart + 1) * charts.k; i++) {
     if (charts.rows[i] !== page.neighbors.none) found.push({ chart: charts.rows[i], distance: charts.distances[i] });

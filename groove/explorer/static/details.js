@@ -16,7 +16,7 @@ function showNothing(host) {
 }
 
 /** Show `chart`; `onPick` gets a chart that was clicked, `onPoint` the neighbour pointed at (or -1), `isVisible` asks the filters. */
-function showChart(host, chart, { onPick, onPoint, onClose, isVisible }) {
+function showChart(host, chart, { onPick, onPoint, onClose, onAsk, onList, isVisible }) {
   const neighbors = neighborsOf(chart);
   const radar = radarOfChart(chart, neighbors.map((neighbor) => neighbor.chart));
   const point = (other) => { radar.compare(other); onPoint(other); };
@@ -24,10 +24,14 @@ function showChart(host, chart, { onPick, onPoint, onClose, isVisible }) {
     el("button", { type: "button", class: "close", title: "close (Escape)", "aria-label": "close", onclick: onClose }, "\u00d7"),
     el("h2", { dir: "auto" }, titleOf(chart)),
     el("p", { class: "artist", dir: "auto" }, textOf("artist", chart)),
-    facts(chart), radar, siblings(chart, onPick),
-    el("h3", {}, neighbors.length ? `${neighbors.length} nearest charts of other songs` : "There is no chart of another song"));
-  if (neighbors.length) host.append(neighborList(chart, neighbors, { onPick, point, isVisible }));
-  host.append(el("p", { class: "path", dir: "auto" }, textOf("simfile", chart)));
+    facts(chart), radar, siblings(chart, onPick), el("p", { class: "chips" }, listButton(chart, onList)));
+  const found = el("div", {});
+  const fill = (nearest) => found.replaceChildren(
+    el("h3", {}, nearest.length ? `${nearest.length} nearest charts of other songs` : "There is no such chart of another song"),
+    ...(nearest.length ? [neighborList(chart, nearest, { onPick, point, isVisible })] : []));
+  fill(neighbors);
+  host.append(askView(() => { fill(neighborsOf(chart)); onAsk(); }), found, notesView(chart),
+    el("p", { class: "path", dir: "auto" }, textOf("simfile", chart)));
   host.scrollTop = 0;
 }
 

@@ -49,12 +49,14 @@ function follow() {
 function show(chart) {
   map.selected = chart;
   map.hovered = -1;
-  map.neighbors = chart < 0 ? [] : neighborsOf(chart).map((neighbor) => neighbor.chart);
+  const near = () => { map.neighbors = chart < 0 ? [] : neighborsOf(chart).map((neighbor) => neighbor.chart); };
+  near();
   document.body.classList.toggle("chosen", chart >= 0);
   if (chart < 0) showNothing($("details"));
   else {
     showChart($("details"), chart, {
-      onPick: choose, onClose: () => choose(-1), isVisible: (other) => map.visible[other] === 1,
+      onPick: choose, onClose: () => choose(-1), onAsk: () => { near(); map.request("marks"); },
+      onList: () => showList($("list"), (listed) => choose(listed, true)), isVisible: (other) => map.visible[other] === 1,
       onPoint: (other) => { map.hovered = other; map.request("marks"); },
     });
     map.reveal(chart);
