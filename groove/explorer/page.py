@@ -74,9 +74,7 @@ def page_data(
         "split": SEEN,
         SUBSTYLE: [style for _, style in sorted(zip(library.label, texts.get(SUBSTYLE, []), strict=False)) if style],
     }
-    count, k = neighbors.rows.shape
-    none = int(np.iinfo(_unsigned(count + 1)).max)  # no row has this number
-    distances = np.where(np.isfinite(neighbors.distance), neighbors.distance, 0.0)
+    count = len(library)
     return {
         "count": count,
         "about": [about(library), f"{library.family} radar; distances in the {space} space of the model"],
@@ -90,12 +88,19 @@ def page_data(
         "song": packed(library.song, _unsigned(count)),
         "vectors": vectors_in_bytes(library, space),
         "notes": list(notes),
-        "neighbors": {
-            "k": k,
-            "none": none,
-            "rows": packed(np.where(neighbors.rows < 0, none, neighbors.rows), _unsigned(count + 1)),
-            "distances": packed(distances, "f4"),
-        },
+        "neighbors": _nearest(neighbors),
+    }
+
+
+def _nearest(neighbors: Neighbors) -> dict[str, Any]:
+    """Return the `neighbors` of N charts, where there are fewer than k with a number that no chart has."""
+    count, k = neighbors.rows.shape
+    none = int(np.iinfo(_unsigned(count + 1)).max)
+    return {
+        "k": k,
+        "none": none,
+        "rows": packed(np.where(neighbors.rows < 0, none, neighbors.rows), _unsigned(count + 1)),
+        "distances": packed(np.where(np.isfinite(neighbors.distance), neighbors.distance, 0.0), "f4"),
     }
 
 
