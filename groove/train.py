@@ -7,6 +7,7 @@ the generated library is used.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shlex
 from collections.abc import Sequence
@@ -17,13 +18,17 @@ from groove.cli.entry import run_main
 from groove.config.modules import BUILTIN
 from groove.config.schema import TrainConfig
 from groove.embedding.builtin import FOLDER
+from groove.runs.folder import load_run
 from groove.runs.layout import WEIGHTS_FILE, check_checkpoint
 
 log = logging.getLogger("groove.train")
 
 
-def run(cfg: TrainConfig) -> None:
-    """Run one experiment as `cfg` says, into Hydra's output folder; of a sweep only what is not finished."""
+def run(cfg: TrainConfig) -> float | None:
+    """Run one experiment as `cfg` says, into Hydra's output folder; of a sweep only what is not finished.
+
+    Returns the number that a search goes by, of the last epoch; None where none is asked for or it was not measured.
+    """
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
@@ -39,6 +44,8 @@ def run(cfg: TrainConfig) -> None:
         unfinished = continued(cfg, folder)
     if unfinished is not None:
         train(unfinished, folder, hydra.overrides.task)
+    value = load_run(folder).final(cfg.optimized_metric) if cfg.optimized_metric else math.nan
+    return value if math.isfinite(value) else None
 
 
 def train(cfg: TrainConfig, folder: Path, overrides: Sequence[str] = ()) -> None:

@@ -321,9 +321,11 @@ def test_every_loss_trains(loss, work, songs):
     assert float(last["train/contrastive_loss"]) > 0 and first["val/contrastive_loss"] != last["val/contrastive_loss"]
 
 
+PRESETS = ("debug", "hparams_search")
+"""Groups that change others; `tests/training/test_debug.py` and `test_search.py` run them."""
 OTHERS = [
     (group, name)
-    for group in sorted(DEFAULTS.keys() - {"experiment", "loss"})
+    for group in sorted(DEFAULTS.keys() - {"experiment", "loss", *PRESETS})
     for name in options(group)
     if name != DEFAULTS[group]
 ]
@@ -349,7 +351,9 @@ def test_the_files_that_tests_run_are_all_there_are():
     """Each group's default, experiments and losses have tests of their own, the rest are `OTHERS`."""
     files = {(path.parent.name, path.stem) for path in CONF_DIR.glob("*/*.yaml")}
     assert {group for group, _ in files} == set(DEFAULTS)
-    assert OWN_TESTS <= set(options("experiment")) and set(DEFAULTS.items()) <= files
+    taken = {(group, name) for group, name in DEFAULTS.items() if name is not None}
+    assert OWN_TESTS <= set(options("experiment")) and taken <= files
+    assert set(options("debug")) == {"fast", "overfit", "profiler"}, "tests/training/test_debug.py has a test of each"
     mined = {("mining", "random"), ("mining", "semihard"), ("mining", "distance_weighted")}
     assert {*mined, ("model", "full")} <= set(OTHERS)
 

@@ -18,7 +18,7 @@ from groove.config.schema import CONF_DIR, S, checked
 from groove.errors import GrooveError, disk_error, one_line
 
 
-def run_main(task: Callable[[S], None], config_name: str, schema: type[S]) -> None:
+def run_main(task: Callable[[S], object], config_name: str, schema: type[S]) -> None:
     """Compose `conf/<config_name>.yaml` with the command line, check it against `schema`, and call ``task(cfg)``.
 
     A user's mistake is printed as one line on standard error, with exit status 1; Ctrl-C exits with 130. In a sweep the
@@ -40,11 +40,13 @@ def run_main(task: Callable[[S], None], config_name: str, schema: type[S]) -> No
             print(f"groove: {one_line(line)}", file=sys.stderr, flush=True)
             failed = True
 
-    def job(cfg: DictConfig) -> None:
+    def job(cfg: DictConfig) -> object:
         nonlocal composing
         composing = False
-        attempt(lambda: task(checked(cfg, schema)))  # here, since Hydra writes a line of its own when a job raises
+        result: list[object] = [None]  # what a search is told of a job that failed
+        attempt(lambda: result.append(task(checked(cfg, schema))))  # here: Hydra adds a line of its own to an error
         composing = True
+        return result[-1]
 
     if any(word in HELP for word in sys.argv[1:]):
         attempt(lambda: print(help_text(config_name, sys.modules[task.__module__].__doc__ or "", schema), flush=True))
@@ -59,7 +61,7 @@ def run_main(task: Callable[[S], None], config_name: str, schema: type[S]) -> No
         sys.exit(1)
 
 
-def _with_hydra(job: Callable[[DictConfig], None], config_name: str, schema: type[S]) -> None:
+def _with_hydra(job: Callable[[DictConfig], object], config_name: str, schema: type[S]) -> None:
     import hydra
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra re-raises instead of printing; `run_main` prints

@@ -49,18 +49,23 @@ def settings_of(path: Path) -> list[str]:
     return kept
 
 
-def groups_of(path: Path) -> Iterator[tuple[str, str]]:
+def groups_of(path: Path) -> Iterator[tuple[str, str | None]]:
     """Yield the groups of a primary configuration file, each with the file of it that is taken by default."""
     for entry in OmegaConf.select(OmegaConf.load(path), "defaults", default=[]):
         if not isinstance(entry, str):
             yield from ((group, name) for group, name in entry.items() if not group.startswith("override"))
 
 
-def _of_group(group: str, name: str, schema: type[BaseModel]) -> str:
-    """Return the files of a `group` with the comment that each begins with, and the settings of its file `name`."""
+def _of_group(group: str, name: str | None, schema: type[BaseModel]) -> str:
+    """Return the files of a `group` with the comment that each begins with, and the settings of its file `name`.
+
+    Without a name none of them is taken by default: each changes settings of other groups.
+    """
     options = sorted((CONF_DIR / group).glob("*.yaml"))
     widest = max(len(option.stem) for option in options)
     named = [f"{group}={option.stem:<{widest}}  {_comment(option)}".rstrip() for option in options]
+    if name is None:
+        return "\n".join(named)
     head = f"{group}={name}:" if len(options) == 1 else "\n".join([*named, f"{group}={name}, the default:"])
     lines = _own(group, name)
     known = (key for key, _ in keys_of(kind_of(group, schema)) if "." not in key and not key.startswith("_"))

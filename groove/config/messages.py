@@ -15,7 +15,7 @@ from typing import Annotated, Any, Union
 from omegaconf import MissingMandatoryValue
 from pydantic import BaseModel, ValidationError
 
-from groove.errors import did_you_mean, suggestion
+from groove.errors import did_you_mean, install_command, suggestion
 
 _EXAMPLES = {
     "songs": "DIR, a folder of packs (Pack/Song/song.ssc)",
@@ -166,6 +166,8 @@ def explain(error: Exception, schema: type[BaseModel]) -> str:
 
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
+        if group == "hydra/sweeper":
+            return f"hparams_search needs hydra/sweeper={name}, not installed here: {install_command('search')}"
         return f"{group}={name} does not exist: {did_you_mean(name, error.options)}"
     where = getattr(error, "full_key", None)
     if isinstance(error, MissingMandatoryValue) and where:

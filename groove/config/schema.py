@@ -28,7 +28,8 @@ CONF_DIR = next(path for parent in Path(__file__).resolve().parents if (path := 
 """Inside the package where it is installed, beside it in the repository."""
 NO_EFFECT = (
     *("ckpt_path", "data.store", "data.workers", "data.generated.root", "pretrain.root"),
-    *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar", "logger"),
+    *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar"),
+    *("trainer.profiler", "logger", "optimized_metric"),
 )
 """The settings that change no result: where files lie, and how the same numbers are computed."""
 N_MFCC, N_CONTRAST = 13, 7
@@ -91,7 +92,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Percentile = Annotated[float, Field(gt=0, lt=100)]
 Family = Literal["konami", "stepmania"]
 Space = Literal["projection", "pooled"]
-VerdictKind = Literal["a", "b", "c", "feel", "baseline", "pretrain", "control"]
+VerdictKind = Literal["a", "b", "c", "feel", "baseline", "pretrain", "control", "overfit"]
 What = Literal["embeddings", "radar", "model", "onnx"]
 ListOfWhat = Annotated[list[What], Field(min_length=1), BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]
 Slot = Annotated[str, one_of(DIFFICULTIES)]
@@ -175,6 +176,7 @@ class DataConfig(Settings):
     fold: int = Field(0, ge=0)
     batch_size: int = Field(64, ge=3)
     min_steps: int = Field(8, ge=1, le=1_000_000)
+    overfit_batches: int | None = Field(None, ge=1)
     triplets: TripletsConfig = TripletsConfig()
     augment: AugmentConfig = AugmentConfig()
     generated: GeneratedConfig = GeneratedConfig()
@@ -360,6 +362,7 @@ class TrainerConfig(Settings):
     threads: Processes = 2
     progress_bar: bool = True
     limit_train_batches: int | None = Field(None, ge=1)
+    profiler: Literal["simple", "advanced"] | None = None
 
 
 class LoggerConfig(Settings):
@@ -391,6 +394,7 @@ class TrainConfig(Settings):
     logger: LoggerConfig = LoggerConfig()
     pretrained: PathText | None = None
     ckpt_path: PathText | None = None
+    optimized_metric: Literal["val/accuracy", "retrieval/gain/pooled", "retrieval/gain/projection"] | None = None
 
     def _mistakes(self) -> Iterator[str]:
         size, axes = self.model.projection_dim, len(RADAR_AXES)

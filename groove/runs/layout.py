@@ -18,6 +18,7 @@ EVALUATION_FILE = "evaluation.json"
 LEVEL_FILE = "level.json"
 OVERRIDES_FILE = Path(".hydra") / "overrides.yaml"
 TENSORBOARD = "tensorboard"
+PROFILE = "profile"  # Lightning's profilers make it fit-profile.txt, and validate-profile.txt of epoch 0
 LIBRARIES = "libraries"  # the folder of other libraries' embeddings
 
 CHECKPOINTS = "checkpoints"

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
@@ -27,7 +28,7 @@ from groove.features.store import finite_array
 from groove.io.files import write_json
 from groove.model.fusion import LateFusionClassifier
 from groove.runs.folder import RunInfo
-from groove.runs.layout import CHECKPOINTS, EPOCH_0, INFO_FILE
+from groove.runs.layout import CHECKPOINTS, EPOCH_0, INFO_FILE, PROFILE
 from groove.training.checkpoints import AtomicCheckpointIO, checkpoint_callbacks
 from groove.training.distributed import Ranks, first_rank
 from groove.training.finite import FiniteGuard
@@ -145,6 +146,8 @@ class Fit:
                 self.trainer.validate(self.module, self.data, verbose=False)
                 self.trainer.save_checkpoint(self.folder / CHECKPOINTS / EPOCH_0, weights_only=True)
             self.trainer.fit(self.module, datamodule=self.data, ckpt_path=self.start, weights_only=True)
+            if self.cfg.trainer.profiler and first_rank():
+                log.info(f"profile: {self.folder}/fit-{PROFILE}.txt")
             self.monitor.write()  # a finished run that is resumed trains no epoch that would write its rows
         except NonFiniteLossError as error:
             raise NonFiniteLossError(self._explained(error)) from error
@@ -219,13 +222,14 @@ def make_trainer(cfg: TrainConfig, folder: Path, callbacks: Sequence[L.Callback]
     strategy = "ddp_find_unused_parameters_true" if cfg.trainer.strategy == "ddp" else cfg.trainer.strategy
     try:
         return L.Trainer(
-            **cfg.trainer.model_dump(exclude={"threads", "progress_bar", "strategy"}),
+            **cfg.trainer.model_dump(exclude={"threads", "progress_bar", "strategy", "profiler"}),
             strategy=strategy,
             max_epochs=cfg.experiment.epochs,
             default_root_dir=folder,
             callbacks=[*callbacks, *([TQDMProgressBar(leave=False)] if progress else [])],
             plugins=[AtomicCheckpointIO()],
             logger=logger,
+            profiler=_profiler(cfg.trainer.profiler, folder),
             enable_progress_bar=progress,
             enable_model_summary=False,
             num_sanity_val_steps=0,
@@ -236,3 +240,10 @@ def make_trainer(cfg: TrainConfig, folder: Path, callbacks: Sequence[L.Callback]
     except (MisconfigurationException, ValueError, TypeError) as error:
         given = f"trainer.accelerator={cfg.trainer.accelerator} trainer.precision={cfg.trainer.precision}"
         raise ConfigError(f"trainer: {one_line(error)} ({given}; trainer=default works everywhere)") from error
+
+
+def _profiler(kind: str | None, folder: Path) -> SimpleProfiler | AdvancedProfiler | None:
+    """Return the profiler of this `kind`, which writes into `folder`: ``fit-profile.txt``, and one of epoch 0."""
+    if kind is None:
+        return None
+    return {"simple": SimpleProfiler, "advanced": AdvancedProfiler}[kind](folder, PROFILE)

@@ -150,6 +150,7 @@ def make_ready(folder: Path, checkpoint: Path | None) -> None:
     (folder / layout.VERDICT_FILE).unlink(missing_ok=True)
     if checkpoint is None:
         earlier = [folder / name for name in _RESULTS if (folder / name).is_file()]
+        earlier += folder.glob(f"*-{layout.PROFILE}.txt")  # which Lightning appends to
         earlier += [*checkpoints.glob("*.ckpt"), *(folder / layout.TENSORBOARD).glob("events.out.tfevents.*")]
         if earlier:
             log.info(f"{folder} holds an earlier run: starting over, its files are replaced")

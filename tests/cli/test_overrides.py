@@ -126,6 +126,7 @@ def test_paths_and_names_are_quoted_and_nothing_else(here):
     assert found == {
         *("songs", "out", "compare", "data.songs", "data.store", "data.generated.root", "pretrain.root"),
         *("pretrained", "ckpt_path", "runs", "run", "simfile", "store", "chart", "pack", "step_artist", "description"),
+        *("logger.project", "logger.tracking_uri"),
     }
     for key in ("hydra.run.dir", "hydra.sweep.dir", "data.songs"):
         assert in_quotes(f"{key}=a b") == f'{key}="a b"'

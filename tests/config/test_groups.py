@@ -101,9 +101,9 @@ def from_files(group: str, name: str, package: str | None = None) -> dict[str, A
 def default_files(loss: str = "triplet") -> dict[str, Any]:
     """Return the settings of all groups but the experiment, from the files that ``train.yaml`` names, and of `loss`."""
     named = [(str(group), loss if group == "loss" else name) for entry in DEFAULTS for group, name in entry.items()]
-    groups = [(g, name) for g, name in named if g != "experiment" and not g.startswith("override")]
+    groups = [(g, name) for g, name in named if name and g != "experiment" and not g.startswith("override")]
     found = dict(itertools.chain(*(from_files(group, name).items() for group, name in groups)))
-    return {**found, "seed": 0, "data.split_seed": 0, "pretrained": None, "ckpt_path": None}
+    return {**found, "seed": 0, "data.split_seed": 0, "pretrained": None, "ckpt_path": None, "optimized_metric": None}
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

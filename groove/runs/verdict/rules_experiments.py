@@ -3,6 +3,7 @@
 * a, aggressive: in the warm-up the contrastive loss alone moves the backbone, in the fine-tune the head catches up.
 * b, conservative: accuracy stays, the loss falls steadily, and what is frozen stays as it was.
 * c, the recommended recipe: neighbours must be nearly those of the radar, and nothing may leak.
+* debug=overfit: a few triplets, shown again and again, are learned.
 """
 
 from __future__ import annotations
@@ -246,3 +247,19 @@ def gain_reached(run: Run, layer: str) -> Indicator:
     )
     limit = bound(">=", least, f", meant for the mean of several runs (spread {spread:g} within one library)")
     return judged(f"recipe/gain_{layer}", measured.final(run, column), limit, hint)
+
+
+# --- debug=overfit
+
+
+def overfitted(run: Run) -> Indicator:
+    """The training loss of the few triplets that are shown again and again went to 0."""
+    column = columns.TRAIN_CONTRASTIVE_LOSS
+    start, end = run.at(column, 0), run.final(column)
+    left = Measured(end / start if start > 0 else math.nan, "there are no triplets in the batch: raise data.batch_size")
+    limit = bound("<=", thresholds.OVERFIT_LEFT, f" of {column} at epoch 0 is left")
+    hint = (
+        f"{column} {arrow(run, column)}: no loss that stays above 0 can be judged by this (loss=plain_triplet); else "
+        "raise experiment.epochs or optimizer.lr, and if that does not help, no gradient reaches the network"
+    )
+    return judged("overfit/loss", left, limit, hint)

@@ -50,6 +50,9 @@ NORM_GROWTH = 2.0
 RECIPE_GAIN = {"pooled": 0.88, "projection": 0.94}
 RECIPE_SPREAD, RECIPE_RUNS = 0.006, 9
 
+# Ours: what is left of the loss of triplets that are shown again and again, as a share of where it began
+OVERFIT_LEFT = 0.01
+
 # Ours: beyond what chance gives on a few hundred charts
 BLIND_GAIN = 0.05
 

@@ -78,6 +78,7 @@ RULES: dict[str, tuple[Rules, Rules]] = {
         _TRIPLETS,
     ),
     "control": ((*_SOUND, *_GRADIENTS), (*_RETRIEVAL, *_TRIPLETS, everyone.pooled_cosine, *_INFORM)),
+    "overfit": ((everyone.run_complete, everyone.gradient_finite, experiments.overfitted), ()),
     "pretrain": (
         (partial(everyone.accuracy_reached, name="pretrain/accuracy", column=ACCURACY), *_SOUND, *_GRADIENTS),
         (
