@@ -45,6 +45,7 @@ def model_card(trained: TrainedModel, files: Mapping[str, bytes], check: OnnxChe
         "how_to_load": HOW_TO_LOAD,
         "license": None,
         "license_note": LICENSE_NOTE,
+        "data_statement": data_statement(trained),
         "experiment": trained.settings.experiment.name,
         "weights_digest": trained.digest,
         "arguments": network.arguments | sizes,
@@ -62,6 +63,21 @@ def model_card(trained: TrainedModel, files: Mapping[str, bytes], check: OnnxChe
         "config": plain(trained.settings),
         "versions": _versions(),
         "files": {name: {"bytes": len(x), "sha256": hashlib.sha256(x).hexdigest()} for name, x in files.items()},
+    }
+
+
+def data_statement(trained: TrainedModel) -> dict[str, str]:
+    """Return what the model was trained on, what its labels are, what it is for and where it ends, in words."""
+    own = "songs of whoever trained it; whose work they are, and what that allows, this file does not know"
+    generated = "songs and charts that this package generates (data.generated); no person's work is among them"
+    return {
+        "trained_on": generated if trained.settings.data.songs is None else own,
+        "labels": "the difficulty of each chart as its simfile names it; everything else is computed from the notes: "
+        "the groove radar and, of a model with parts, technique, tempo, density, and which charts are of one song",
+        "not_trained_on": "step artist, pack, tags, ratings of players; held-out songs, by the split of `data`",
+        "meant_for": "finding charts that feel alike",
+        "limits": f"{', '.join(trained.settings.data.steps_types)} only; packs rate difficulty by scales of their own, "
+        "so its classes fit packs like those it was trained on; what it makes of audio was never seen to help",
     }
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,12 @@ def test_a_broken_file_of_the_run_is_one_line(run, name, text):
     with pytest.raises(RunError, match=name) as error:
         model_card(load_trained(run), {}, None)
     assert "\n" not in str(error.value)
+
+
+def test_the_data_statement_tells_generated_songs_from_a_users(run):
+    trained = load_trained(run)
+    assert "generates" in model_card(trained, {}, None)["data_statement"]["trained_on"]
+    data = trained.settings.data.changed(songs="Songs")
+    users = replace(trained, settings=trained.settings.changed(data=data))
+    told = model_card(users, {}, None)["data_statement"]
+    assert "whoever trained it" in told["trained_on"] and "dance-single only" in told["limits"]
