@@ -54,6 +54,6 @@ function askView(onChange) {
     }
     onChange();
   } }, "as the model weighs");
-  const rows = names.length > 1 ? sliders.map(({ row }) => row) : [];
-  return el("div", { id: "ask" }, ...rows, el("label", { class: "tick" }, box, "one level harder"), reset);
+  const level = el("label", { class: "tick" }, box, "one level harder");
+  return el("div", { id: "ask" }, ...(names.length > 1 ? [...sliders.map(({ row }) => row), level, reset] : [level]));
 }
